@@ -1,0 +1,1 @@
+//! The configuration language and what it means: from the file's bytes to the model.

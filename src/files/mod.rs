@@ -1,0 +1,1 @@
+//! Open files, their cached content, and MIME types.

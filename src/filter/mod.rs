@@ -1,0 +1,1 @@
+//! Response to response: conditional requests, ranges, added headers.

@@ -1,0 +1,1 @@
+//! Content handlers: what one location does with a request.

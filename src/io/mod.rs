@@ -1,0 +1,1 @@
+//! The kernel: ring, sockets, files, timers. The only room with `unsafe` and monoio.

@@ -1,0 +1,1 @@
+//! error_log and access_log: bytes to files.

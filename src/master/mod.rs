@@ -1,0 +1,1 @@
+//! The master thread: listeners, signals, reload, pid file, privileges.

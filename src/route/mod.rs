@@ -1,0 +1,1 @@
+//! From listen address, host and URI to server and location.

@@ -1,0 +1,1 @@
+//! The coarse clock and HTTP dates.

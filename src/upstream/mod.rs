@@ -1,0 +1,1 @@
+//! Peers, balancing, keep-alive pools: no HTTP here.

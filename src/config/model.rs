@@ -1,0 +1,669 @@
+//! What a configuration means: every value resolved, inherited and defaulted.
+//!
+//! The written form (directives, options, contexts) ends in `build`; from here on nothing is optional that has a
+//! default. Built once per load, immutable afterwards, shared by all workers inside a `Cycle`. No I/O, no state.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::pattern::Pattern;
+use super::template::Template;
+use crate::http1::Status;
+
+/// The whole file: nginx's main context and the one `http` block.
+#[derive(Debug)]
+pub struct MainConf {
+    /// `worker_processes`: `None` is `auto` (one per usable core).
+    pub worker_processes: Option<usize>,
+    /// `worker_cpu_affinity`.
+    pub worker_cpu_affinity: CpuAffinity,
+    /// `worker_connections` (events).
+    pub worker_connections: usize,
+    /// `worker_rlimit_nofile`.
+    pub worker_rlimit_nofile: Option<u64>,
+    /// `user`: name and group, used when started as root.
+    pub user: Option<(String, Option<String>)>,
+    /// `pid`, absolute.
+    pub pid: PathBuf,
+    /// `error_log` of the main context (also the default of all others).
+    pub error_log: Arc<[ErrorLogConf]>,
+    /// `daemon on|off`.
+    pub daemon: bool,
+    /// The prefix (`-p`), absolute, with a closing slash: relative paths start here.
+    pub prefix: PathBuf,
+    /// The `http` block (empty when the file has none).
+    pub http: HttpConf,
+}
+
+/// `worker_cpu_affinity`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CpuAffinity {
+    /// Not written, or `auto`: worker n on the n-th usable core, optionally restricted to these cores.
+    Auto(Option<Vec<usize>>),
+    /// One list of cores per worker; the last repeats.
+    Masks(Vec<Vec<usize>>),
+}
+
+/// Severity in `error_log`, most severe first.
+pub use crate::log::Level;
+
+/// One `error_log` line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorLogConf {
+    /// Where to.
+    pub target: LogTarget,
+    /// The least severe level that is written.
+    pub level: Level,
+}
+
+/// Where a log goes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum LogTarget {
+    /// A file by absolute path.
+    File(PathBuf),
+    /// Standard error.
+    Stderr,
+}
+
+/// The `http` block.
+#[derive(Debug, Default)]
+pub struct HttpConf {
+    /// Servers in the order of the file.
+    pub servers: Vec<ServerConf>,
+    /// All locations of all servers; index 0.. by [`LocationId`]. Each server's own level has one too.
+    pub locations: Vec<LocationConf>,
+    /// Listening sockets, one per distinct address.
+    pub listens: Vec<ListenConf>,
+    /// `upstream` blocks, and one implicit upstream for each literal `proxy_pass` host.
+    pub upstreams: Vec<UpstreamConf>,
+    /// Names of named regex captures; a capture's slot is its index (`VariableId::Named`).
+    pub capture_names: Vec<String>,
+}
+
+/// Index into [`HttpConf::locations`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LocationId(pub u32);
+
+/// Index into [`HttpConf::servers`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ServerId(pub u32);
+
+/// Index into [`HttpConf::upstreams`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct UpstreamId(pub u32);
+
+/// Index into [`HttpConf::listens`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ListenId(pub u32);
+
+/// One listening socket (`listen`, first writer of the address wins the options, as in nginx).
+#[derive(Debug, Clone)]
+pub struct ListenConf {
+    /// The address.
+    pub addr: ListenAddr,
+    /// `backlog=`; 511 when not written.
+    pub backlog: i32,
+    /// `ipv6only=`: on for `[::]` addresses unless written.
+    pub ipv6only: bool,
+    /// `reuseport` was written (every TCP listener of ours uses it anyway).
+    pub reuseport: bool,
+    /// `deferred`.
+    pub deferred: bool,
+    /// `rcvbuf=`, bytes.
+    pub rcvbuf: Option<usize>,
+    /// `sndbuf=`, bytes.
+    pub sndbuf: Option<usize>,
+    /// `so_keepalive=on`.
+    pub so_keepalive: bool,
+    /// The server that answers when no name matches.
+    pub default_server: ServerId,
+    /// All servers on this socket, in file order.
+    pub servers: Vec<ServerId>,
+}
+
+/// `listen` address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ListenAddr {
+    /// IPv4 or IPv6.
+    Inet(SocketAddr),
+    /// A unix socket's absolute path.
+    Unix(PathBuf),
+}
+
+/// One `server` block.
+#[derive(Debug)]
+pub struct ServerConf {
+    /// `server_name`s in order; empty list means the one empty name.
+    pub names: Vec<ServerName>,
+    /// The first name as `$server_name` shows it (empty when none).
+    pub primary_name: String,
+    /// The server level itself as a pseudo-location: error pages, logs and limits before a location is found.
+    pub root_location: LocationId,
+    /// Top-level locations in file order (named ones too).
+    pub locations: Vec<LocationId>,
+    /// `client_header_buffer_size`, bytes.
+    pub client_header_buffer_size: usize,
+    /// `large_client_header_buffers` number and size in bytes.
+    pub large_client_header_buffers: (usize, usize),
+    /// `client_header_timeout`.
+    pub client_header_timeout: Duration,
+    /// `ignore_invalid_headers`.
+    pub ignore_invalid_headers: bool,
+    /// `underscores_in_headers`.
+    pub underscores_in_headers: bool,
+    /// `merge_slashes`.
+    pub merge_slashes: bool,
+}
+
+/// One name of `server_name`, lower-case where it is literal.
+#[derive(Debug, Clone)]
+pub enum ServerName {
+    /// `example.com`; also `_` and the empty name.
+    Exact(String),
+    /// `*.example.com`: holds `.example.com`.
+    LeadingWildcard(String),
+    /// `.example.com` matches `example.com` and all below: holds `.example.com`.
+    Dotted(String),
+    /// `example.*`: holds `example.`.
+    TrailingWildcard(String),
+    /// `~^www\d+\.example\.com$`.
+    Regex(Pattern),
+}
+
+/// What selects a location.
+#[derive(Debug)]
+pub enum LocationKind {
+    /// The server level, or an `if`-less pseudo-location: never matched by URI.
+    ServerLevel,
+    /// `location /x`, and `location ^~ /x` (`stops_regex`).
+    Prefix {
+        /// The decoded prefix.
+        path: Vec<u8>,
+        /// `^~`: regexes are not tried after this prefix won.
+        stops_regex: bool,
+    },
+    /// `location = /x`.
+    Exact(Vec<u8>),
+    /// `location ~ x`, `location ~* x`.
+    Regex(Pattern),
+    /// `location @x`.
+    Named(String),
+}
+
+impl LocationKind {
+    /// The literal prefix or exact path; empty for the other kinds. `alias` and a `proxy_pass` URI replace it.
+    pub fn matched_prefix(&self) -> &[u8] {
+        match self {
+            Self::Prefix { path, .. } | Self::Exact(path) => path,
+            Self::ServerLevel | Self::Regex(_) | Self::Named(_) => b"",
+        }
+    }
+}
+
+/// One location with everything it inherited.
+#[derive(Debug)]
+pub struct LocationConf {
+    /// What selects it.
+    pub kind: LocationKind,
+    /// The text as written after `location`, for messages.
+    pub name: String,
+    /// The server it belongs to.
+    pub server: ServerId,
+    /// Nested locations in file order.
+    pub children: Vec<LocationId>,
+    /// `/x/` proxied: a request for `/x` is answered 301 to `/x/` (nginx's `auto_redirect`).
+    pub auto_redirect: bool,
+    /// `internal`.
+    pub internal: bool,
+    /// `return`.
+    pub return_: Option<ReturnConf>,
+    /// The content handler.
+    pub handler: HandlerConf,
+    /// `root` or `alias`.
+    pub root: RootConf,
+    /// `index`, in order.
+    pub index: Arc<[Template]>,
+    /// `try_files`.
+    pub try_files: Option<TryFilesConf>,
+    /// `autoindex` and its options, `None` when off.
+    pub autoindex: Option<AutoindexConf>,
+    /// `types`: lower-case extension to MIME type.
+    pub types: Arc<std::collections::HashMap<String, String>>,
+    /// `default_type`.
+    pub default_type: String,
+    /// `etag`.
+    pub etag: bool,
+    /// `if_modified_since`.
+    pub if_modified_since: IfModifiedSince,
+    /// `error_page`s.
+    pub error_pages: Arc<[ErrorPageConf]>,
+    /// `recursive_error_pages`.
+    pub recursive_error_pages: bool,
+    /// `absolute_redirect`.
+    pub absolute_redirect: bool,
+    /// `port_in_redirect`.
+    pub port_in_redirect: bool,
+    /// `server_name_in_redirect`.
+    pub server_name_in_redirect: bool,
+    /// `server_tokens`: the version is shown.
+    pub server_tokens: bool,
+    /// `add_header`s of the level in force.
+    pub add_headers: Arc<[AddHeaderConf]>,
+    /// `access_log`s; empty is `off`.
+    pub access_logs: Arc<[AccessLogConf]>,
+    /// `error_log`s.
+    pub error_log: Arc<[ErrorLogConf]>,
+    /// `log_not_found`.
+    pub log_not_found: bool,
+    /// `client_max_body_size`, bytes; 0 is no limit.
+    pub client_max_body_size: u64,
+    /// `client_body_buffer_size`, bytes.
+    pub client_body_buffer_size: usize,
+    /// `client_body_timeout`, between two reads.
+    pub client_body_timeout: Duration,
+    /// `client_body_temp_path`, absolute.
+    pub client_body_temp_path: PathBuf,
+    /// `send_timeout`, between two writes.
+    pub send_timeout: Duration,
+    /// `keepalive_timeout`; zero is no keep-alive.
+    pub keepalive_timeout: Duration,
+    /// Second argument of `keepalive_timeout`: seconds for the `Keep-Alive` header.
+    pub keepalive_header: Option<u64>,
+    /// `keepalive_requests`.
+    pub keepalive_requests: u64,
+    /// `keepalive_time`.
+    pub keepalive_time: Duration,
+    /// `lingering_close`.
+    pub lingering_close: LingeringClose,
+    /// `lingering_time`.
+    pub lingering_time: Duration,
+    /// `lingering_timeout`.
+    pub lingering_timeout: Duration,
+    /// `reset_timedout_connection`.
+    pub reset_timedout_connection: bool,
+    /// `sendfile`; here it only says whether files may go by sendfile(2) (both ways serve the same bytes).
+    pub sendfile: bool,
+    /// `tcp_nopush`.
+    pub tcp_nopush: bool,
+    /// `tcp_nodelay`.
+    pub tcp_nodelay: bool,
+    /// `chunked_transfer_encoding`.
+    pub chunked_transfer_encoding: bool,
+    /// `max_ranges`.
+    pub max_ranges: u64,
+    /// `open_file_cache*`.
+    pub open_file_cache: OpenFileCacheConf,
+    /// `proxy_*`, shared where nothing differs.
+    pub proxy: Arc<ProxyConf>,
+}
+
+/// Which content handler a location has (`proxy_pass` wins over files; `return` runs before either).
+#[derive(Debug)]
+pub enum HandlerConf {
+    /// index, autoindex, static file.
+    Static,
+    /// `proxy_pass`.
+    Proxy(ProxyPassConf),
+    /// `stub`: answers 204 etc. never by itself; placeholder for modules whose location refuses all requests, with a reason.
+    Refused(String),
+}
+
+/// `return code [text|URL]`.
+#[derive(Debug)]
+pub struct ReturnConf {
+    /// The status; 444 closes.
+    pub status: Status,
+    /// Text of the body, or the URL of a redirect.
+    pub text: Option<Template>,
+}
+
+/// `root` or `alias`, absolute.
+#[derive(Debug, Clone)]
+pub struct RootConf {
+    /// The path (relative ones already joined to the prefix unless they begin with a variable).
+    pub path: Arc<Template>,
+    /// `alias`: the location's prefix is cut from the URI first.
+    pub alias: bool,
+}
+
+/// `try_files`.
+#[derive(Debug)]
+pub struct TryFilesConf {
+    /// All but the last argument; `is_dir`: it was written with a closing slash (cut off here).
+    pub items: Vec<TryFilesItem>,
+    /// The last argument.
+    pub fallback: TryFilesFallback,
+}
+
+/// A tested argument of `try_files`.
+#[derive(Debug)]
+pub struct TryFilesItem {
+    /// The path below root, without the closing slash of a directory item.
+    pub path: Template,
+    /// Must be a directory.
+    pub is_dir: bool,
+}
+
+/// Last argument of `try_files`.
+#[derive(Debug)]
+pub enum TryFilesFallback {
+    /// `=404`.
+    Status(Status),
+    /// `@named`.
+    Named(String),
+    /// A URI with optional arguments: internal redirect.
+    Uri(Template),
+}
+
+/// `autoindex`.
+#[derive(Debug, Clone)]
+pub struct AutoindexConf {
+    /// `autoindex_exact_size`.
+    pub exact_size: bool,
+    /// `autoindex_localtime`.
+    pub localtime: bool,
+    /// `autoindex_format`.
+    pub format: AutoindexFormat,
+}
+
+/// `autoindex_format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutoindexFormat {
+    /// html
+    Html,
+    /// xml
+    Xml,
+    /// json
+    Json,
+    /// jsonp
+    Jsonp,
+}
+
+/// `if_modified_since`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfModifiedSince {
+    /// off
+    Off,
+    /// exact (default)
+    Exact,
+    /// before
+    Before,
+}
+
+/// `lingering_close`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LingeringClose {
+    /// off
+    Off,
+    /// on: when more data may come (default)
+    On,
+    /// always
+    Always,
+}
+
+/// One status of one `error_page` line.
+#[derive(Debug)]
+pub struct ErrorPageConf {
+    /// The status it is for.
+    pub status: u16,
+    /// `=`: 0 takes the status of the page's own processing; `=code`: that; `None` keeps the error's.
+    pub overwrite: Option<u16>,
+    /// Where to: URI or URL template, or `@named`.
+    pub target: Template,
+}
+
+/// One `add_header`.
+#[derive(Debug)]
+pub struct AddHeaderConf {
+    /// Name as written.
+    pub name: String,
+    /// Value; an empty result is not sent.
+    pub value: Template,
+    /// `always`.
+    pub always: bool,
+}
+
+/// One `access_log`.
+#[derive(Debug)]
+pub struct AccessLogConf {
+    /// Where to, absolute. Path templates with variables are not supported: refused at load.
+    pub target: LogTarget,
+    /// The named `log_format`.
+    pub format: Arc<LogFormat>,
+    /// `buffer=`, bytes.
+    pub buffer: Option<usize>,
+    /// `flush=`.
+    pub flush: Option<Duration>,
+    /// `if=`: logged unless empty or "0".
+    pub condition: Option<Template>,
+}
+
+/// One `log_format`.
+#[derive(Debug)]
+pub struct LogFormat {
+    /// Its name.
+    pub name: String,
+    /// The joined text.
+    pub template: Template,
+    /// `escape=`.
+    pub escape: LogEscape,
+}
+
+/// `escape=` of `log_format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogEscape {
+    /// `\xXX` for `"`, `\` and bytes below 32 or above 126
+    Default,
+    /// JSON string escapes
+    Json,
+    /// none
+    None,
+}
+
+/// `open_file_cache*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenFileCacheConf {
+    /// `max=`; our own default when the directive is not written or `off`.
+    pub max: usize,
+    /// `inactive=`.
+    pub inactive: Duration,
+    /// `open_file_cache_valid`; 1 s when unset.
+    pub valid: Duration,
+    /// `open_file_cache_min_uses`.
+    pub min_uses: u32,
+    /// `open_file_cache_errors`.
+    pub errors: bool,
+}
+
+/// `proxy_pass`.
+#[derive(Debug)]
+pub struct ProxyPassConf {
+    /// Where to and with which URI.
+    pub target: ProxyTarget,
+    /// The location's prefix that a URI part replaces (length of the matched prefix).
+    pub location_prefix: Vec<u8>,
+    /// The written URL, for messages and `proxy_redirect default`.
+    pub url: String,
+}
+
+/// The forms of `proxy_pass`.
+#[derive(Debug)]
+pub enum ProxyTarget {
+    /// Without variables.
+    Literal {
+        /// The (perhaps implicit) upstream.
+        upstream: UpstreamId,
+        /// `$proxy_host`: name and port as written (`localhost` for unix sockets).
+        host: String,
+        /// `$proxy_port`.
+        port: String,
+        /// The URI part; `None` sends the original request line's URI.
+        uri: Option<Vec<u8>>,
+    },
+    /// With variables: evaluated per request; the host is looked up among all upstreams, then must be an IP address.
+    Variables(Template),
+}
+
+/// `proxy_*` directives of one location.
+#[derive(Debug)]
+pub struct ProxyConf {
+    /// `proxy_set_header` of the level in force, defaults (`Host`, `Connection`) included when not overridden.
+    /// A header with an empty value is not sent. Names as written.
+    pub set_headers: Vec<(String, Template)>,
+    /// Lower-case names of client headers that are never passed on because `set_headers` names them or nginx drops them.
+    pub replaced_headers: Vec<String>,
+    /// `proxy_hide_header` and nginx's own hidden ones minus `proxy_pass_header`; lower-case.
+    pub hide_headers: Vec<String>,
+    /// `proxy_pass_header`: lower-case.
+    pub pass_headers: Vec<String>,
+    /// `proxy_redirect`.
+    pub redirects: Vec<ProxyRedirectConf>,
+    /// `proxy_http_version` is 1.1 (else 1.0). Default here: 1.1.
+    pub http11: bool,
+    /// `proxy_connect_timeout`.
+    pub connect_timeout: Duration,
+    /// `proxy_send_timeout`.
+    pub send_timeout: Duration,
+    /// `proxy_read_timeout`.
+    pub read_timeout: Duration,
+    /// `proxy_buffering`.
+    pub buffering: bool,
+    /// `proxy_buffers` number × size plus nothing else: bytes of memory one response may hold.
+    pub buffers: (usize, usize),
+    /// `proxy_buffer_size`: bound on the response head, bytes.
+    pub buffer_size: usize,
+    /// `proxy_max_temp_file_size`, bytes; 0 is no temporary file.
+    pub max_temp_file_size: u64,
+    /// `proxy_temp_path`, absolute.
+    pub temp_path: PathBuf,
+    /// `proxy_request_buffering`.
+    pub request_buffering: bool,
+    /// `proxy_intercept_errors`.
+    pub intercept_errors: bool,
+    /// `proxy_next_upstream`.
+    pub next_upstream: NextUpstream,
+    /// `proxy_next_upstream_tries`; 0 is no limit.
+    pub next_upstream_tries: u32,
+    /// `proxy_next_upstream_timeout`; zero is no limit.
+    pub next_upstream_timeout: Duration,
+    /// `proxy_ignore_client_abort`.
+    pub ignore_client_abort: bool,
+    /// `proxy_pass_request_headers`.
+    pub pass_request_headers: bool,
+    /// `proxy_pass_request_body`.
+    pub pass_request_body: bool,
+    /// `proxy_socket_keepalive`.
+    pub socket_keepalive: bool,
+}
+
+/// `proxy_redirect`.
+#[derive(Debug)]
+pub enum ProxyRedirectConf {
+    /// Prefix replacement (also what `default` resolves to).
+    Prefix {
+        /// What the header must begin with.
+        from: Template,
+        /// What it becomes.
+        to: Template,
+    },
+    /// `proxy_redirect ~re to`.
+    Regex {
+        /// The pattern.
+        from: Pattern,
+        /// What it becomes; captures allowed.
+        to: Template,
+    },
+}
+
+/// The conditions of `proxy_next_upstream`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextUpstream {
+    /// error
+    pub error: bool,
+    /// timeout
+    pub timeout: bool,
+    /// invalid_header
+    pub invalid_header: bool,
+    /// non_idempotent
+    pub non_idempotent: bool,
+    /// http_500, 502, 503, 504, 403, 404, 429 as a list of statuses
+    pub statuses: [Option<u16>; 7],
+}
+
+/// An `upstream` block, or the implicit one of a literal `proxy_pass`.
+#[derive(Debug)]
+pub struct UpstreamConf {
+    /// Its name, or `host:port`.
+    pub name: String,
+    /// Written as a block (else implicit).
+    pub explicit: bool,
+    /// The peers: host names already resolved to all their addresses.
+    pub peers: Vec<PeerConf>,
+    /// How a peer is chosen.
+    pub balancer: BalancerConf,
+    /// `keepalive`: idle connections kept per worker; 32 when unset, 0 never.
+    pub keepalive: usize,
+    /// `keepalive_requests`.
+    pub keepalive_requests: u64,
+    /// `keepalive_time`.
+    pub keepalive_time: Duration,
+    /// `keepalive_timeout`.
+    pub keepalive_timeout: Duration,
+}
+
+/// The balancing method.
+#[derive(Debug, Clone)]
+pub enum BalancerConf {
+    /// Smooth weighted round robin.
+    RoundRobin,
+    /// `least_conn`.
+    LeastConn,
+    /// `ip_hash`.
+    IpHash,
+    /// `hash key [consistent]`.
+    Hash {
+        /// The key.
+        key: Template,
+        /// `consistent` (ketama).
+        consistent: bool,
+    },
+    /// `random [two]`.
+    Random {
+        /// Of two, the one with fewer connections.
+        two: bool,
+    },
+}
+
+/// One address of one `server` line in `upstream`.
+#[derive(Debug, Clone)]
+pub struct PeerConf {
+    /// The address.
+    pub addr: PeerAddr,
+    /// As `$upstream_addr` and messages show it.
+    pub name: String,
+    /// The `server` argument as written.
+    pub server: String,
+    /// `weight=`.
+    pub weight: u32,
+    /// `max_fails=`; 0 never marks it down.
+    pub max_fails: u32,
+    /// `fail_timeout=`.
+    pub fail_timeout: Duration,
+    /// `max_conns=` (per worker share decided by upstream); 0 is no limit.
+    pub max_conns: u32,
+    /// `backup`.
+    pub backup: bool,
+    /// `down`.
+    pub down: bool,
+}
+
+/// Where a peer listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PeerAddr {
+    /// IPv4 or IPv6.
+    Inet(SocketAddr),
+    /// A unix socket path.
+    Unix(PathBuf),
+}

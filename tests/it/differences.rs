@@ -1,0 +1,33 @@
+//! What ringx does differently from nginx on purpose: each entry has its reason, and `docs/nginx-differences.md`
+//! tells the operator the same. A case names its entry with [`Case::differs`]; nothing else may differ.
+
+use crate::support::oracle;
+
+/// One deliberate difference.
+pub struct Difference {
+    /// What the documentation calls it.
+    pub name: &'static str,
+    /// Why ringx does not follow nginx here.
+    pub reason: &'static str,
+}
+
+/// The product's name: `Server: ringx/…`, the footer of error pages, `ringx: [emerg]` on the command line.
+/// The renderer in `support/render.rs` writes `{server}` and `{name}` for both.
+pub const NAME: Difference = Difference {
+    name: "name",
+    reason: "a program should not claim to be another one; the shape of each text stays nginx's",
+};
+
+/// ringx asks the application with HTTP/1.1 and keeps the connection (`Server::received` hides it).
+pub const KEPT_ALIVE: Difference = Difference {
+    name: "upstream keep-alive by default",
+    reason: "a connection per request costs four times the CPU; nginx itself changed this default in 1.29.7",
+};
+
+impl Difference {
+    /// The expectation that counts for the program under test.
+    pub fn pick<T>(&self, nginx: T, ringx: T) -> T {
+        assert!(!self.reason.is_empty(), "{} has no reason", self.name);
+        if oracle().is_some() { nginx } else { ringx }
+    }
+}

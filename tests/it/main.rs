@@ -1,0 +1,13 @@
+//! Black-box tests: the real program on free ports, its configuration inline, raw bytes on the wire.
+//!
+//! Every expectation was written by nginx: with `ORACLE=/usr/sbin/nginx` the same cases run against it, and
+//! `UPDATE_EXPECT=1 ORACLE=/usr/sbin/nginx cargo test --test it` writes what it answers into the source.
+//! What ringx does otherwise on purpose is named in `differences.rs`, and nowhere else.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic and may read the clock")]
+#![allow(unreachable_pub, reason = "one binary: `pub` says what a module offers to its neighbours")]
+
+mod differences;
+mod support;
+
+mod seed;

@@ -1,0 +1,272 @@
+//! A client that speaks bytes, and answers cut apart by RFC 9112's framing.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use super::DEADLINE;
+
+/// One answer, parsed without forgiving anything: a head line that does not end in CRLF is left as it is and shows.
+#[derive(Debug, Clone, Default)]
+pub struct Response {
+    /// The status line and the headers, without their CRLF.
+    pub head_lines: Vec<Vec<u8>>,
+    /// The status, 0 if the status line has none.
+    pub status: u16,
+    /// The body, chunks joined.
+    pub body: Vec<u8>,
+    /// The size of each chunk, if the body came chunked.
+    pub chunks: Vec<usize>,
+    pub trailers: Vec<Vec<u8>>,
+    /// The connection ended before the framing said so.
+    pub incomplete: bool,
+}
+
+impl Response {
+    /// The first header of this name, `""` if there is none.
+    pub fn header(&self, name: &str) -> String {
+        self.headers(name).into_iter().next().unwrap_or_default()
+    }
+
+    /// Every value of the headers of this name.
+    pub fn headers(&self, name: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for line in self.head_lines.iter().skip(1) {
+            let line = String::from_utf8_lossy(line);
+            if let Some((n, value)) = line.split_once(':') {
+                if n.eq_ignore_ascii_case(name) {
+                    found.push(value.trim().to_owned());
+                }
+            }
+        }
+        found
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// One client connection.
+pub struct Client {
+    socket: Socket,
+    /// Bytes that came after the last answer that was cut off.
+    buffer: Vec<u8>,
+    eof: bool,
+}
+
+impl Client {
+    /// Connects, with [`DEADLINE`] on each read and write.
+    pub fn connect(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect(address).unwrap_or_else(|e| panic!("connect {address}: {e}"));
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client { socket: Socket::Tcp(stream), buffer: Vec::new(), eof: false }
+    }
+
+    /// Connects to a unix socket.
+    pub fn connect_unix(path: &Path) -> Client {
+        let stream = UnixStream::connect(path).unwrap_or_else(|e| panic!("connect {}: {e}", path.display()));
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        Client { socket: Socket::Unix(stream), buffer: Vec::new(), eof: false }
+    }
+
+    /// The port this client speaks from.
+    pub fn local_port(&self) -> u16 {
+        match &self.socket {
+            Socket::Tcp(stream) => stream.local_addr().unwrap().port(),
+            Socket::Unix(_) => 0,
+        }
+    }
+
+    /// How long one read may wait.
+    pub fn patience(&mut self, time: Duration) {
+        match &self.socket {
+            Socket::Tcp(stream) => stream.set_read_timeout(Some(time)).unwrap(),
+            Socket::Unix(stream) => stream.set_read_timeout(Some(time)).unwrap(),
+        }
+    }
+
+    /// Sends these bytes; a server that has closed already is no error here, its answer may still be readable.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Client {
+        let bytes = bytes.as_ref();
+        let sent = match &mut self.socket {
+            Socket::Tcp(stream) => stream.write_all(bytes),
+            Socket::Unix(stream) => stream.write_all(bytes),
+        };
+        if let Err(error) = sent {
+            assert!(
+                matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset),
+                "send: {error}"
+            );
+        }
+        self
+    }
+
+    /// Ends the sending direction (FIN), and still reads.
+    pub fn finish(&mut self) -> &mut Client {
+        let how = std::net::Shutdown::Write;
+        let done = match &self.socket {
+            Socket::Tcp(stream) => stream.shutdown(how),
+            Socket::Unix(stream) => stream.shutdown(how),
+        };
+        drop(done);
+        self
+    }
+
+    /// Reads what is there, waiting for at least a byte. `false` at the end of the connection.
+    fn fill(&mut self) -> bool {
+        if self.eof {
+            return false;
+        }
+        let mut chunk = [0; 65536];
+        let read = match &mut self.socket {
+            Socket::Tcp(stream) => stream.read(&mut chunk),
+            Socket::Unix(stream) => stream.read(&mut chunk),
+        };
+        match read {
+            Ok(0) => self.eof = true,
+            Ok(n) => self.buffer.extend_from_slice(&chunk[..n]),
+            Err(e) if matches!(e.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+                self.eof = true
+            }
+            Err(e) => panic!("read: {e}; so far: {:?}", super::escape(&self.buffer)),
+        }
+        !self.eof
+    }
+
+    /// Everything up to the end of the connection.
+    pub fn read_to_end(&mut self) -> Vec<u8> {
+        while self.fill() {}
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Waits until the server closes, and fails if it sends anything before.
+    pub fn expect_close(&mut self) {
+        let rest = self.read_to_end();
+        assert!(rest.is_empty(), "expected the end, got {:?}", super::escape(&rest));
+    }
+
+    /// At least `count` raw bytes, taken off the connection.
+    pub fn read_exact(&mut self, count: usize) -> Vec<u8> {
+        while self.buffer.len() < count {
+            assert!(self.fill(), "the connection ended after {:?}", super::escape(&self.buffer));
+        }
+        self.buffer.drain(..count).collect()
+    }
+
+    /// The next answer to a request that was not HEAD.
+    pub fn response(&mut self) -> Response {
+        self.response_to("GET").expect("an answer, not the end of the connection")
+    }
+
+    /// The next answer; `None` if the connection ended instead. The method decides whether there is a body.
+    pub fn response_to(&mut self, method: &str) -> Option<Response> {
+        let end = loop {
+            if let Some(at) = find(&self.buffer, b"\r\n\r\n") {
+                break at;
+            }
+            if !self.fill() {
+                if self.buffer.is_empty() {
+                    return None;
+                }
+                let rest = std::mem::take(&mut self.buffer);
+                return Some(Response { body: rest, incomplete: true, ..Response::default() });
+            }
+        };
+        let head: Vec<u8> = self.buffer.drain(..end + 4).collect();
+        let mut response = parse_head(&head[..end]);
+        let status = response.status;
+        if method == "HEAD" || status == 204 || status == 304 || (100..200).contains(&status) {
+            return Some(response);
+        }
+        if response.header("transfer-encoding").eq_ignore_ascii_case("chunked") {
+            self.read_chunks(&mut response);
+        } else if let Ok(length) = response.header("content-length").parse::<usize>() {
+            while self.buffer.len() < length && self.fill() {}
+            response.incomplete = self.buffer.len() < length;
+            response.body = self.buffer.drain(..length.min(self.buffer.len())).collect();
+        } else {
+            response.body = self.read_to_end();
+        }
+        Some(response)
+    }
+
+    fn read_chunks(&mut self, response: &mut Response) {
+        loop {
+            let Some(line) = self.line() else { break };
+            let text = String::from_utf8_lossy(&line);
+            let digits = text.split(';').next().unwrap_or_default();
+            let Ok(size) = usize::from_str_radix(digits, 16) else {
+                panic!("chunk size {text:?} after {} bytes", response.body.len());
+            };
+            if size == 0 {
+                while let Some(trailer) = self.line() {
+                    if trailer.is_empty() {
+                        return;
+                    }
+                    response.trailers.push(trailer);
+                }
+                break;
+            }
+            while self.buffer.len() < size + 2 && self.fill() {}
+            if self.buffer.len() < size + 2 {
+                response.body.append(&mut self.buffer);
+                break;
+            }
+            response.body.extend(self.buffer.drain(..size));
+            response.chunks.push(size);
+            let end: Vec<u8> = self.buffer.drain(..2).collect();
+            assert_eq!(end, b"\r\n", "a chunk must end in CRLF");
+        }
+        response.incomplete = true;
+    }
+
+    fn line(&mut self) -> Option<Vec<u8>> {
+        loop {
+            if let Some(at) = find(&self.buffer, b"\r\n") {
+                let mut line: Vec<u8> = self.buffer.drain(..at + 2).collect();
+                line.truncate(at);
+                return Some(line);
+            }
+            if !self.fill() {
+                return None;
+            }
+        }
+    }
+}
+
+fn parse_head(head: &[u8]) -> Response {
+    let mut rest = head;
+    let mut head_lines = Vec::new();
+    while let Some(at) = find(rest, b"\r\n") {
+        head_lines.push(rest[..at].to_vec());
+        rest = &rest[at + 2..];
+    }
+    head_lines.push(rest.to_vec());
+    let status_line = String::from_utf8_lossy(&head_lines[0]);
+    let status = status_line.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+    Response { head_lines, status, ..Response::default() }
+}
+
+pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+/// A request written as lines: each LF becomes CRLF, and the blank line that ends the head is added.
+/// `lines("GET / HTTP/1.1\nHost: a")` is a whole request.
+pub fn lines(text: &str) -> Vec<u8> {
+    let mut bytes = text.trim_end_matches('\n').replace('\n', "\r\n").into_bytes();
+    bytes.extend_from_slice(b"\r\n\r\n");
+    bytes
+}

@@ -1,0 +1,36 @@
+//! The harness: servers under test, clients that speak bytes, a scripted application, and the text form in which
+//! answers are compared. Nothing here knows what nginx answers; the cases do.
+
+mod client;
+mod origin;
+mod ports;
+mod render;
+mod server;
+
+pub use client::{Client, Response, lines};
+pub use origin::{Origin, OriginConnection, Received};
+pub use ports::reserve;
+pub use render::{escape, render};
+pub use server::{MODIFIED, Output, Server, TempDir, get, program, run};
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take that a test waits for.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The nginx to test instead of ringx, if `ORACLE` names one.
+pub fn oracle() -> Option<String> {
+    std::env::var("ORACLE").ok().filter(|path| !path.is_empty())
+}
+
+/// Polls until `ready` gives a value, or fails saying what was waited for.
+pub fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(value) = ready() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited {DEADLINE:?} in vain for {what}");
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}

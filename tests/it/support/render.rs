@@ -1,0 +1,110 @@
+//! The text form of an answer: what is compared with an expectation. It keeps every byte that matters (status line,
+//! headers in order and spelling, body) and replaces what no two runs share: dates, ports, directories, boundaries,
+//! and the product's name, which is the one difference that touches every answer (`differences::NAME`).
+
+use super::client::Response;
+
+/// Renders one answer.
+pub fn render(response: &Response) -> String {
+    let mut text = String::new();
+    for (index, line) in response.head_lines.iter().enumerate() {
+        let line = escape(line);
+        text += &if index == 0 { line } else { header_line(&line) };
+        text.push('\n');
+    }
+    text.push('\n');
+    text += &body_text(&response.body);
+    for trailer in &response.trailers {
+        text += &format!("{{trailer}} {}\n", escape(trailer));
+    }
+    if response.incomplete {
+        text += "{incomplete}\n";
+    }
+    text
+}
+
+fn header_line(line: &str) -> String {
+    let Some((name, value)) = line.split_once(": ") else { return line.to_owned() };
+    match name {
+        "Date" if is_http_date(value) => "Date: {date}".to_owned(),
+        "Server" => match value.split_once('/') {
+            Some(("nginx" | "ringx", _)) => "Server: {server}".to_owned(),
+            None if value == "nginx" || value == "ringx" => "Server: {name}".to_owned(),
+            _ => line.to_owned(),
+        },
+        "Content-Type" => match value.split_once("boundary=") {
+            Some((before, digits)) if digits.bytes().all(|b| b.is_ascii_digit()) => {
+                format!("{name}: {before}boundary={{boundary{}}}", digits.len())
+            }
+            _ => line.to_owned(),
+        },
+        _ => line.to_owned(),
+    }
+}
+
+fn is_http_date(value: &str) -> bool {
+    let shape: String = value
+        .chars()
+        .map(|c| match c {
+            '0'..='9' => '0',
+            'a'..='z' => 'a',
+            'A'..='Z' => 'A',
+            other => other,
+        })
+        .collect();
+    shape == "Aaa, 00 Aaa 0000 00:00:00 AAA"
+}
+
+/// A body as text; long ones are summed up, so that a 3 MB file does not fill the source.
+fn body_text(body: &[u8]) -> String {
+    if body.len() > 4096 {
+        return format!("{{{} bytes, sum {:016x}}}", body.len(), sum(body));
+    }
+    let mut text = String::new();
+    let mut lines = body.split_inclusive(|&b| b == b'\n').peekable();
+    while let Some(line) = lines.next() {
+        let (line, end) = match line {
+            [line @ .., b'\r', b'\n'] => (line, "\\r\n"),
+            [line @ .., b'\n'] => (line, "\n"),
+            line => (line, ""),
+        };
+        let mut shown = escape(line);
+        for name in ["nginx", "ringx"] {
+            if let Some(rest) = shown.strip_prefix(&format!("<hr><center>{name}")) {
+                let rest = rest.strip_suffix("</center>").unwrap_or(rest);
+                let kind = if rest.starts_with('/') { "{server}" } else { "{name}" };
+                shown = format!("<hr><center>{kind}</center>");
+                break;
+            }
+        }
+        if let Some(digits) = shown.strip_prefix("--").filter(|d| d.len() >= 20) {
+            let plain = digits.trim_end_matches('-');
+            if plain.bytes().all(|b| b.is_ascii_digit()) {
+                shown = format!("--{{boundary{}}}{}", plain.len(), &digits[plain.len()..]);
+            }
+        }
+        text += &shown;
+        text += end;
+    }
+    text
+}
+
+/// FNV-1a: enough to tell two bodies apart.
+fn sum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Printable ASCII as it is, everything else as `\xNN` (CR, LF and tab by their letters).
+pub fn escape(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        match byte {
+            b'\r' => text += "\\r",
+            b'\n' => text += "\\n",
+            b'\t' => text += "\\t",
+            0x20..=0x7e => text.push(char::from(byte)),
+            other => text += &format!("\\x{other:02x}"),
+        }
+    }
+    text
+}

@@ -9,7 +9,11 @@ pub fn render(response: &Response) -> String {
     let mut text = String::new();
     for (index, line) in response.head_lines.iter().enumerate() {
         let line = escape(line);
-        text += &if index == 0 { line } else { header_line(&line) };
+        text += &match (index, line.strip_prefix("Content-Length: ")) {
+            (0, _) => line,
+            (_, Some(length)) => format!("Content-Length: {}", length_without_name(length, response)),
+            _ => header_line(&line),
+        };
         text.push('\n');
     }
     text.push('\n');
@@ -21,6 +25,19 @@ pub fn render(response: &Response) -> String {
         text += "{incomplete}\n";
     }
     text
+}
+
+/// The length of a page whose footer names the product, less that name: `145+{server}`.
+fn length_without_name(length: &str, response: &Response) -> String {
+    let body = response.text();
+    let footer = body.split("<hr><center>").nth(1).and_then(|rest| rest.split("</center>\r\n").next());
+    match (footer, length.parse::<usize>()) {
+        (Some(name), Ok(length)) if name.starts_with("nginx") || name.starts_with("ringx") => {
+            let kind = if name.contains('/') { "{server}" } else { "{name}" };
+            format!("{}+{kind}", length - name.len())
+        }
+        _ => length.to_owned(),
+    }
 }
 
 fn header_line(line: &str) -> String {

@@ -38,18 +38,9 @@ impl Level {
 
     /// Reads the word in the configuration (`debug_http` and its like count as `debug`).
     pub fn from_word(word: &str) -> Option<Self> {
-        [
-            Self::Emerg,
-            Self::Alert,
-            Self::Crit,
-            Self::Error,
-            Self::Warn,
-            Self::Notice,
-            Self::Info,
-            Self::Debug,
-        ]
-        .into_iter()
-        .find(|level| level.as_str() == word)
-        .or_else(|| word.starts_with("debug_").then_some(Self::Debug))
+        [Self::Emerg, Self::Alert, Self::Crit, Self::Error, Self::Warn, Self::Notice, Self::Info, Self::Debug]
+            .into_iter()
+            .find(|level| level.as_str() == word)
+            .or_else(|| word.starts_with("debug_").then_some(Self::Debug))
     }
 }

@@ -24,7 +24,19 @@ pub const KEPT_ALIVE: Difference = Difference {
     reason: "a connection per request costs four times the CPU; nginx itself changed this default in 1.29.7",
 };
 
+/// `$uri` in a redirect or a header: nginx writes the decoded CR and LF out, and so lets a request write headers.
+pub const INJECTION: Difference = Difference {
+    name: "no header injection through $uri",
+    reason: "a decoded CR, LF or NUL never becomes part of a head line",
+};
+
 impl Difference {
+    /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
+    pub fn ringx_only(&self) -> bool {
+        assert!(!self.reason.is_empty(), "{} has no reason", self.name);
+        oracle().is_none()
+    }
+
     /// The expectation that counts for the program under test.
     pub fn pick<T>(&self, nginx: T, ringx: T) -> T {
         assert!(!self.reason.is_empty(), "{} has no reason", self.name);

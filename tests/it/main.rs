@@ -10,4 +10,9 @@
 mod differences;
 mod support;
 
+mod error_page;
+mod listen;
+mod location;
+mod returns;
 mod seed;
+mod server_name;

@@ -28,18 +28,16 @@ fn a_file_comes_from_disk() {
     server.check_get(
         "/static/css/style.css",
         expect![[r#"
-        HTTP/1.1 200 OK
-        Server: {server}
-        Date: {date}
-        Content-Type: text/plain
-        Content-Length: 20
-        Last-Modified: Tue, 02 Jan 2024 03:04:05 GMT
-        Connection: keep-alive
-        ETag: "65937d25-14"
-        Accept-Ranges: bytes
+            HTTP/1.1 200 OK
+            Content-Type: text/plain
+            Content-Length: 20
+            Last-Modified: Tue, 02 Jan 2024 03:04:05 GMT
+            Connection: keep-alive
+            ETag: "65937d25-14"
+            Accept-Ranges: bytes
 
-        body { color: red }
-    "#]],
+            body { color: red }
+        "#]],
     );
     assert_eq!(origin.connections(), 0, "the application was bothered for a file");
 }
@@ -54,28 +52,24 @@ fn everything_else_goes_to_the_application() {
     server.check_get(
         "/",
         expect![[r#"
-        HTTP/1.1 200 OK
-        Server: {server}
-        Date: {date}
-        Content-Type: text/html; charset=utf-8
-        Content-Length: 5
-        Connection: keep-alive
-        X-Frame-Options: DENY
+            HTTP/1.1 200 OK
+            Content-Type: text/html; charset=utf-8
+            Content-Length: 5
+            Connection: keep-alive
+            X-Frame-Options: DENY
 
-        hello"#]],
+            hello"#]],
     );
     server.check_get(
         "/admin/login/?next=/admin/",
         expect![[r#"
-        HTTP/1.1 200 OK
-        Server: {server}
-        Date: {date}
-        Content-Type: text/html; charset=utf-8
-        Content-Length: 5
-        Connection: keep-alive
-        X-Frame-Options: DENY
+            HTTP/1.1 200 OK
+            Content-Type: text/html; charset=utf-8
+            Content-Length: 5
+            Connection: keep-alive
+            X-Frame-Options: DENY
 
-        hello"#]],
+            hello"#]],
     );
     assert_eq!(origin.last().target(), "/admin/login/?next=/admin/");
 }
@@ -139,19 +133,11 @@ fn a_dead_application_is_502_at_once_and_the_log_says_why() {
         "/page?q=1",
         expect![[r#"
             HTTP/1.1 502 Bad Gateway
-            Server: {server}
-            Date: {date}
             Content-Type: text/html
             Content-Length: 145+{server}
             Connection: keep-alive
 
-            <html>\r
-            <head><title>502 Bad Gateway</title></head>\r
-            <body>\r
-            <center><h1>502 Bad Gateway</h1></center>\r
-            <hr><center>{server}</center>\r
-            </body>\r
-            </html>\r
+            {page: 502 Bad Gateway}
         "#]],
     );
     assert!(started.elapsed().as_secs() < 2, "a refused connection must not be waited for");
@@ -186,19 +172,11 @@ fn root_in_place_of_alias_appends_the_whole_path() {
         "/static/b.txt",
         expect![[r#"
             HTTP/1.1 404 Not Found
-            Server: {server}
-            Date: {date}
             Content-Type: text/html
             Content-Length: 141+{server}
             Connection: keep-alive
 
-            <html>\r
-            <head><title>404 Not Found</title></head>\r
-            <body>\r
-            <center><h1>404 Not Found</h1></center>\r
-            <hr><center>{server}</center>\r
-            </body>\r
-            </html>\r
+            {page: 404 Not Found}
         "#]],
     );
     assert_eq!(origin.connections(), 0);
@@ -241,17 +219,15 @@ fn the_whole_nginx_conf_form_works_too() {
     server.check_get(
         "/static/a.css",
         expect![[r#"
-        HTTP/1.1 200 OK
-        Server: {server}
-        Date: {date}
-        Content-Type: text/css
-        Content-Length: 3
-        Last-Modified: Tue, 02 Jan 2024 03:04:05 GMT
-        Connection: keep-alive
-        ETag: "65937d25-3"
-        Accept-Ranges: bytes
+            HTTP/1.1 200 OK
+            Content-Type: text/css
+            Content-Length: 3
+            Last-Modified: Tue, 02 Jan 2024 03:04:05 GMT
+            Connection: keep-alive
+            ETag: "65937d25-3"
+            Accept-Ranges: bytes
 
-        a{}"#]],
+            a{}"#]],
     );
     assert_eq!(server.get("/x").text(), "ok");
 }

@@ -1,19 +1,31 @@
 //! The text form of an answer: what is compared with an expectation. It keeps every byte that matters (status line,
 //! headers in order and spelling, body) and replaces what no two runs share: dates, ports, directories, boundaries,
 //! and the product's name, which is the one difference that touches every answer (`differences::NAME`).
+//!
+//! Two things that nearly every answer has are left out when they are exactly as they should be, and shown when not:
+//! `Server` and `Date` as the first two headers, and the built-in page of a status (`{page: 404 Not Found}`).
 
 use super::client::Response;
 
 /// Renders one answer.
 pub fn render(response: &Response) -> String {
     let mut text = String::new();
+    let mut lines = Vec::new();
     for (index, line) in response.head_lines.iter().enumerate() {
         let line = escape(line);
-        text += &match (index, line.strip_prefix("Content-Length: ")) {
+        lines.push(match (index, line.strip_prefix("Content-Length: ")) {
             (0, _) => line,
             (_, Some(length)) => format!("Content-Length: {}", length_without_name(length, response)),
             _ => header_line(&line),
-        };
+        });
+    }
+    if lines.get(1).is_some_and(|l| l == "Server: {server}")
+        && lines.get(2).is_some_and(|l| l == "Date: {date}")
+    {
+        lines.drain(1..3);
+    }
+    for line in lines {
+        text += &line;
         text.push('\n');
     }
     text.push('\n');
@@ -78,8 +90,10 @@ fn body_text(body: &[u8]) -> String {
         return format!("{{{} bytes, sum {:016x}}}", body.len(), sum(body));
     }
     let mut text = String::new();
-    let mut lines = body.split_inclusive(|&b| b == b'\n').peekable();
-    while let Some(line) = lines.next() {
+    if let Some(page) = built_in_page(body) {
+        return page;
+    }
+    for line in body.split_inclusive(|&b| b == b'\n') {
         let (line, end) = match line {
             [line @ .., b'\r', b'\n'] => (line, "\\r\n"),
             [line @ .., b'\n'] => (line, "\n"),
@@ -104,6 +118,25 @@ fn body_text(body: &[u8]) -> String {
         text += end;
     }
     text
+}
+
+/// The body as `{page: title}` if it is the page that is built in for a status, to the last byte.
+fn built_in_page(body: &[u8]) -> Option<String> {
+    let body = std::str::from_utf8(body).ok()?;
+    let title = body.strip_prefix("<html>\r\n<head><title>")?.split("</title>").next()?;
+    let heading = body.split("<center><h1>").nth(1)?.split("</h1>").next()?;
+    let name = body.split("<hr><center>").nth(1)?.split("</center>").next()?;
+    let shown = match name.split_once('/') {
+        Some(("nginx" | "ringx", _)) => "",
+        None if name == "nginx" || name == "ringx" => ", no version",
+        _ => return None,
+    };
+    let page = format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{heading}</h1></center>\r\n\
+         <hr><center>{name}</center>\r\n</body>\r\n</html>\r\n"
+    );
+    let detail = if title == heading { String::new() } else { format!(" / {heading}") };
+    (page == body).then(|| format!("{{page: {title}{detail}{shown}}}\n"))
 }
 
 /// FNV-1a: enough to tell two bodies apart.

@@ -1,1 +1,53 @@
-//! The kernel: ring, sockets, files, timers. The only room with `unsafe` and monoio.
+#![allow(unsafe_code, reason = "this room is the boundary to the kernel; every other room is safe code")]
+//! The kernel: rings, sockets, files, timers. The only room with `unsafe`, libc and monoio.
+//!
+//! It knows file descriptors, deadlines and buffers; it must never know HTTP or a directive. The ring waits
+//! and carries whole-buffer sends; reading, sendfile and splice are direct non-blocking system calls made
+//! once the ring said "ready". Everything here belongs to one thread: nothing is shared between cores
+//! except what [`mailbox`] carries. Called by upstream, files, http, handler, worker and master.
+
+pub mod addr;
+pub mod connect;
+pub mod file;
+pub mod listener;
+pub mod mailbox;
+mod ready;
+pub mod resolve;
+pub mod runtime;
+pub mod signal;
+pub mod splice;
+pub mod stream;
+pub mod sys;
+pub mod timer;
+
+pub use addr::SockAddr;
+pub use listener::{ListenOptions, ListenSocket, Listener};
+pub use runtime::RingMode;
+pub use splice::{Pipe, Transfer};
+pub use stream::{Liveness, Side, Stream};
+pub use timer::Deadline;
+
+use std::io;
+
+/// Turns the `-1` of a system call into the error in `errno`.
+fn check(ret: libc::c_int) -> io::Result<libc::c_int> {
+    if ret < 0 { Err(io::Error::last_os_error()) } else { Ok(ret) }
+}
+
+/// The same for calls that return a byte count, made again while a signal interrupts them.
+fn retry(mut call: impl FnMut() -> libc::ssize_t) -> io::Result<usize> {
+    loop {
+        match usize::try_from(call()) {
+            Ok(count) => return Ok(count),
+            Err(_) => {
+                let error = io::Error::last_os_error();
+                if error.raw_os_error() != Some(libc::EINTR) {
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod test_support;

@@ -1,0 +1,39 @@
+//! Connections to peers: a non-blocking connect(2), then the ring waits for its outcome. Takes an address,
+//! never a name. Called by upstream.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use super::addr::{self, RawAddr, SockAddr};
+use super::{Deadline, Stream, check};
+
+/// Connects to `addr`, with TCP_NODELAY on.
+///
+/// # Errors
+/// What connect(2) says; `TimedOut` without an OS error when `deadline` expires first. A unix socket whose
+/// backlog is full is an error at once (`EAGAIN`, kind `WouldBlock`), as in nginx.
+pub async fn connect(addr: &SockAddr, deadline: &Deadline) -> io::Result<Stream> {
+    let raw = RawAddr::new(addr)?;
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: socket(2) takes no pointers.
+    let fd = check(unsafe { libc::socket(raw.family(), kind, 0) })?;
+    // SAFETY: the kernel just gave us this descriptor; nobody else knows it.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    if !addr.is_unix() {
+        addr::set_option(fd.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
+    }
+    // SAFETY: `raw` is a complete address of the length it says, alive during the call.
+    let begun = check(unsafe { libc::connect(fd.as_raw_fd(), raw.as_ptr(), raw.len()) });
+    // Only now into the loop: epoll reports a socket that never began to connect as hung up.
+    match begun {
+        Ok(_) => Stream::from_fd(fd),
+        // After EINTR the connection goes on in the background: connect(2).
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => {
+            let stream = Stream::from_fd(fd)?;
+            stream.writable(deadline).await?;
+            stream.take_error()?;
+            Ok(stream)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,129 @@
+//! Signals as messages: blocked in every thread, fetched by the master with sigtimedwait(2). No handler ever
+//! runs, so nothing here has to be async-signal-safe. Called by master and cli (`-s`).
+
+use std::io;
+use std::time::Duration;
+
+use super::check;
+
+/// The signals nginx's master knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// HUP: reload the configuration.
+    Reload,
+    /// QUIT: finish what is begun, then exit.
+    Quit,
+    /// TERM: exit at once.
+    Terminate,
+    /// INT: exit at once.
+    Interrupt,
+    /// USR1: reopen the logs.
+    Reopen,
+    /// USR2: upgrade the executable.
+    Upgrade,
+    /// WINCH: let the workers finish.
+    Winch,
+    /// CHLD: a child process changed.
+    Child,
+}
+
+impl Signal {
+    const ALL: [Self; 8] = [
+        Self::Reload,
+        Self::Quit,
+        Self::Terminate,
+        Self::Interrupt,
+        Self::Reopen,
+        Self::Upgrade,
+        Self::Winch,
+        Self::Child,
+    ];
+
+    /// The signal's number.
+    pub fn number(self) -> i32 {
+        match self {
+            Self::Reload => libc::SIGHUP,
+            Self::Quit => libc::SIGQUIT,
+            Self::Terminate => libc::SIGTERM,
+            Self::Interrupt => libc::SIGINT,
+            Self::Reopen => libc::SIGUSR1,
+            Self::Upgrade => libc::SIGUSR2,
+            Self::Winch => libc::SIGWINCH,
+            Self::Child => libc::SIGCHLD,
+        }
+    }
+
+    /// The signal's name, as `signal N (NAME) received` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reload => "SIGHUP",
+            Self::Quit => "SIGQUIT",
+            Self::Terminate => "SIGTERM",
+            Self::Interrupt => "SIGINT",
+            Self::Reopen => "SIGUSR1",
+            Self::Upgrade => "SIGUSR2",
+            Self::Winch => "SIGWINCH",
+            Self::Child => "SIGCHLD",
+        }
+    }
+}
+
+/// Blocks all [`Signal`]s in this thread and those it starts, and ignores SIGPIPE and SIGSYS, as nginx does.
+/// To be called before any other thread exists.
+///
+/// # Errors
+/// None on Linux.
+pub fn block() -> io::Result<()> {
+    for ignored in [libc::SIGPIPE, libc::SIGSYS] {
+        // SAFETY: SIG_IGN runs no code of ours.
+        unsafe { libc::signal(ignored, libc::SIG_IGN) };
+    }
+    let set = signal_set();
+    // SAFETY: `set` is an initialised sigset_t; the former mask is not asked for.
+    let code = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
+    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
+}
+
+/// Waits up to `timeout` for a signal that [`block`] blocked; `None` when none came.
+pub fn wait(timeout: Duration) -> Option<Signal> {
+    let set = signal_set();
+    let limit = libc::timespec {
+        tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    };
+    // SAFETY: both pointers are to initialised values on this stack frame; no siginfo is asked for.
+    let number = unsafe { libc::sigtimedwait(&raw const set, std::ptr::null_mut(), &raw const limit) };
+    Signal::ALL.into_iter().find(|signal| signal.number() == number)
+}
+
+/// Sends a signal to a process: `-s`.
+///
+/// # Errors
+/// `ESRCH` when there is no such process, `PermissionDenied` when it is another user's; `InvalidInput` for a
+/// pid that would mean a group of processes.
+pub fn send(pid: i32, signal: Signal) -> io::Result<()> {
+    if pid <= 0 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: kill(2) takes no pointers.
+    check(unsafe { libc::kill(pid, signal.number()) })?;
+    Ok(())
+}
+
+/// Wakes [`wait`] in the master from one of its own threads, as if the signal had been sent to the process.
+pub fn raise(signal: Signal) {
+    // SAFETY: kill(2) and getpid(2) take no pointers; a process may always signal itself.
+    unsafe { libc::kill(libc::getpid(), signal.number()) };
+}
+
+fn signal_set() -> libc::sigset_t {
+    // SAFETY: sigset_t is an array of integers, for which all zeroes is a valid value.
+    let mut set = unsafe { std::mem::zeroed::<libc::sigset_t>() };
+    // SAFETY: `set` is a sigset_t on this stack frame.
+    unsafe { libc::sigemptyset(&raw mut set) };
+    for signal in Signal::ALL {
+        // SAFETY: as above, and the number is a valid signal.
+        unsafe { libc::sigaddset(&raw mut set, signal.number()) };
+    }
+    set
+}

@@ -1,0 +1,335 @@
+//! A connected socket, TCP or unix: wait for readiness in the ring, then read and write directly.
+//!
+//! A wait that ends without readiness (deadline, interruption, the other side of a pair) never loses bytes:
+//! bytes leave the kernel only in the `try_` calls. Knows nothing of what the bytes mean. Called by http,
+//! upstream and handler through their connections.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::os::fd::{OwnedFd, RawFd};
+use std::task::{Context, Poll};
+
+use super::addr::{self, SockAddr};
+use super::ready::Polled;
+use super::{Deadline, check, retry, runtime};
+
+/// Most slices one gathered send takes; a longer list is sent in parts. Far below the kernel's UIO_MAXIOV.
+pub const MAX_SLICES: usize = 64;
+
+/// A connected, non-blocking, close-on-exec socket of this thread's loop. Closed on drop.
+pub struct Stream {
+    socket: Polled,
+    fd: RawFd,
+}
+
+/// What a look at a connection nobody expects bytes from shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// Open, nothing to read.
+    Alive,
+    /// The other end closed or reset it.
+    Closed,
+    /// Open, with bytes to read.
+    HasData,
+}
+
+/// Which of two streams is readable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The first one.
+    A,
+    /// The second one.
+    B,
+}
+
+impl Stream {
+    /// Takes a connected socket that is O_NONBLOCK and FD_CLOEXEC.
+    ///
+    /// # Errors
+    /// With epoll, when the descriptor cannot be registered.
+    pub(super) fn from_fd(fd: OwnedFd) -> io::Result<Self> {
+        let socket = Polled::new(fd)?;
+        let fd = socket.fd();
+        Ok(Self { socket, fd })
+    }
+
+    /// Waits until a read would not block: bytes, end of file or an error are there. May be spuriously early:
+    /// on `WouldBlock` wait again.
+    ///
+    /// # Errors
+    /// `TimedOut` when `deadline` expires first, `Interrupted` when it is idle and interrupted.
+    pub async fn readable(&self, deadline: &Deadline) -> io::Result<()> {
+        poll_fn(|context| bounded(self.socket.poll_readable(context), deadline, context)).await
+    }
+
+    /// Waits until a write would not block, or the socket is in error. May be spuriously early.
+    ///
+    /// # Errors
+    /// As [`Stream::readable`].
+    pub async fn writable(&self, deadline: &Deadline) -> io::Result<()> {
+        poll_fn(|context| bounded(self.socket.poll_writable(context), deadline, context)).await
+    }
+
+    /// recv(2) into `buf`: the number of bytes, 0 at end of file. An empty `buf` reads nothing.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there; what the connection suffered, otherwise.
+    pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let (pointer, len) = (buf.as_mut_ptr(), buf.len());
+        // SAFETY: `buf` is ours to write over its whole length until the call returns.
+        retry(|| unsafe { libc::recv(self.fd, pointer.cast(), len, libc::MSG_DONTWAIT) })
+    }
+
+    /// recv(2) appended to `buf`, `max` bytes at most, into its spare capacity; only a buffer without any
+    /// grows (by `max`).
+    ///
+    /// # Errors
+    /// As [`Stream::try_recv`]; `InvalidInput` when `max` is 0, which would look like the end of file.
+    pub fn recv_into(&self, buf: &mut Vec<u8>, max: usize) -> io::Result<usize> {
+        if max == 0 {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        if buf.len() == buf.capacity() {
+            buf.reserve(max);
+        }
+        let spare = buf.spare_capacity_mut();
+        let (pointer, len) = (spare.as_mut_ptr(), spare.len().min(max));
+        // SAFETY: the spare capacity is ours to write, and `len` is not more than it has.
+        let count = retry(|| unsafe { libc::recv(self.fd, pointer.cast(), len, libc::MSG_DONTWAIT) })?;
+        let filled = buf.len() + count;
+        // SAFETY: the kernel wrote `count` bytes from the old end on, within the capacity.
+        unsafe { buf.set_len(filled) };
+        Ok(count)
+    }
+
+    /// Looks, without reading, whether an idle connection is still there.
+    pub fn peek_closed(&self) -> Liveness {
+        let mut byte = 0_u8;
+        let pointer = (&raw mut byte).cast();
+        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+        // SAFETY: `pointer` is to one byte on this stack frame.
+        match retry(|| unsafe { libc::recv(self.fd, pointer, 1, flags) }) {
+            Ok(0) => Liveness::Closed,
+            Ok(_) => Liveness::HasData,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Liveness::Alive,
+            Err(_) => Liveness::Closed,
+        }
+    }
+
+    /// send(2): the number of bytes the kernel took. `more` (MSG_MORE) says that another send follows at once.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the socket buffer is full; `BrokenPipe`, `ConnectionReset` and the like.
+    pub fn try_send(&self, buf: &[u8], more: bool) -> io::Result<usize> {
+        let flags = send_flags(more);
+        // SAFETY: `buf` is readable over its whole length until the call returns.
+        retry(|| unsafe { libc::send(self.fd, buf.as_ptr().cast(), buf.len(), flags) })
+    }
+
+    /// sendmsg(2) of the first [`MAX_SLICES`] slices in order.
+    ///
+    /// # Errors
+    /// As [`Stream::try_send`].
+    pub fn try_send_vectored(&self, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+        let slices = &slices[..slices.len().min(MAX_SLICES)];
+        // SAFETY: msghdr is plain integers and pointers, for which all zeroes is a valid value.
+        let mut message = unsafe { std::mem::zeroed::<libc::msghdr>() };
+        // std guarantees that IoSlice has the layout of iovec; sendmsg does not write through it.
+        message.msg_iov = slices.as_ptr().cast_mut().cast();
+        message.msg_iovlen = slices.len();
+        let flags = send_flags(more);
+        // SAFETY: `message` describes `slices`, which are readable until the call returns.
+        retry(|| unsafe { libc::sendmsg(self.fd, &raw const message, flags) })
+    }
+
+    /// Sends the whole of `buf` and gives it back. Rides in the ring when the turn is deep, else send(2).
+    /// `deadline` is armed by the caller; each progress starts its time anew.
+    ///
+    /// # Errors
+    /// `TimedOut` when the peer takes nothing for the time of `deadline`; how much was sent is then unknown,
+    /// and the connection is of no further use.
+    pub async fn send_all(&self, mut buf: Vec<u8>, deadline: &Deadline) -> (io::Result<()>, Vec<u8>) {
+        let mut sent = 0;
+        if runtime::ring_send_pays() {
+            let result;
+            (result, buf) = self.socket.ring_send(buf).await;
+            match result {
+                Ok(count) => sent = count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return (Err(error), buf),
+            }
+        }
+        let result = if sent < buf.len() { self.send_slice(&buf[sent..], deadline).await } else { Ok(()) };
+        (result, buf)
+    }
+
+    /// Sends the whole of `buf` with send(2), waiting as needed; see [`Stream::send_all`] for `deadline`.
+    ///
+    /// # Errors
+    /// As [`Stream::send_all`].
+    pub async fn send_slice(&self, mut buf: &[u8], deadline: &Deadline) -> io::Result<()> {
+        while !buf.is_empty() {
+            match self.try_send(buf, false) {
+                Ok(count) => {
+                    buf = &buf[count..];
+                    deadline.rearm();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable(deadline).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends all `slices` in order with sendmsg(2), waiting as needed. `more` says that another send follows.
+    ///
+    /// # Errors
+    /// As [`Stream::send_all`].
+    pub async fn send_slices(&self, slices: &[&[u8]], more: bool, deadline: &Deadline) -> io::Result<()> {
+        // How far it got: the slice, and the bytes of it that are gone.
+        let (mut index, mut offset) = (0, 0);
+        loop {
+            while slices.get(index).is_some_and(|slice| offset == slice.len()) {
+                (index, offset) = (index + 1, 0);
+            }
+            if index >= slices.len() {
+                return Ok(());
+            }
+            let mut vector = [IoSlice::new(&[]); MAX_SLICES];
+            let mut filled = 0;
+            for (entry, slice) in vector.iter_mut().zip(&slices[index..]) {
+                let skip = if filled == 0 { offset } else { 0 };
+                *entry = IoSlice::new(&slice[skip..]);
+                filled += 1;
+            }
+            let more = more || index + filled < slices.len();
+            match self.try_send_vectored(&vector[..filled], more) {
+                Ok(mut count) => {
+                    deadline.rearm();
+                    while count > 0 {
+                        let left = slices[index].len() - offset;
+                        if count < left {
+                            offset += count;
+                            break;
+                        }
+                        count -= left;
+                        (index, offset) = (index + 1, 0);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable(deadline).await?,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Says "no more bytes from here" (FIN), after what was sent.
+    ///
+    /// # Errors
+    /// `NotConnected` when the other end is gone already.
+    pub fn shutdown_write(&self) -> io::Result<()> {
+        // SAFETY: `fd` is open as long as `self` lives.
+        check(unsafe { libc::shutdown(self.fd, libc::SHUT_WR) })?;
+        Ok(())
+    }
+
+    /// TCP_NODELAY (nginx `tcp_nodelay`); nothing for unix sockets.
+    pub fn set_nodelay(&self, on: bool) {
+        // EOPNOTSUPP on a unix socket, EINVAL on a connection that is gone: neither matters.
+        let _ = addr::set_option(self.fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, on.into());
+    }
+
+    /// Makes the close that follows send a reset instead of a FIN (nginx `reset_timedout_connection`).
+    pub fn set_linger_reset(&self) {
+        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+        let len = size_of::<libc::linger>() as libc::socklen_t;
+        let pointer = (&raw const linger).cast();
+        // SAFETY: `pointer` is to a linger on this stack frame, and `len` is its size. A failure leaves a
+        // normal close, which is good enough.
+        unsafe { libc::setsockopt(self.fd, libc::SOL_SOCKET, libc::SO_LINGER, pointer, len) };
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    /// `NotConnected` when the other end is gone already.
+    pub fn peer_addr(&self) -> io::Result<SockAddr> {
+        addr::peer_addr(self.fd)
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    /// None that a connected socket can meet.
+    pub fn local_addr(&self) -> io::Result<SockAddr> {
+        addr::local_addr(self.fd)
+    }
+
+    /// The descriptor's number, for log lines and keys. It stays open as long as the stream lives.
+    pub fn fd(&self) -> RawFd {
+        self.fd
+    }
+
+    /// The pending error of the socket (SO_ERROR), taken.
+    pub(super) fn take_error(&self) -> io::Result<()> {
+        match addr::option(self.fd, libc::SOL_SOCKET, libc::SO_ERROR)? {
+            0 => Ok(()),
+            code => Err(io::Error::from_raw_os_error(code)),
+        }
+    }
+
+    /// The poll behind [`Stream::readable`], without a deadline.
+    pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_readable(context)
+    }
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("fd", &self.fd).finish()
+    }
+}
+
+/// Waits until one of two streams is readable; `a` is preferred. The wait for the other one stays in the ring
+/// for its next use.
+///
+/// # Errors
+/// As [`Stream::readable`].
+pub async fn either_readable(a: &Stream, b: &Stream, deadline: &Deadline) -> io::Result<Side> {
+    poll_fn(|context| {
+        if let Poll::Ready(result) = a.socket.poll_readable(context) {
+            return Poll::Ready(result.map(|()| Side::A));
+        }
+        let b = b.socket.poll_readable(context);
+        bounded(b, deadline, context).map_ok(|()| Side::B)
+    })
+    .await
+}
+
+/// Waits until `to` is writable (`Side::A`) or `watched` is readable (`Side::B`): bytes or an end that must
+/// be noticed while a slow receiver is waited for.
+///
+/// # Errors
+/// As [`Stream::readable`].
+pub async fn writable_or_readable(to: &Stream, watched: &Stream, deadline: &Deadline) -> io::Result<Side> {
+    poll_fn(|context| {
+        if let Poll::Ready(result) = to.socket.poll_writable(context) {
+            return Poll::Ready(result.map(|()| Side::A));
+        }
+        let watched = watched.socket.poll_readable(context);
+        bounded(watched, deadline, context).map_ok(|()| Side::B)
+    })
+    .await
+}
+
+/// Readiness comes before the deadline: what is there is never reported as late.
+fn bounded(ready: Poll<io::Result<()>>, deadline: &Deadline, context: &Context<'_>) -> Poll<io::Result<()>> {
+    match ready {
+        Poll::Ready(result) => Poll::Ready(result),
+        Poll::Pending => deadline.poll_over(context).map(Err),
+    }
+}
+
+fn send_flags(more: bool) -> libc::c_int {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    if more { flags | libc::MSG_MORE } else { flags }
+}

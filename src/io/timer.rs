@@ -1,0 +1,393 @@
+//! Deadlines: one per connection, kept in a table of the thread, looked at by one task every few milliseconds.
+//!
+//! Arming is a store and a compare: no allocation, no ring operation, no timer of its own. A deadline fires
+//! late by up to [`TICK`] and never early. Must never be used to order events, only to bound waits. Called by
+//! whatever waits for a socket; the tick task is started by `runtime::run`.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::marker::PhantomData;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::runtime;
+
+/// The least time between two looks at the table, and so the most by which a deadline is late.
+pub const TICK: Duration = Duration::from_millis(20);
+
+/// The most time between two looks: bounds what a clock that jumps (a suspended machine) can do.
+const LONGEST_TICK: Duration = Duration::from_secs(1);
+
+/// Milliseconds that no clock reaches: the deadline is not armed.
+const NEVER: u64 = u64::MAX;
+
+/// A bound on waits, created once per connection and armed before each wait.
+///
+/// An expired deadline stays expired until it is armed or disarmed again.
+#[derive(Debug)]
+pub struct Deadline {
+    slot: usize,
+    /// What `arm` was last given, in milliseconds, for [`Deadline::rearm`].
+    span: Cell<u64>,
+    /// The table is the thread's.
+    _thread: PhantomData<*const ()>,
+}
+
+impl Deadline {
+    /// A deadline that is not armed.
+    pub fn new() -> Self {
+        let slot = with_table(Table::claim).unwrap_or(usize::MAX);
+        Self { slot, span: Cell::new(NEVER), _thread: PhantomData }
+    }
+
+    /// Expires `after` from now.
+    pub fn arm(&self, after: Duration) {
+        self.span.set(millis(after));
+        self.rearm();
+    }
+
+    /// Expires after the time last given to [`Deadline::arm`], from now: there was progress.
+    pub fn rearm(&self) {
+        let at = now().saturating_add(self.span.get());
+        let early = with_table(|table| {
+            table.at[self.slot] = at;
+            // The tick task sleeps past this deadline: it must look earlier. Rare, because most deadlines
+            // of a server are farther away than the one the task already sleeps for.
+            if at < table.next_look {
+                table.next_look = at;
+                table.tick.clone()
+            } else {
+                None
+            }
+        });
+        if let Some(tick) = early.flatten() {
+            tick.wake();
+        }
+    }
+
+    /// Never expires, until armed again.
+    pub fn disarm(&self) {
+        with_table(|table| table.at[self.slot] = NEVER);
+    }
+
+    /// Whether the time is over.
+    pub fn expired(&self) -> bool {
+        with_table(|table| table.at[self.slot] <= now()).unwrap_or(false)
+    }
+
+    /// Says whether this connection waits with nothing begun, so that [`interrupt_idle`] may end the wait.
+    /// Setting it also forgets an earlier interruption.
+    pub fn set_idle(&self, idle: bool) {
+        with_table(|table| {
+            let waiter = &mut table.waiters[self.slot];
+            waiter.idle = idle;
+            waiter.interrupted = false;
+        });
+    }
+
+    /// Completes when the deadline expires (`TimedOut`) or is interrupted (`Interrupted`).
+    pub async fn over(&self) -> io::Error {
+        poll_fn(|context| self.poll_over(context)).await
+    }
+
+    /// Ready with the reason once the wait must end; else the context is woken then.
+    pub(super) fn poll_over(&self, context: &Context<'_>) -> Poll<io::Error> {
+        let (verdict, old_waker) = with_table(|table| table.poll(self.slot, context.waker()))
+            .unwrap_or((Some(io::ErrorKind::TimedOut), None));
+        // Dropped outside the table: the last reference to a task drops the task, and its deadlines.
+        drop(old_waker);
+        match verdict {
+            Some(kind) => {
+                runtime::awake();
+                Poll::Ready(kind.into())
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Default for Deadline {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        let waker = with_table(|table| table.release(self.slot));
+        drop(waker);
+    }
+}
+
+/// Ends the wait of every deadline flagged idle with `Interrupted`, once: for a graceful quit. A connection
+/// that becomes idle later must look at its worker's own flag before it waits.
+pub fn interrupt_idle() {
+    with_table(|table| {
+        for waiter in table.waiters.iter_mut().filter(|waiter| waiter.idle) {
+            waiter.interrupted = true;
+            if let Some(waker) = &waiter.waker {
+                waker.wake_by_ref();
+            }
+        }
+    });
+}
+
+/// Completes after at least `time`, to the millisecond. Costs one entry in the loop's timer wheel.
+pub async fn sleep(time: Duration) {
+    monoio::time::sleep(time).await;
+    runtime::awake();
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// The table
+
+struct Waiter {
+    waker: Option<Waker>,
+    idle: bool,
+    interrupted: bool,
+}
+
+struct Table {
+    /// When each slot expires, in milliseconds of [`now`]. Apart from the rest: the look scans it whole.
+    at: Vec<u64>,
+    waiters: Vec<Waiter>,
+    free: Vec<usize>,
+    /// When the tick task looks next.
+    next_look: u64,
+    tick: Option<Waker>,
+}
+
+thread_local! {
+    static TABLE: RefCell<Table> = const {
+        RefCell::new(Table { at: Vec::new(), waiters: Vec::new(), free: Vec::new(), next_look: 0, tick: None })
+    };
+}
+
+/// `None` while the thread ends and its table is gone. No waker may be dropped or task run inside.
+fn with_table<T>(act: impl FnOnce(&mut Table) -> T) -> Option<T> {
+    TABLE.try_with(|table| act(&mut table.borrow_mut())).ok()
+}
+
+impl Table {
+    fn claim(&mut self) -> usize {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.at.push(NEVER);
+            self.waiters.push(Waiter { waker: None, idle: false, interrupted: false });
+            self.at.len() - 1
+        });
+        self.at[slot] = NEVER;
+        slot
+    }
+
+    fn release(&mut self, slot: usize) -> Option<Waker> {
+        self.at[slot] = NEVER;
+        self.free.push(slot);
+        let waiter = &mut self.waiters[slot];
+        waiter.idle = false;
+        waiter.interrupted = false;
+        waiter.waker.take()
+    }
+
+    fn poll(&mut self, slot: usize, waker: &Waker) -> (Option<io::ErrorKind>, Option<Waker>) {
+        let waiter = &mut self.waiters[slot];
+        if waiter.interrupted {
+            waiter.interrupted = false;
+            return (Some(io::ErrorKind::Interrupted), None);
+        }
+        if self.at[slot] <= now() {
+            return (Some(io::ErrorKind::TimedOut), None);
+        }
+        if waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return (None, None);
+        }
+        (None, waiter.waker.replace(waker.clone()))
+    }
+
+    /// Wakes whoever waits for a deadline that is over, and says when the next one is.
+    fn look(&mut self, now: u64) -> u64 {
+        let mut next = NEVER;
+        for (at, waiter) in self.at.iter().zip(&self.waiters) {
+            if *at > now {
+                next = next.min(*at);
+            } else if let Some(waker) = &waiter.waker {
+                waker.wake_by_ref();
+            }
+        }
+        next
+    }
+}
+
+/// Starts the task that looks at this thread's table.
+pub(super) fn start() {
+    refresh_clock();
+    with_table(|table| table.next_look = 0);
+    runtime::spawn(async {
+        loop {
+            let next = look();
+            wait_until(next).await;
+            runtime::awake();
+        }
+    });
+}
+
+/// One look: returns when the next one is due and tells `arm` so.
+fn look() -> u64 {
+    refresh_clock();
+    let now = now();
+    with_table(|table| {
+        let due = table.look(now).clamp(now + millis(TICK), now + millis(LONGEST_TICK));
+        table.next_look = due;
+        due
+    })
+    .unwrap_or(now + millis(LONGEST_TICK))
+}
+
+/// Sleeps until `due` or, when somebody arms an earlier deadline, until that, but for a whole tick at least.
+async fn wait_until(mut due: u64) {
+    let not_before = now() + millis(TICK);
+    loop {
+        let mut sleep = pin!(monoio::time::sleep(Duration::from_millis(due.saturating_sub(precise_now()))));
+        let slept = poll_fn(|context| {
+            let (next, old_waker) = with_table(|table| {
+                let known = table.tick.as_ref().is_some_and(|tick| tick.will_wake(context.waker()));
+                let old = if known { None } else { table.tick.replace(context.waker().clone()) };
+                (table.next_look.max(not_before), old)
+            })
+            .unwrap_or((due, None));
+            drop(old_waker);
+            if next < due {
+                due = next;
+                return Poll::Ready(false);
+            }
+            sleep.as_mut().poll(context).map(|()| true)
+        })
+        .await;
+        if slept {
+            return;
+        }
+    }
+}
+
+/// Drops every waker this thread's table holds: the loop that ran their tasks has ended.
+pub(super) fn forget_waiters() {
+    let wakers = with_table(|table| {
+        let mut wakers: Vec<Waker> =
+            table.waiters.iter_mut().filter_map(|waiter| waiter.waker.take()).collect();
+        wakers.extend(table.tick.take());
+        wakers
+    });
+    drop(wakers);
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// The clock
+
+thread_local! {
+    static NOW: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Milliseconds of the monotonic clock, as of the last refresh.
+fn now() -> u64 {
+    NOW.with(Cell::get)
+}
+
+/// Reads the clock: once a turn.
+pub(super) fn refresh_clock() {
+    NOW.with(|cell| cell.set(precise_now()));
+}
+
+fn precise_now() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a timespec on this stack frame; CLOCK_MONOTONIC exists on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(NEVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::test_support::each_mode;
+
+    const LATEST: u64 = 50;
+
+    async fn measure(deadline: &Deadline, time: u64) -> (io::ErrorKind, u64) {
+        let began = precise_now();
+        refresh_clock();
+        deadline.arm(Duration::from_millis(time));
+        let kind = deadline.over().await.kind();
+        (kind, precise_now() - began)
+    }
+
+    #[test]
+    fn a_deadline_fires_late_by_a_tick_at_most() {
+        each_mode(|| async {
+            let deadline = Deadline::new();
+            for time in [1, 30, 90, 250] {
+                let (kind, took) = measure(&deadline, time).await;
+                assert_eq!(kind, io::ErrorKind::TimedOut);
+                assert!(took + 1 >= time, "{time} ms fired after {took} ms");
+                // A loaded machine may be later; a table that is not looked at is later by a second.
+                assert!(took <= time + LATEST * 8, "{time} ms fired after {took} ms");
+            }
+        });
+    }
+
+    #[test]
+    fn an_early_deadline_armed_during_a_long_sleep_is_not_missed() {
+        each_mode(|| async {
+            let far = Deadline::new();
+            far.arm(Duration::from_secs(60));
+            sleep(Duration::from_millis(60)).await;
+            let near = Deadline::new();
+            let (_, took) = measure(&near, 60).await;
+            assert!(took < 60 + LATEST * 8, "fired after {took} ms");
+            assert!(!far.expired());
+        });
+    }
+
+    #[test]
+    fn rearm_and_disarm_put_the_end_off() {
+        each_mode(|| async {
+            let deadline = Deadline::new();
+            deadline.arm(Duration::from_millis(40));
+            deadline.disarm();
+            sleep(Duration::from_millis(60)).await;
+            assert!(!deadline.expired());
+            deadline.rearm();
+            assert!(!deadline.expired());
+            assert_eq!(deadline.over().await.kind(), io::ErrorKind::TimedOut);
+            assert!(deadline.expired());
+        });
+    }
+
+    #[test]
+    fn only_idle_waits_are_interrupted() {
+        each_mode(|| async {
+            let idle = Deadline::new();
+            let busy = Deadline::new();
+            idle.set_idle(true);
+            idle.arm(Duration::from_secs(60));
+            busy.arm(Duration::from_millis(80));
+            runtime::spawn(async {
+                sleep(Duration::from_millis(5)).await;
+                interrupt_idle();
+            });
+            assert_eq!(idle.over().await.kind(), io::ErrorKind::Interrupted);
+            assert_eq!(busy.over().await.kind(), io::ErrorKind::TimedOut);
+        });
+    }
+
+    #[test]
+    fn slots_are_used_again() {
+        let first = Deadline::new().slot;
+        let second = Deadline::new();
+        assert_eq!(second.slot, first);
+        assert!(!second.expired());
+    }
+}

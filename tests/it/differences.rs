@@ -30,6 +30,18 @@ pub const INJECTION: Difference = Difference {
     reason: "a decoded CR, LF or NUL never becomes part of a head line",
 };
 
+/// `location /static { alias /dir/; }` and `GET /static../secret`: nginx serves `/dir/../secret`.
+pub const ALIAS_TRAVERSAL: Difference = Difference {
+    name: "alias cannot be left",
+    reason: "no configuration means this; `..` behind the prefix is 404",
+};
+
+/// Files are kept for `open_file_cache_valid`, 1 s when unset.
+pub const FILE_CACHE: Difference = Difference {
+    name: "files are cached for a second",
+    reason: "one stat a second and file instead of four system calls a request",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {

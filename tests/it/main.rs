@@ -10,9 +10,12 @@
 mod differences;
 mod support;
 
+mod conditional;
 mod error_page;
+mod file_content;
 mod listen;
 mod location;
 mod returns;
 mod seed;
 mod server_name;
+mod static_files;

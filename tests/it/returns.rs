@@ -370,7 +370,7 @@ fn return_to_other_methods_and_versions() {
         expect![[r#"
             HTTP/1.1 302 Moved Temporarily
             Content-Type: text/html
-            Content-Length: 145
+            Content-Length: 133+{server}
             Location: http://a:{port}/x
             Connection: keep-alive
 

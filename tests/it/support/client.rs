@@ -20,6 +20,8 @@ pub struct Response {
     /// The size of each chunk, if the body came chunked.
     pub chunks: Vec<usize>,
     pub trailers: Vec<Vec<u8>>,
+    /// The request was HEAD.
+    pub head_only: bool,
     /// The connection ended before the framing said so.
     pub incomplete: bool,
 }
@@ -140,7 +142,10 @@ impl Client {
             Err(e) if matches!(e.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
                 self.eof = true
             }
-            Err(e) => panic!("read: {e}; so far: {:?}", super::escape(&self.buffer)),
+            Err(e) => {
+                let shown = &self.buffer[..self.buffer.len().min(300)];
+                panic!("read: {e}; so far {} bytes: {:?}", self.buffer.len(), super::escape(shown));
+            }
         }
         !self.eof
     }
@@ -157,7 +162,15 @@ impl Client {
         assert!(rest.is_empty(), "expected the end, got {:?}", super::escape(&rest));
     }
 
-    /// At least `count` raw bytes, taken off the connection.
+    /// Waits for at least one byte more, and gives what is there; empty at the end of the connection.
+    pub fn read_some(&mut self) -> Vec<u8> {
+        if self.buffer.is_empty() {
+            self.fill();
+        }
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// So many raw bytes, taken off the connection.
     pub fn read_exact(&mut self, count: usize) -> Vec<u8> {
         while self.buffer.len() < count {
             assert!(self.fill(), "the connection ended after {:?}", super::escape(&self.buffer));
@@ -187,6 +200,7 @@ impl Client {
         let head: Vec<u8> = self.buffer.drain(..end + 4).collect();
         let mut response = parse_head(&head[..end]);
         let status = response.status;
+        response.head_only = method == "HEAD";
         if method == "HEAD" || status == 204 || status == 304 || (100..200).contains(&status) {
             return Some(response);
         }

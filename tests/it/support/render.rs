@@ -42,6 +42,12 @@ pub fn render(response: &Response) -> String {
 /// The length of a page whose footer names the product, less that name: `145+{server}`.
 fn length_without_name(length: &str, response: &Response) -> String {
     let body = response.text();
+    if response.head_only && response.status >= 300 && response.header("content-type") == "text/html" {
+        // The page that is not sent: only its length names the product. No other page of a case is that long.
+        if let Some(length) = length.parse::<usize>().ok().filter(|&n| n >= 130) {
+            return format!("{}+{{server}}", length - response.header("server").len());
+        }
+    }
     let footer = body.split("<hr><center>").nth(1).and_then(|rest| rest.split("</center>\r\n").next());
     match (footer, length.parse::<usize>()) {
         (Some(name), Ok(length)) if name.starts_with("nginx") || name.starts_with("ringx") => {

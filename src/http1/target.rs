@@ -1,0 +1,388 @@
+//! The request target: its forms, the decoded and resolved path that locations and files see, and percent-encoding.
+//!
+//! [`normalize`] is the project's defence against path traversal: its output has no `.` or `..` segment and no NUL,
+//! whatever was encoded how often. It decodes exactly once, as nginx's `ngx_http_parse_complex_uri` does, so that
+//! `alias`, `proxy_pass` with a URI part and `$uri` mean what they mean in nginx.
+
+use std::ops::Range;
+
+/// What a request target is made of, as ranges within it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TargetParts {
+    pub(super) form: TargetForm,
+    pub(super) path: Range<usize>,
+    pub(super) query: Option<Range<usize>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum TargetForm {
+    Origin,
+    /// `authority` is `host[:port]`, `host` without port and trailing dot.
+    Absolute {
+        authority: Range<usize>,
+        host: Range<usize>,
+    },
+}
+
+/// Takes a target apart (RFC 9112 section 3.2), or `None` if it is neither origin-form nor an `http(s)` URI, or has a
+/// fragment. Control bytes and spaces have been refused before.
+///
+/// Asterisk-form is refused, as nginx does; authority-form belongs to CONNECT, which is refused too. nginx cuts a
+/// fragment off `$uri` but sends it to the peer: two readings of one target.
+pub(super) fn split_target(target: &[u8]) -> Option<TargetParts> {
+    if target.contains(&b'#') {
+        return None;
+    }
+    if target.first() == Some(&b'/') {
+        let (path, query) = split_at_question(target, 0);
+        return Some(TargetParts { form: TargetForm::Origin, path, query });
+    }
+    let scheme_len = target.iter().position(|b| *b == b':')?;
+    let scheme = &target[..scheme_len];
+    if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
+        return None;
+    }
+    let at = scheme_len + 3;
+    if target.get(scheme_len..at)? != b"://" {
+        return None;
+    }
+    let end = target[at..].iter().position(|b| *b == b'/' || *b == b'?').map_or(target.len(), |i| at + i);
+    let authority = &target[at..end];
+    // nginx takes these bytes only in the host of an absolute URI; userinfo and `_` are not among them.
+    if !authority.iter().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(b)) {
+        return None;
+    }
+    let host = at..at + validate_host(authority)?;
+    let (mut path, query) = split_at_question(target, end);
+    if path.is_empty() {
+        // The first slash of `://` stands for the empty path, so that it need not be copied from elsewhere.
+        path = scheme_len + 1..scheme_len + 2;
+    }
+    Some(TargetParts { form: TargetForm::Absolute { authority: at..end, host }, path, query })
+}
+
+fn split_at_question(target: &[u8], from: usize) -> (Range<usize>, Option<Range<usize>>) {
+    match memchr::memchr(b'?', &target[from..]) {
+        Some(i) => (from..from + i, Some(from + i + 1..target.len())),
+        None => (from..target.len(), None),
+    }
+}
+
+/// Splits a URI from the configuration or a redirect at its first `?`: path, and what follows.
+pub fn split_query(uri: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match memchr::memchr(b'?', uri) {
+        Some(i) => (&uri[..i], Some(&uri[i + 1..])),
+        None => (uri, None),
+    }
+}
+
+/// Checks `host[:port]` and returns the length of the host without port and trailing dot, or `None` if it is no host.
+///
+/// nginx's `ngx_http_validate_host`, and stricter where a byte would change the meaning of a URL that is built with
+/// the host (RFC 3986 section 3.2): userinfo, quotes, brackets, `?`, `#`, `\`, and a port that is no number.
+pub fn validate_host(value: &[u8]) -> Option<usize> {
+    let host_len = if value.first() == Some(&b'[') {
+        let close = value.iter().position(|b| *b == b']')?;
+        let inner = &value[1..close];
+        if inner.is_empty() || !inner.iter().all(|b| b.is_ascii_alphanumeric() || b":.%-_~".contains(b)) {
+            return None;
+        }
+        close + 1
+    } else {
+        let len = value.iter().position(|b| *b == b':').unwrap_or(value.len());
+        let name = &value[..len];
+        if name.iter().any(|b| *b <= b' ' || *b == 0x7f || b"/\\@?#[]\"<>^`{|}".contains(b)) {
+            return None;
+        }
+        if name.windows(2).any(|pair| pair == b"..") {
+            return None;
+        }
+        len
+    };
+    match value.get(host_len..) {
+        Some([] | [b':']) => {}
+        // A port has at most 5 digits; its value is of no account.
+        Some([b':', port @ ..]) if port.len() <= 5 && port.iter().all(u8::is_ascii_digit) => {}
+        _ => return None,
+    }
+    let host_len = if value[..host_len].last() == Some(&b'.') { host_len - 1 } else { host_len };
+    (host_len > 0).then_some(host_len)
+}
+
+/// What [`normalize`] met on the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NormalizeInfo {
+    /// The output differs from the input.
+    pub changed: bool,
+    /// Something was percent-decoded (nginx's `quoted_uri`): the path must be escaped when it goes out again.
+    pub quoted: bool,
+    /// A `+` is in the path (nginx's `plus_in_uri`).
+    pub plus: bool,
+}
+
+/// Why a path is refused; the answer is 400.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetError {
+    /// It does not begin with `/`.
+    NotAbsolute,
+    /// `%` without two hexadecimal digits.
+    BadPercent,
+    /// `%00`.
+    Nul,
+    /// `..` above the root.
+    AboveRoot,
+    /// For [`parse_unsafe_uri`]: `..` as a segment, or nothing at all.
+    Unsafe,
+}
+
+impl std::fmt::Display for TargetError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            TargetError::NotAbsolute => "path does not begin with \"/\"",
+            TargetError::BadPercent => "invalid percent-encoding in path",
+            TargetError::Nul => "zero byte in path",
+            TargetError::AboveRoot => "path leads above the root",
+            TargetError::Unsafe => "unsafe URI",
+        })
+    }
+}
+
+/// State of [`normalize`]: what the last bytes written mean for a `/` or `.` that follows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Segment {
+    /// Within a segment.
+    Usual,
+    /// Behind a slash.
+    Slash,
+    /// Behind `/.`.
+    Dot,
+    /// Behind `/..`.
+    DotDot,
+}
+
+/// Decodes and resolves `path` (up to, not including, `?`) into `out`, which is cleared first.
+///
+/// Percent-encodings are decoded once; an encoded `/` or `.` counts like a plain one, an encoded `%`, `?` or `#` is an
+/// ordinary byte. `.` and `..` segments are resolved, and runs of slashes become one if `merge_slashes`
+/// (nginx's directive).
+pub fn normalize(path: &[u8], merge_slashes: bool, out: &mut Vec<u8>) -> Result<NormalizeInfo, TargetError> {
+    out.clear();
+    if path.first() != Some(&b'/') {
+        return Err(TargetError::NotAbsolute);
+    }
+    let mut info = NormalizeInfo::default();
+    if is_plain(path) {
+        out.extend_from_slice(path);
+        return Ok(info);
+    }
+    let mut state = Segment::Usual;
+    let mut rest = path;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        let mut b = *first;
+        let mut literal = false;
+        if b == b'%' {
+            let [high, low, after @ ..] = rest else { return Err(TargetError::BadPercent) };
+            rest = after;
+            b = (hex_digit(*high)? << 4) | hex_digit(*low)?;
+            info.quoted = true;
+            literal = matches!(b, b'%' | b'#' | b'?');
+            if b == 0 {
+                return Err(TargetError::Nul);
+            }
+        }
+        info.plus |= b == b'+';
+        state = if literal {
+            out.push(b);
+            Segment::Usual
+        } else {
+            resolve(state, b, merge_slashes, out)?
+        };
+    }
+    match state {
+        Segment::Dot => out.truncate(out.len() - 1),
+        Segment::DotDot => drop_parent(out)?,
+        Segment::Usual | Segment::Slash => {}
+    }
+    info.changed = out != path;
+    Ok(info)
+}
+
+fn resolve(state: Segment, b: u8, merge_slashes: bool, out: &mut Vec<u8>) -> Result<Segment, TargetError> {
+    match (state, b) {
+        (Segment::Usual, b'/') => {
+            out.push(b);
+            Ok(Segment::Slash)
+        }
+        (Segment::Slash, b'/') => {
+            if !merge_slashes {
+                out.push(b);
+            }
+            Ok(Segment::Slash)
+        }
+        (Segment::Dot, b'/') => {
+            out.truncate(out.len() - 1);
+            Ok(Segment::Slash)
+        }
+        (Segment::DotDot, b'/') => {
+            drop_parent(out)?;
+            Ok(Segment::Slash)
+        }
+        (Segment::Slash, b'.') => {
+            out.push(b);
+            Ok(Segment::Dot)
+        }
+        (Segment::Dot, b'.') => {
+            out.push(b);
+            Ok(Segment::DotDot)
+        }
+        _ => {
+            out.push(b);
+            Ok(Segment::Usual)
+        }
+    }
+}
+
+/// `out` ends in `/..`: takes that and the segment before it away, up to and without the slash before that segment.
+fn drop_parent(out: &mut Vec<u8>) -> Result<(), TargetError> {
+    let before = out.len().saturating_sub(3);
+    match out[..before].iter().rposition(|b| *b == b'/') {
+        Some(slash) => {
+            out.truncate(slash + 1);
+            Ok(())
+        }
+        None => Err(TargetError::AboveRoot),
+    }
+}
+
+/// Whether nothing in `path` needs decoding or resolving, and no flag needs setting: the common case.
+fn is_plain(path: &[u8]) -> bool {
+    let mut after_slash = false;
+    for b in path {
+        match b {
+            b'%' | b'+' => return false,
+            b'/' | b'.' if after_slash => return false,
+            _ => after_slash = *b == b'/',
+        }
+    }
+    true
+}
+
+fn hex_digit(b: u8) -> Result<u8, TargetError> {
+    match b {
+        b'0'..=b'9' => Ok(b - b'0'),
+        b'a'..=b'f' => Ok(b - b'a' + 10),
+        b'A'..=b'F' => Ok(b - b'A' + 10),
+        _ => Err(TargetError::BadPercent),
+    }
+}
+
+/// A URI for an internal redirect from outside the configuration (X-Accel-Redirect), as nginx's
+/// `ngx_http_parse_unsafe_uri`: decodes the path into `out` and returns the query; a `..` segment, plain or encoded,
+/// is refused rather than resolved.
+///
+/// Stricter than nginx: the path must begin with `/`, and a malformed percent-encoding is an error.
+pub fn parse_unsafe_uri<'a>(uri: &'a [u8], out: &mut Vec<u8>) -> Result<Option<&'a [u8]>, TargetError> {
+    out.clear();
+    let (path, query) = split_query(uri);
+    if path.first() != Some(&b'/') {
+        return Err(TargetError::Unsafe);
+    }
+    let mut rest = path;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        let mut b = *first;
+        if b == b'%' {
+            let [high, low, after @ ..] = rest else { return Err(TargetError::BadPercent) };
+            rest = after;
+            b = (hex_digit(*high)? << 4) | hex_digit(*low)?;
+        }
+        if b == 0 {
+            return Err(TargetError::Nul);
+        }
+        out.push(b);
+    }
+    let has_parent = |path: &[u8]| path.split(|b| *b == b'/').any(|segment| segment == b"..");
+    if has_parent(path) || has_parent(out) {
+        out.clear();
+        return Err(TargetError::Unsafe);
+    }
+    Ok(query)
+}
+
+/// Percent-decodes what is well-formed in `text` and leaves the rest as it is (nginx's `ngx_unescape_uri`).
+pub fn unescape(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first == b'%'
+            && let [high, low, after @ ..] = rest
+            && let (Ok(high), Ok(low)) = (hex_digit(*high), hex_digit(*low))
+        {
+            out.push((high << 4) | low);
+            rest = after;
+        } else {
+            out.push(*first);
+        }
+    }
+}
+
+/// Which bytes [`escape`] encodes; nginx's `ngx_escape_uri` types of these names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escape {
+    /// `NGX_ESCAPE_URI`: a path that was decoded.
+    Uri,
+    /// `NGX_ESCAPE_ARGS`: captures that go into a query.
+    Args,
+    /// `NGX_ESCAPE_URI_COMPONENT`: one segment or value; all but unreserved bytes.
+    UriComponent,
+    /// `NGX_ESCAPE_HTML`: a link in a generated page.
+    Html,
+}
+
+impl Escape {
+    /// Whether `b` is encoded.
+    pub fn encodes(self, b: u8) -> bool {
+        if b <= b' ' || b >= 0x7f {
+            return true;
+        }
+        let set: &[u8] = match self {
+            Escape::Uri => b"\"#%<>?\\^`{|}",
+            Escape::Args => b"\"#%&+;<>?\\^`{|}",
+            Escape::Html => b"\"#%'<>\\^`{|}",
+            Escape::UriComponent => return !(b.is_ascii_alphanumeric() || b"-._~".contains(&b)),
+        };
+        set.contains(&b)
+    }
+}
+
+/// Appends `text` with the bytes of `kind` as `%HH`, upper case as nginx writes them.
+pub fn escape(text: &[u8], kind: Escape, out: &mut Vec<u8>) {
+    for b in text {
+        if kind.encodes(*b) {
+            out.push(b'%');
+            out.push(b"0123456789ABCDEF"[(b >> 4) as usize]);
+            out.push(b"0123456789ABCDEF"[(b & 15) as usize]);
+        } else {
+            out.push(*b);
+        }
+    }
+}
+
+/// Whether [`escape`] would change `text`.
+pub fn needs_escape(text: &[u8], kind: Escape) -> bool {
+    text.iter().any(|b| kind.encodes(*b))
+}
+
+/// Appends `text` with `<`, `>`, `&` and `"` as HTML entities (nginx's `ngx_escape_html`).
+pub fn escape_html(text: &[u8], out: &mut Vec<u8>) {
+    for b in text {
+        match b {
+            b'<' => out.extend_from_slice(b"&lt;"),
+            b'>' => out.extend_from_slice(b"&gt;"),
+            b'&' => out.extend_from_slice(b"&amp;"),
+            b'"' => out.extend_from_slice(b"&quot;"),
+            _ => out.push(*b),
+        }
+    }
+}

@@ -324,8 +324,20 @@ pub struct ReturnConf {
 pub struct RootConf {
     /// The path (relative ones already joined to the prefix unless they begin with a variable).
     pub path: Arc<Template>,
-    /// `alias`: the location's prefix is cut from the URI first.
-    pub alias: bool,
+    /// What of the URI is appended to the path.
+    pub alias: AliasConf,
+}
+
+/// `root`, or which `alias`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AliasConf {
+    /// `root`: the whole URI is appended.
+    Root,
+    /// `alias` in a prefix or exact location: this many bytes at the front of the URI are cut. A nested location
+    /// that inherits the `alias` cuts what its parent cuts.
+    Prefix(usize),
+    /// `alias` in a regex location: the path is the file, nothing is appended.
+    Whole,
 }
 
 /// `try_files`.

@@ -26,6 +26,8 @@ pub struct FileInfo {
     pub size: u64,
     /// Last modification, seconds since 1970.
     pub mtime: i64,
+    /// The nanoseconds of `mtime`.
+    pub mtime_nsec: i64,
     /// Type and permission bits.
     pub mode: u32,
     /// Owner, for `disable_symlinks if_not_owner`.
@@ -270,6 +272,7 @@ fn info_of(raw: &libc::stat) -> FileInfo {
         ino: raw.st_ino,
         size: u64::try_from(raw.st_size).unwrap_or(0),
         mtime: raw.st_mtime,
+        mtime_nsec: raw.st_mtime_nsec,
         mode: raw.st_mode,
         uid: raw.st_uid,
     }

@@ -42,6 +42,12 @@ pub const FILE_CACHE: Difference = Difference {
     reason: "one stat a second and file instead of four system calls a request",
 };
 
+/// A 1xx from the application: nginx 1.22 takes it for the final answer.
+pub const INTERIM: Difference = Difference {
+    name: "interim answers are not final",
+    reason: "RFC 9110 15.2: a client must be able to parse 1xx before the final answer",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {

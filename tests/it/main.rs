@@ -15,6 +15,8 @@ mod error_page;
 mod file_content;
 mod listen;
 mod location;
+mod proxy_request;
+mod proxy_response;
 mod returns;
 mod seed;
 mod server_name;

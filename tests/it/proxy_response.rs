@@ -270,25 +270,25 @@ fn proxy_redirect_in_all_its_forms() {
         ("/regex/", "http://any.test:99/p/q".to_owned()),
         ("/slash/", "/deep".to_owned()),
     ] {
-        let response = server.send(lines(&format!("GET {path}{location} HTTP/1.1\nHost: site.test")));
+        let response = server.send(lines(&format!("GET {path}?{location} HTTP/1.1\nHost: site.test")));
         text += &format!("{path} {location} -> {}\n", response.header("location"));
     }
     expect![[r#"
-        /root/ http://127.0.0.1:{app}/x?y=1 -> http:/127.0.0.1:{app}/x?y=1
-        /root/ http://elsewhere.test/ -> http:/elsewhere.test/
-        /root/ /relative -> relative
+        /root/ http://127.0.0.1:{app}/x?y=1 -> http://site.test:{port}/root/x?y=1
+        /root/ http://elsewhere.test/ -> http://elsewhere.test/
+        /root/ /relative -> /relative
         /root/ relative -> relative
-        /path/ http://127.0.0.1:{app}/app/x -> app/http:/127.0.0.1:{app}/app/x
-        /path/ http://127.0.0.1:{app}/other -> app/http:/127.0.0.1:{app}/other
-        /off/ http://127.0.0.1:{app}/x -> http:/127.0.0.1:{app}/x
-        /off/ /relative -> relative
-        /own/ http://inner.test/a -> http:/inner.test/a
-        /rel/ http://inner.test/a -> http:/inner.test/a
-        /var/ http://inner.test/a -> http:/inner.test/a
-        /both/ http://127.0.0.1:{app}/x -> http:/127.0.0.1:{app}/x
-        /both/ http://inner.test/a -> http:/inner.test/a
-        /regex/ http://any.test:99/p/q -> http:/any.test:99/p/q
-        /slash/ /deep -> deep
+        /path/ http://127.0.0.1:{app}/app/x -> http://site.test:{port}/path/x
+        /path/ http://127.0.0.1:{app}/other -> http://127.0.0.1:{app}/other
+        /off/ http://127.0.0.1:{app}/x -> http://127.0.0.1:{app}/x
+        /off/ /relative -> /relative
+        /own/ http://inner.test/a -> http://outer.test/x/a
+        /rel/ http://inner.test/a -> http://site.test:{port}/y/a
+        /var/ http://inner.test/a -> http://site.test/v/a
+        /both/ http://127.0.0.1:{app}/x -> http://site.test:{port}/both/x
+        /both/ http://inner.test/a -> http://site.test:{port}/two/a
+        /regex/ http://any.test:99/p/q -> http://site.test:{port}/r/p/q
+        /slash/ /deep -> http://site.test:{port}/prefixed/deep
     "#]]
     .assert_eq(&server.localised(&text));
 }

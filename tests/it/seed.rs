@@ -202,7 +202,7 @@ fn proxy_redirect_off_leaves_the_location_alone() {
         .verbatim()
         .start(&SEED.replace("proxy_pass", "proxy_redirect off; proxy_pass"));
     let target = format!("http://{}/next", origin.address);
-    let request = format!("GET /{target} HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    let request = format!("GET /?{target} HTTP/1.1\r\nHost: site.test\r\n\r\n");
     assert_eq!(off.send(&request).header("location"), target);
     assert_eq!(on.localised(&on.send(&request).header("location")), "http://site.test:{port}/next");
 }

@@ -333,13 +333,13 @@ impl Origin {
         })
     }
 
-    /// Redirects to whatever follows the first slash of the target.
+    /// Redirects to whatever follows the first question mark of the target.
     pub fn echo_location() -> Origin {
         Origin::start(|connection| {
             while let Some(request) = connection.request() {
                 let target = request.target();
-                let answer =
-                    format!("HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", &target[1..]);
+                let to = target.split_once('?').map_or("", |(_, query)| query);
+                let answer = format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
                 if !connection.send(answer) {
                     return;
                 }

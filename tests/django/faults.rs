@@ -1,0 +1,82 @@
+//! What goes wrong on a real day: the app stops and starts, it closes idle connections, clients read slowly.
+
+use std::time::Duration;
+
+use crate::app::{Runner, Transport};
+use crate::browser::Browser;
+use crate::kit::kit;
+use crate::whole_site::{FULL, SEED, behind, numbered};
+
+#[test]
+fn an_app_that_stops_is_502_and_is_back_at_once() {
+    let Some(kit) = kit() else { return };
+    for (transport, reason) in [
+        (Transport::Tcp, "connect() failed (111: Connection refused) while connecting to upstream"),
+        (Transport::Unix, "failed (2: No such file or directory) while connecting to upstream"),
+    ] {
+        for conf in [SEED, FULL] {
+            let (mut app, server) = behind(kit, Runner::GunicornGthread, transport, conf);
+            assert_eq!(server.get("/").status, 200);
+            app.stop();
+            for _ in 0..3 {
+                assert_eq!(server.get("/").status, 502);
+            }
+            let log = server.wait_error(reason);
+            assert!(log.contains(&app.address()), "the log names the peer: {log}");
+            assert_eq!(server.get("/static/admin/css/base.css").status, 200, "files need no app");
+            app.restart();
+            assert_eq!(server.get("/").status, 200, "the very next request");
+        }
+    }
+}
+
+#[test]
+fn idle_connections_that_gunicorn_closes_never_fail_a_request() {
+    let Some(kit) = kit() else { return };
+    let (app, server) = behind(kit, Runner::GunicornGthread, Transport::Tcp, FULL);
+    let mut browser = Browser::new(&server);
+    for round in 0..4 {
+        // Four at once leave four idle connections behind, each of which Gunicorn closes after two seconds.
+        let clients: Vec<_> = (0..4)
+            .map(|_| {
+                let mut client = server.connect();
+                client.send("GET /slow/?seconds=0.05 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+                client
+            })
+            .collect();
+        for mut client in clients {
+            assert_eq!(client.response().status, 200, "round {round}");
+        }
+        let posted = browser.post("/raw-upload/", "text/plain", b"a body that must not be sent twice");
+        assert_eq!(posted.status, 200, "round {round}: a POST cannot be tried again: {}", posted.text());
+        if round < 3 {
+            std::thread::sleep(Duration::from_millis(2500));
+        }
+    }
+    assert!(!server.error_log().contains("[error]"), "{}\n{}", server.error_log(), app.log());
+}
+
+/// Two sync workers, thirty clients that take the head of a large answer and then nothing more: the workers must be
+/// free again for the next visitor, and each client must still get its every byte in the end.
+#[test]
+fn slow_clients_do_not_hold_the_app() {
+    let Some(kit) = kit() else { return };
+    let (_app, server) = behind(kit, Runner::GunicornSync, Transport::Tcp, FULL);
+    let expected = numbered(4 << 20);
+    let mut clients: Vec<_> = (0..30)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send("GET /download/4096/ HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            client
+        })
+        .collect();
+    for client in &mut clients {
+        client.read_exact_without_taking(1);
+    }
+    assert_eq!(server.get("/").status, 200, "both workers are free");
+    for client in &mut clients {
+        let response = client.response();
+        assert_eq!(response.status, 200);
+        assert!(response.body == expected, "the file changed on its way");
+    }
+}

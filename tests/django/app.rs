@@ -90,14 +90,13 @@ impl App {
     }
 
     fn arguments(&self) -> Vec<String> {
-        let mut line = String::new();
-        match self.runner {
-            Runner::GunicornSync => line += "-m gunicorn mysite.wsgi --worker-class sync --workers 2",
+        let mut line = match self.runner {
+            Runner::GunicornSync => "-m gunicorn mysite.wsgi --worker-class sync --workers 2".to_owned(),
             Runner::GunicornGthread => {
-                line += "-m gunicorn mysite.wsgi --worker-class gthread --workers 1 --threads 4"
+                "-m gunicorn mysite.wsgi --worker-class gthread --threads 4".to_owned()
             }
-            Runner::Uvicorn => line += "-m uvicorn mysite.asgi:application --lifespan off",
-        }
+            Runner::Uvicorn => "-m uvicorn mysite.asgi:application --lifespan off".to_owned(),
+        };
         match (self.runner, &self.address) {
             (Runner::Uvicorn, Address::Tcp(port)) => line += &format!(" --port {}", port.number),
             (Runner::Uvicorn, Address::Unix(path)) => line += &format!(" --uds {}", path.display()),

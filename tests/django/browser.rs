@@ -75,14 +75,17 @@ impl Browser {
         let page = self.get(path);
         assert_eq!(page.status, 200, "no form at {path}: {}", page.text());
         let text = page.text();
-        let (_, rest) = text.split_once("name=\"csrfmiddlewaretoken\" value=\"").expect("a CSRF token in the form");
+        let (_, rest) =
+            text.split_once("name=\"csrfmiddlewaretoken\" value=\"").expect("a CSRF token in the form");
         rest.split('"').next().unwrap().to_owned()
     }
 
     fn request(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> Response {
         let host = &self.host;
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let cookies = if cookies.is_empty() { String::new() } else { format!("Cookie: {}\r\n", cookies.join("; ")) };
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies =
+            if cookies.is_empty() { String::new() } else { format!("Cookie: {}\r\n", cookies.join("; ")) };
         self.client.send(format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{cookies}{headers}\r\n"));
         self.client.send(body);
         let response = self.client.response_to(method);

@@ -64,7 +64,9 @@ fn build() -> Result<Kit, String> {
         drop(fs::remove_dir_all(&venv));
         output(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "2"];
-        output(Command::new(&python).args(pip).args(["--timeout", "20", "--requirement"]).arg(&requirements))?;
+        output(
+            Command::new(&python).args(pip).args(["--timeout", "20", "--requirement"]).arg(&requirements),
+        )?;
         fs::write(venv.join("requirements.stamp"), wanted).map_err(|e| e.to_string())?;
     }
 
@@ -74,7 +76,11 @@ fn build() -> Result<Kit, String> {
         drop(fs::remove_dir_all(&state));
         fs::create_dir_all(&state).map_err(|e| e.to_string())?;
         manage(&python, &state, &["migrate", "--verbosity=0"])?;
-        manage(&python, &state, &["createsuperuser", "--noinput", "--username", USER, "--email", "admin@localhost"])?;
+        manage(
+            &python,
+            &state,
+            &["createsuperuser", "--noinput", "--username", USER, "--email", "admin@localhost"],
+        )?;
         manage(&python, &state, &["collectstatic", "--noinput", "--verbosity=0"])?;
         fs::write(state.join("site.stamp"), wanted).map_err(|e| e.to_string())?;
     }
@@ -84,7 +90,10 @@ fn build() -> Result<Kit, String> {
 fn manage(python: &Path, state: &Path, arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new(python);
     command.arg("manage.py").args(arguments).current_dir(site());
-    command.env("SITE_STATE", state).env("DJANGO_SUPERUSER_PASSWORD", PASSWORD).env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+        .env("SITE_STATE", state)
+        .env("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
     output(&mut command)
 }
 

@@ -69,7 +69,9 @@ fn a_socket_outlives_a_reload() {
     assert_eq!(socket.receive(), (TEXT, b"before".to_vec()));
     server.rewrite(&FULL.replace("client_max_body_size 32m;", "location = /reloaded { return 204; }"));
     server.signal("HUP");
-    crate::support::wait_for("the new configuration", || (server.get("/reloaded").status == 204).then_some(()));
+    crate::support::wait_for("the new configuration", || {
+        (server.get("/reloaded").status == 204).then_some(())
+    });
     socket.send(TEXT, b"after");
     assert_eq!(socket.receive(), (TEXT, b"after".to_vec()));
 }

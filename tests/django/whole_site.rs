@@ -57,7 +57,8 @@ pub struct Front {
 
 impl Front {
     pub fn new(kit: &Kit) -> Front {
-        let types = "types { text/html html; text/css css; text/javascript js; image/svg+xml svg; image/png png; }";
+        let types =
+            "types { text/html html; text/css css; text/javascript js; image/svg+xml svg; image/png png; }";
         let setup = Server::setup().file("mime.types", types);
         let mut setup = setup.value("static", &kit.state.join("static").display().to_string());
         let port = setup.fill("{{port}}");
@@ -162,27 +163,39 @@ impl Visit<'_> {
         assert_eq!((again.status, again.body.len()), (304, 0));
         assert_eq!(again.header("etag"), tag);
         let modified = css.header("last-modified");
-        let again = browser.get_with("/static/admin/css/base.css", &format!("If-Modified-Since: {modified}\r\n"));
+        let again =
+            browser.get_with("/static/admin/css/base.css", &format!("If-Modified-Since: {modified}\r\n"));
         assert_eq!((again.status, again.body.len()), (304, 0));
 
         assert_eq!(browser.get("/static/admin/img/icon-yes.svg").header("content-type"), "image/svg+xml");
-        assert_eq!(browser.head("/static/admin/css/base.css").header("content-length"), on_disk.len().to_string());
+        assert_eq!(
+            browser.head("/static/admin/css/base.css").header("content-length"),
+            on_disk.len().to_string()
+        );
         let missing = browser.get("/static/admin/css/missing.css");
         assert_eq!(missing.status, 404);
-        assert!(!missing.text().contains("There is no such page"), "a missing file is not the app's business");
+        assert!(
+            !missing.text().contains("There is no such page"),
+            "a missing file is not the app's business"
+        );
     }
 
     fn log_in(&self) {
         let mut browser = Browser::new(self.server);
         let door = browser.get("/admin/");
         assert_eq!(door.status, 302);
-        assert!(door.header("location").ends_with("/admin/login/?next=/admin/"), "{}", door.header("location"));
+        assert!(
+            door.header("location").ends_with("/admin/login/?next=/admin/"),
+            "{}",
+            door.header("location")
+        );
 
         let form = "/admin/login/?next=/admin/";
         let wrong = browser.submit(form, &[("username", kit::USER), ("password", "wrong")]);
         assert_eq!(wrong.status, 200);
         assert!(wrong.text().contains("Please enter the correct username"), "{}", wrong.text());
-        let forged = browser.post("/admin/login/", "application/x-www-form-urlencoded", b"csrfmiddlewaretoken=x");
+        let forged =
+            browser.post("/admin/login/", "application/x-www-form-urlencoded", b"csrfmiddlewaretoken=x");
         assert_eq!(forged.status, 403, "a forged token must reach the app and be refused there");
 
         let home = browser.submit(form, &[("username", kit::USER), ("password", kit::PASSWORD)]);
@@ -227,14 +240,21 @@ impl Visit<'_> {
         );
         let told: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
         let header = |name: &str| told["headers"][name].as_str().unwrap_or_default().to_owned();
-        assert_eq!(told["path"], "/meta/a/b//c d/\u{e9}", "the path arrives as it was sent; only the app decodes it");
+        assert_eq!(
+            told["path"], "/meta/a/b//c d/\u{e9}",
+            "the path arrives as it was sent; only the app decodes it"
+        );
         assert_eq!(told["query"], "q=%C3%A9&r=a%20b");
         assert_eq!(header("HTTP_ACCEPT_LANGUAGE"), "fr");
         assert_eq!(header("HTTP_X_UNDER_STOOD"), "yes");
         assert_eq!(header("HTTP_X_UNDER_SCORE"), "", "a name with _ could pass for one with -");
         assert_eq!(told["secure"], false);
         if self.seed {
-            assert_eq!(told["host"], self.app.own_host(), "without proxy_set_header the app sees its own name");
+            assert_eq!(
+                told["host"],
+                self.app.own_host(),
+                "without proxy_set_header the app sees its own name"
+            );
             assert_eq!(header("HTTP_X_FORWARDED_FOR"), "198.51.100.7");
         } else {
             assert_eq!(told["host"], host);
@@ -248,7 +268,11 @@ impl Visit<'_> {
         let mut browser = Browser::new(self.server);
         let missing = browser.get("/no/such/page");
         assert_eq!(missing.status, 404);
-        assert!(missing.text().contains("There is no such page"), "the page is the app's: {}", missing.text());
+        assert!(
+            missing.text().contains("There is no such page"),
+            "the page is the app's: {}",
+            missing.text()
+        );
         let broken = browser.get("/broken/");
         assert_eq!(broken.status, 500);
         assert!(broken.text().contains("The app is broken"), "{}", broken.text());
@@ -266,7 +290,10 @@ impl Visit<'_> {
         let absolute = browser.get("/old-absolute/").header("location");
         let unix = self.app.address().starts_with("unix:");
         if self.seed && unix {
-            assert_eq!(absolute, "http://localhost/?from=old-absolute", "all the app knows is Host: localhost");
+            assert_eq!(
+                absolute, "http://localhost/?from=old-absolute",
+                "all the app knows is Host: localhost"
+            );
         } else {
             assert_eq!(absolute, format!("http://{host}/?from=old-absolute"), "never the app's own address");
         }
@@ -284,7 +311,10 @@ impl Visit<'_> {
 
         // Chunked from the client, whole for the app: WSGI has no body without a length.
         let mut raw = self.server.connect();
-        raw.send(format!("PUT /raw-upload/ HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\n\r\n", browser.host));
+        raw.send(format!(
+            "PUT /raw-upload/ HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\n\r\n",
+            browser.host
+        ));
         for chunk in large[..300_000].chunks(9_999) {
             raw.send(format!("{:x}\r\n", chunk.len())).send(chunk).send("\r\n");
         }

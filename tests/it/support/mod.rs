@@ -9,9 +9,9 @@ mod server;
 
 pub use client::{Client, Response, lines};
 pub use origin::{Origin, OriginConnection, Received};
-pub use ports::reserve;
+pub use ports::{Port, reserve};
 pub use render::{escape, render};
-pub use server::{MODIFIED, Output, Server, TempDir, get, program, run};
+pub use server::{MODIFIED, Output, Server, Setup, TempDir, get, program, run};
 
 use std::time::{Duration, Instant};
 

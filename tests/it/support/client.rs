@@ -37,10 +37,10 @@ impl Response {
         let mut found = Vec::new();
         for line in self.head_lines.iter().skip(1) {
             let line = String::from_utf8_lossy(line);
-            if let Some((n, value)) = line.split_once(':') {
-                if n.eq_ignore_ascii_case(name) {
-                    found.push(value.trim().to_owned());
-                }
+            if let Some((n, value)) = line.split_once(':')
+                && n.eq_ignore_ascii_case(name)
+            {
+                found.push(value.trim().to_owned());
             }
         }
         found
@@ -140,7 +140,7 @@ impl Client {
             Ok(0) => self.eof = true,
             Ok(n) => self.buffer.extend_from_slice(&chunk[..n]),
             Err(e) if matches!(e.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
-                self.eof = true
+                self.eof = true;
             }
             Err(e) => {
                 let shown = &self.buffer[..self.buffer.len().min(300)];
@@ -217,8 +217,7 @@ impl Client {
     }
 
     fn read_chunks(&mut self, response: &mut Response) {
-        loop {
-            let Some(line) = self.line() else { break };
+        while let Some(line) = self.line() {
             let text = String::from_utf8_lossy(&line);
             let digits = text.split(';').next().unwrap_or_default();
             let Ok(size) = usize::from_str_radix(digits, 16) else {

@@ -394,3 +394,204 @@ fn may_be_trailer(name: &[u8]) -> bool {
         );
     !forbidden && !name.contains(&b'_')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::encode;
+    use proptest::prelude::*;
+
+    /// Decodes `bytes`, given in pieces of `step`: the payload, and how many bytes the body took if it ended.
+    fn decode_by(
+        decoder: &mut ChunkedDecoder,
+        bytes: &[u8],
+        step: usize,
+    ) -> Result<(Vec<u8>, Option<usize>), ChunkError> {
+        let mut payload = Vec::new();
+        let mut at = 0;
+        for piece in bytes.chunks(step.max(1)) {
+            let mut rest = piece;
+            loop {
+                let done = decoder.decode(rest)?;
+                at += done.consumed;
+                match done.kind {
+                    ChunkKind::Data { start, len } => {
+                        assert!(len > 0);
+                        payload.extend_from_slice(&rest[start..start + len]);
+                    }
+                    ChunkKind::NeedMore => {
+                        assert_eq!(done.consumed, rest.len());
+                        break;
+                    }
+                    ChunkKind::End => return Ok((payload, Some(at))),
+                }
+                rest = &rest[done.consumed..];
+            }
+        }
+        Ok((payload, None))
+    }
+
+    fn decode(bytes: &[u8]) -> Result<(Vec<u8>, Option<usize>), ChunkError> {
+        decode_by(&mut ChunkedDecoder::default(), bytes, bytes.len())
+    }
+
+    #[test]
+    fn bodies() {
+        for (bytes, payload) in [
+            ("0\r\n\r\n", ""),
+            ("5\r\nhello\r\n0\r\n\r\n", "hello"),
+            ("2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", "hello"),
+            ("00000005\r\nhello\r\n0000\r\n\r\n", "hello"),
+            ("A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n", "01234567890123456789"),
+            ("5;a=b;c=\"d e\"\r\nhello\r\n0;x\r\n\r\n", "hello"),
+            ("5 ;a\r\nhello\r\n0\t;b\r\n\r\n", "hello"),
+            ("5\r\nhello\r\n0\r\nX-T: 1\r\nContent-Length: 50\r\n\r\n", "hello"),
+        ] {
+            let next = format!("{bytes}GET / HTTP/1.1\r\n");
+            assert_eq!(decode(next.as_bytes()), Ok((payload.into(), Some(bytes.len()))), "{bytes:?}");
+        }
+        assert_eq!(decode(b"5\r\nhel"), Ok((b"hel".to_vec(), None)));
+        assert_eq!(decode(b""), Ok((Vec::new(), None)));
+    }
+
+    #[test]
+    fn malformed_bodies() {
+        use ChunkError::*;
+        for (bytes, error) in [
+            ("+5\r\nhello\r\n0\r\n\r\n", Size),
+            ("-5\r\nhello", Size),
+            (" 5\r\nhello", Size),
+            ("\r\n5\r\nhello", Size),
+            ("0x5\r\nhello", Size),
+            ("2z\r\nok\r\n", Size),
+            (";\r\n", Size),
+            ("g\r\n", Size),
+            ("5_0\r\n", Size),
+            ("5\0\r\n", Size),
+            ("\n", Size),
+            ("5,5\r\n", Size),
+            ("10000000000000005\r\nhello", SizeTooLarge),
+            ("00000000000000005\r\nhello", SizeTooLarge),
+            ("FFFFFFFFFFFFFFED\r\n", SizeTooLarge),
+            ("8000000000000000\r\n", SizeTooLarge),
+            ("5\nhello\r\n", LineEnd),
+            ("5\rhello\r\n", LineEnd),
+            ("5\r\r\n", LineEnd),
+            ("5\r\nhelloXX0\r\n", LineEnd),
+            ("5\r\nhello\n0\r\n", LineEnd),
+            ("5\r\nhello\r0\r\n", LineEnd),
+            ("5;a\rb\r\nhello", LineEnd),
+            ("2;\nxx\r\n", LineEnd),
+            ("5\r\nhello0\r\n", LineEnd),
+            ("5\r\nhello!", LineEnd),
+            ("5 5\r\n", Extension),
+            ("5 \r\nhello", Extension),
+            ("5;a\0\r\n", Extension),
+            ("5;a\x7f\r\n", Extension),
+            ("0\r\nX\r\n\r\n", Trailer),
+            ("0\r\n: x\r\n\r\n", Trailer),
+            ("0\r\n X: y\r\n\r\n", Trailer),
+            ("0\r\nX : y\r\n\r\n", Trailer),
+            ("0\r\nX: y\r\n z\r\n\r\n", Trailer),
+            ("0\r\nX: \0\r\n\r\n", Trailer),
+            ("0\r\nX: y\n\r\n", LineEnd),
+            ("0\r\nX: y\rz\r\n\r\n", LineEnd),
+            ("0\r\n\n", LineEnd),
+            ("0\r\n\rx", LineEnd),
+        ] {
+            assert_eq!(decode(bytes.as_bytes()), Err(error), "{bytes:?}");
+            assert_eq!(
+                decode_by(&mut ChunkedDecoder::default(), bytes.as_bytes(), 1),
+                Err(error),
+                "{bytes:?}"
+            );
+        }
+        assert_eq!(SizeTooLarge.status(), Status::REQUEST_ENTITY_TOO_LARGE);
+        assert_eq!(LineEnd.status(), Status::BAD_REQUEST);
+    }
+
+    #[test]
+    fn extensions_are_bounded() {
+        let long = |n| format!("1;{}\r\nx\r\n0\r\n\r\n", "a".repeat(n));
+        assert!(decode(long(255).as_bytes()).is_ok());
+        assert_eq!(decode(long(256).as_bytes()), Err(ChunkError::ExtensionTooLarge));
+        // Many short ones that the payload does not pay for.
+        let many = format!("1;{}\r\nx\r\n", "a".repeat(100)).repeat(1000);
+        assert_eq!(decode(many.as_bytes()), Err(ChunkError::ExtensionTooLarge));
+        // A signature for each chunk of an upload is fine however long the upload.
+        let chunk = format!("400;chunk-signature={}\r\n{}\r\n", "f".repeat(64), "x".repeat(1024));
+        assert_eq!(decode(chunk.repeat(2000).as_bytes()).map(|(p, _)| p.len()), Ok(2000 * 1024));
+    }
+
+    #[test]
+    fn trailers_are_bounded() {
+        let many = |n| format!("0\r\n{}\r\n", "X: y\r\n".repeat(n));
+        assert!(decode(many(64).as_bytes()).is_ok());
+        assert_eq!(decode(many(65).as_bytes()), Err(ChunkError::TrailerTooLarge));
+        let endless = format!("0\r\nX: {}", "y".repeat(9000));
+        assert_eq!(decode(endless.as_bytes()), Err(ChunkError::TrailerTooLarge));
+    }
+
+    #[test]
+    fn kept_trailers_hold_only_what_may_be_passed_on() {
+        let bytes = b"0\r\nX-Sum:  a b \t\r\nContent-Length: 50\r\nhost: x\r\nX_Y: z\r\nExpires: 0\r\nX-Empty:\r\n\r\n";
+        for step in [1, 2, 7, bytes.len()] {
+            let mut decoder = ChunkedDecoder::new(Trailers::Keep);
+            assert_eq!(decode_by(&mut decoder, bytes, step), Ok((Vec::new(), Some(bytes.len()))));
+            assert!(decoder.is_end());
+            assert_eq!(decoder.trailers, b"X-Sum: a b\r\nX-Empty: \r\n");
+            decoder.reset(Trailers::Drop);
+            assert_eq!(decode_by(&mut decoder, bytes, step), Ok((Vec::new(), Some(bytes.len()))));
+            assert_eq!(decoder.trailers, b"");
+        }
+    }
+
+    #[test]
+    fn payload_can_be_moved_by_other_means() {
+        let mut decoder = ChunkedDecoder::default();
+        assert_eq!(decoder.remaining_in_chunk(), 0);
+        let step = decoder.decode(b"100\r\nab").unwrap();
+        assert_eq!(step, ChunkStep { consumed: 7, kind: ChunkKind::Data { start: 5, len: 2 } });
+        assert!(decoder.payload_in_flight());
+        assert_eq!(decoder.remaining_in_chunk(), 254);
+        decoder.skip(200);
+        assert_eq!(decoder.remaining_in_chunk(), 54);
+        decoder.skip(54);
+        assert!(!decoder.payload_in_flight());
+        assert_eq!(
+            decoder.decode(b"\r\n0\r\n\r\n!").unwrap(),
+            ChunkStep { consumed: 7, kind: ChunkKind::End }
+        );
+        assert_eq!(decoder.decode(b"!").unwrap(), ChunkStep { consumed: 0, kind: ChunkKind::End });
+    }
+
+    proptest! {
+        #[test]
+        fn decode_of_encode_is_the_same(
+            chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..10),
+            step in 1usize..20,
+        ) {
+            let mut wire = Vec::new();
+            for chunk in &chunks {
+                encode::push_chunk(&mut wire, chunk);
+            }
+            wire.extend_from_slice(encode::LAST_CHUNK);
+            let whole = wire.len();
+            wire.extend_from_slice(b"next");
+            let decoded = decode_by(&mut ChunkedDecoder::default(), &wire, step);
+            prop_assert_eq!(decoded, Ok((chunks.concat(), Some(whole))));
+        }
+
+        #[test]
+        fn any_split_means_the_same(text in "[0-9a-f;\r\n X:+]{0,60}", step in 1usize..10) {
+            let whole = decode(text.as_bytes());
+            let split = decode_by(&mut ChunkedDecoder::default(), text.as_bytes(), step);
+            prop_assert_eq!(whole, split);
+        }
+
+        #[test]
+        fn decoding_never_panics(bytes: Vec<u8>) {
+            let _ = decode(&bytes);
+        }
+    }
+}

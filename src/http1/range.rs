@@ -97,3 +97,96 @@ fn parse_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let n = super::framing::parse_content_length(number)?;
     Some((n, rest))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use RangeOutcome::*;
+    use proptest::prelude::*;
+
+    fn ranges(value: &str, len: u64) -> (RangeOutcome, Vec<(u64, u64)>) {
+        let mut out = vec![(9, 9)];
+        (parse(value.as_bytes(), len, usize::MAX, &mut out), out)
+    }
+
+    /// Each line is what nginx 1.22.1 answered for a file of 1000 bytes.
+    #[test]
+    fn as_nginx() {
+        for (value, found) in [
+            ("bytes=10-19", &[(10, 20)][..]),
+            ("BYTES=0-0", &[(0, 1)]),
+            ("bytes=990-", &[(990, 1000)]),
+            ("bytes=990-5000", &[(990, 1000)]),
+            ("bytes=-5", &[(995, 1000)]),
+            ("bytes=-5000", &[(0, 1000)]),
+            ("bytes= 1 - 2 , 4-5", &[(1, 3), (4, 6)]),
+            ("bytes=5-9,0-3", &[(5, 10), (0, 4)]),
+            ("bytes=0-499,500-999", &[(0, 500), (500, 1000)]),
+            ("bytes=10-5,1-2", &[(1, 3)]),
+            ("bytes=5000-,1-2", &[(1, 3)]),
+        ] {
+            assert_eq!(ranges(value, 1000), (Ranges, found.to_vec()), "{value}");
+        }
+        for value in [
+            "lines=1-2",
+            "bytes",
+            "bytes=",
+            "bytes 1-2",
+            "",
+            "bytes=0-,0-",
+            "bytes=0-999,1-1",
+            "bytes=0-0,-1000",
+        ] {
+            assert_eq!(ranges(value, 1000), (Whole, vec![]), "{value}");
+        }
+        for value in [
+            "bytes=a-b",
+            "bytes=1000-",
+            "bytes=999999999-",
+            "bytes=-0",
+            "bytes=10-5",
+            "bytes=-",
+            "bytes=1-2,",
+            "bytes=,1-2",
+            "bytes=1",
+            "bytes=1-2-3",
+            "bytes=--1",
+            "bytes=1-2x",
+            "bytes=-17208,-9223372036854758792x",
+            "bytes=0-,-9223372036854775808",
+            "bytes=9223372036854775808-",
+            "bytes=1-\t2",
+            "bytes=+1-2",
+        ] {
+            assert_eq!(ranges(value, 1000), (NotSatisfiable, vec![]), "{value}");
+        }
+    }
+
+    #[test]
+    fn bounds() {
+        assert_eq!(ranges("bytes=-17208,-9223372036854758792", 102_400), (Whole, vec![]));
+        assert_eq!(ranges("bytes=0-0", 0), (Whole, vec![]));
+        assert_eq!(ranges("bytes=-1", 0), (Whole, vec![]));
+        let mut out = Vec::new();
+        assert_eq!(parse(b"bytes=0-0", 10, 0, &mut out), Whole);
+        assert_eq!(parse(b"bytes=0-0", 10, 1, &mut out), Ranges);
+        assert_eq!(parse(b"bytes=0-0,2-2", 10, 1, &mut out), Whole);
+        let many = format!("bytes={}0-0", "0-0,".repeat(MAX_RANGES));
+        assert_eq!(ranges(&many, 1 << 30), (Whole, vec![]));
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_the_body(value in "bytes=[0-9, -]{0,60}", len in 0u64..2000) {
+            let (outcome, found) = ranges(&value, len);
+            prop_assert_eq!(found.is_empty(), outcome != Ranges);
+            prop_assert!(found.iter().all(|(start, end)| start < end && *end <= len));
+            prop_assert!(found.iter().map(|(start, end)| end - start).sum::<u64>() <= len);
+        }
+
+        #[test]
+        fn parsing_never_panics(value: Vec<u8>, len: u64) {
+            let _ = parse(&value, len, usize::MAX, &mut Vec::new());
+        }
+    }
+}

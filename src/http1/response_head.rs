@@ -201,3 +201,198 @@ impl From<FramingError> for ResponseError {
         ResponseError::Framing(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIMITS: HeadLimits = HeadLimits::response(4096);
+
+    fn parse_for(method: Method, bytes: &[u8]) -> Result<ResponseHead, ResponseError> {
+        let mut head = ResponseHead::default();
+        match head.parse(bytes, method, &LIMITS)? {
+            Progress::Complete => Ok(head),
+            Progress::Partial => panic!("a whole head: {:?}", String::from_utf8_lossy(bytes)),
+        }
+    }
+
+    fn parse(text: &str) -> Result<ResponseHead, ResponseError> {
+        parse_for(Method::Get, text.as_bytes())
+    }
+
+    #[test]
+    fn an_ordinary_response() {
+        let bytes = b"HTTP/1.1 200 All is well\r\nContent-Length: 2\r\nSet-Cookie: a\r\nX_Y: z\r\n\r\nok";
+        let head = parse_for(Method::Get, bytes).unwrap();
+        assert_eq!((head.status, head.reason.of(bytes)), (200, &b"All is well"[..]));
+        assert_eq!(head.framing, BodyFraming::Length(2));
+        assert_eq!(head.len, bytes.len() - 2);
+        assert!(head.keep_alive);
+        assert_eq!(head.headers.find(b"x_y", bytes), Some(&b"z"[..]));
+    }
+
+    #[test]
+    fn status_lines() {
+        for (line, status, reason) in [
+            ("HTTP/1.1 200", 200, ""),
+            ("HTTP/1.1 200 ", 200, ""),
+            ("HTTP/1.0 404 Not  Found", 404, "Not  Found"),
+            ("HTTP/1.1 599 \u{e9}\t!", 599, "\u{e9}\t!"),
+            ("HTTP/1.1 100 x", 100, "x"),
+        ] {
+            let text = format!("{line}\r\n\r\n");
+            let head = parse(&text).unwrap();
+            assert_eq!(
+                (head.status, head.reason.of(text.as_bytes())),
+                (status, reason.as_bytes()),
+                "{line:?}"
+            );
+        }
+        for line in [
+            "HTTP/1.1 9999 X",
+            "HTTP/1.1 99 X",
+            "HTTP/1.1 600 X",
+            "HTTP/1.1 099 X",
+            "HTTP/1.1 000 X",
+            "HTTP/1.1 2x0 X",
+            "HTTP/1.1  200 X",
+            "HTTP/1.1 20",
+            "HTTP/1.1 ",
+            "HTTP/1.1",
+            "HTTP/2.0 200 OK",
+            "HTTP/1.2 200 OK",
+            "http/1.1 200 OK",
+            "HTTP/1.1\t200 OK",
+            "HTTP/1.1 200\tOK",
+            "HTTP/1.1 200 O\0K",
+            "HTTP/1.1 200 O\x7fK",
+            "ICY 200 OK",
+            " HTTP/1.1 200 OK",
+            "HTTP/1.1 +20 OK",
+            "HTTP/1.1 200X",
+            "",
+        ] {
+            let error = parse(&format!("{line}\r\nContent-Length: 0\r\n\r\n")).unwrap_err();
+            assert_eq!(error.status(), Status::BAD_GATEWAY, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn garbage_is_refused_without_waiting() {
+        for garbage in ["x", "\0", "\r\n", "\n", "<html>", "HTTP/2", "hTTP/1.1 200"] {
+            let mut head = ResponseHead::default();
+            assert_eq!(
+                head.parse(garbage.as_bytes(), Method::Get, &LIMITS),
+                Err(ResponseError::StatusLine),
+                "{garbage:?}"
+            );
+        }
+        let mut head = ResponseHead::default();
+        assert_eq!(head.parse(b"HTTP/1.1 abc\r\n", Method::Get, &LIMITS), Err(ResponseError::Status));
+        for partial in ["", "H", "HTTP/1.", "HTTP/1.1 2", "HTTP/1.1 200 OK\r", "HTTP/1.1 200 OK\r\nA"] {
+            let mut head = ResponseHead::default();
+            assert_eq!(
+                head.parse(partial.as_bytes(), Method::Get, &LIMITS),
+                Ok(Progress::Partial),
+                "{partial:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn fields_and_framing_are_strict() {
+        for fields in [
+            "Content-Length: +2\r\n",
+            "Content-Length: 2\r\nContent-Length: 2\r\n",
+            "Content-Length: 2, 2\r\n",
+            "Transfer-Encoding: xyz\r\n",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n",
+            "Transfer-Encoding: gzip, chunked\r\n",
+            "X-A: b\rX-Evil: 1\r\n",
+            "X-A: b\nX-Evil: 1\r\n",
+            "X-A: b\r\n c\r\n",
+            "X-A : b\r\n",
+            ": b\r\n",
+            "X-A: \0\r\n",
+        ] {
+            let error = parse(&format!("HTTP/1.1 200 OK\r\n{fields}\r\n")).unwrap_err();
+            assert_eq!(error.status(), Status::BAD_GATEWAY, "{fields:?}");
+        }
+        assert_eq!(
+            parse("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap_err(),
+            ResponseError::Framing(FramingError::TransferEncodingInHttp10)
+        );
+        let mut head = ResponseHead::default();
+        let big = format!("HTTP/1.1 200 OK\r\nX: {}", "a".repeat(4096));
+        assert_eq!(head.parse(big.as_bytes(), Method::Get, &LIMITS), Err(ResponseError::TooLarge));
+    }
+
+    #[test]
+    fn bodies_and_connections() {
+        for (text, framing, keep_alive) in [
+            ("HTTP/1.1 200 OK\r\n\r\n", BodyFraming::UntilClose, false),
+            ("HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n\r\n", BodyFraming::UntilClose, false),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", BodyFraming::Chunked, true),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n",
+                BodyFraming::Length(2),
+                false,
+            ),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n", BodyFraming::Length(2), false),
+            (
+                "HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: Keep-Alive\r\n\r\n",
+                BodyFraming::Length(2),
+                true,
+            ),
+            ("HTTP/1.1 304 Not Modified\r\nContent-Length: 6\r\n\r\n", BodyFraming::None, true),
+            ("HTTP/1.1 204 No Content\r\n\r\n", BodyFraming::None, true),
+            ("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", BodyFraming::None, true),
+            ("HTTP/1.1 204 No Content\r\nContent-Length: 6\r\n\r\n", BodyFraming::None, false),
+            ("HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", BodyFraming::None, false),
+            ("HTTP/1.1 100 Continue\r\n\r\n", BodyFraming::None, true),
+            ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", BodyFraming::None, true),
+        ] {
+            let head = parse(text).unwrap();
+            assert_eq!((head.framing, head.keep_alive), (framing, keep_alive), "{text:?}");
+        }
+        for fields in ["Content-Length: 5", "Transfer-Encoding: chunked", "X: y"] {
+            let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
+            let head = parse_for(Method::Head, text.as_bytes()).unwrap();
+            assert_eq!((head.framing, head.keep_alive), (BodyFraming::None, true), "{fields}");
+        }
+    }
+
+    #[test]
+    fn an_informational_head_and_then_the_final_one() {
+        let bytes = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        let mut head = ResponseHead::default();
+        assert_eq!(head.parse(bytes, Method::Post, &LIMITS), Ok(Progress::Complete));
+        assert_eq!(head.status, 100);
+        let rest = &bytes[head.len..];
+        head.reset();
+        assert_eq!(head.parse(rest, Method::Post, &LIMITS), Ok(Progress::Complete));
+        assert_eq!((head.status, head.framing, rest.len() - head.len), (200, BodyFraming::Length(2), 2));
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(tail: Vec<u8>, real: bool) {
+            let bytes = if real { [b"HTTP/1.1 200 OK\r\n", &tail[..]].concat() } else { tail };
+            let _ = ResponseHead::default().parse(&bytes, Method::Get, &LIMITS);
+        }
+
+        #[test]
+        fn any_split_means_the_same(cut in 0usize..60) {
+            let bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: b\r\n\r\nok rest of it";
+            let cut = cut.min(bytes.len());
+            let mut head = ResponseHead::default();
+            let first = head.parse(&bytes[..cut], Method::Get, &LIMITS).unwrap();
+            if first == Progress::Partial {
+                prop_assert_eq!(head.parse(bytes, Method::Get, &LIMITS), Ok(Progress::Complete));
+            }
+            prop_assert_eq!((head.status, head.len, head.headers.len()), (200, 46, 2));
+        }
+    }
+}

@@ -386,3 +386,200 @@ pub fn escape_html(text: &[u8], out: &mut Vec<u8>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn normalized(path: &[u8], merge_slashes: bool) -> Result<Vec<u8>, TargetError> {
+        let mut out = b"old".to_vec();
+        normalize(path, merge_slashes, &mut out)?;
+        Ok(out)
+    }
+
+    /// `$uri` of nginx 1.22.1 for each of these paths.
+    #[test]
+    fn as_nginx() {
+        for (path, uri) in [
+            ("/", "/"),
+            ("/a/b.c", "/a/b.c"),
+            ("//a//b", "/a/b"),
+            ("//", "/"),
+            ("/./", "/"),
+            ("/a/..", "/"),
+            ("/a/.", "/a/"),
+            ("/a/..b", "/a/..b"),
+            ("/a/.../b", "/a/.../b"),
+            ("/a/%2e%2e/b", "/b"),
+            ("/a%2f..%2fb", "/b"),
+            ("/a/.%2e", "/"),
+            ("/%25", "/%"),
+            ("/%252e%252e/", "/%2e%2e/"),
+            ("/%3f", "/?"),
+            ("/%23", "/#"),
+            ("/%2fa", "/a"),
+            ("/a/%2fb", "/a/b"),
+            ("/a+b", "/a+b"),
+            ("/a%2bb", "/a+b"),
+            ("/a%20b", "/a b"),
+            ("/%5c..%5c", "/\\..\\"),
+            ("/a;b/../c", "/c"),
+            ("/a/%2e./c", "/c"),
+            ("/a%2f%2e%2e", "/"),
+            ("/a/%2E%2E%2Fb", "/b"),
+            ("/a/b/../../c", "/c"),
+            ("/a.", "/a."),
+            ("/.a", "/.a"),
+            ("/a..", "/a.."),
+            ("/..a/..b", "/..a/..b"),
+            ("/a/b/..", "/a/"),
+            ("/%2e", "/"),
+            ("/./..a/./", "/..a/"),
+            ("/a/.%2f", "/a/"),
+            ("/%0d%0aX-Evil:%201", "/\r\nX-Evil: 1"),
+        ] {
+            assert_eq!(normalized(path.as_bytes(), true), Ok(uri.as_bytes().to_vec()), "{path}");
+        }
+        assert_eq!(normalized(b"/%c0%ae%c0%ae/", true), Ok(b"/\xc0\xae\xc0\xae/".to_vec()));
+        for (path, uri) in [("//a//b", "//a//b"), ("/a//../b", "/a/b"), ("/a/%2f/b", "/a///b"), ("//..", "/")]
+        {
+            assert_eq!(normalized(path.as_bytes(), false), Ok(uri.as_bytes().to_vec()), "{path}");
+        }
+    }
+
+    #[test]
+    fn refused_paths() {
+        for (path, error) in [
+            ("/..", TargetError::AboveRoot),
+            ("/../", TargetError::AboveRoot),
+            ("/a/../..", TargetError::AboveRoot),
+            ("/%2e%2e/", TargetError::AboveRoot),
+            ("/a/..%2f..%2fb", TargetError::AboveRoot),
+            ("//..", TargetError::AboveRoot),
+            ("/./..", TargetError::AboveRoot),
+            ("/static/../../x", TargetError::AboveRoot),
+            ("/.%2e/.%2e/secret.txt", TargetError::AboveRoot),
+            ("/a%00", TargetError::Nul),
+            ("/%", TargetError::BadPercent),
+            ("/%4", TargetError::BadPercent),
+            ("/%zz", TargetError::BadPercent),
+            ("/%+1", TargetError::BadPercent),
+            ("", TargetError::NotAbsolute),
+            ("a", TargetError::NotAbsolute),
+            ("%2fa", TargetError::NotAbsolute),
+        ] {
+            assert_eq!(normalized(path.as_bytes(), true), Err(error), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_was_met() {
+        let info = |path: &[u8]| normalize(path, true, &mut Vec::new()).unwrap();
+        assert_eq!(info(b"/a/b.c"), NormalizeInfo::default());
+        assert_eq!(info(b"/a%20b"), NormalizeInfo { changed: true, quoted: true, plus: false });
+        assert_eq!(info(b"/a//b"), NormalizeInfo { changed: true, quoted: false, plus: false });
+        assert_eq!(info(b"/a+b"), NormalizeInfo { changed: false, quoted: false, plus: true });
+    }
+
+    #[test]
+    fn unsafe_uris() {
+        let check = |uri: &str| {
+            let mut out = Vec::new();
+            let query = parse_unsafe_uri(uri.as_bytes(), &mut out).map(|q| q.map(<[u8]>::to_vec));
+            query.map(|q| (out, q))
+        };
+        assert_eq!(check("/a%20b?c=%20"), Ok((b"/a b".to_vec(), Some(b"c=%20".to_vec()))));
+        assert_eq!(check("/a..b/...?.."), Ok((b"/a..b/...".to_vec(), Some(b"..".to_vec()))));
+        for uri in [
+            "",
+            "?x",
+            "a",
+            "..",
+            "../a",
+            "/..",
+            "/../secret.txt",
+            "/a/..",
+            "/a/%2e%2e/b",
+            "/a%2f..%2fb",
+            "/%2e.",
+        ] {
+            assert_eq!(check(uri), Err(TargetError::Unsafe), "{uri}");
+        }
+        assert_eq!(check("/%00"), Err(TargetError::Nul));
+        assert_eq!(check("/%0"), Err(TargetError::BadPercent));
+    }
+
+    /// The bytes that nginx's bit tables in `ngx_escape_uri` encode.
+    #[test]
+    fn escape_tables() {
+        for (kind, words) in [
+            (Escape::Uri, [0xffff_ffffu32, 0xd000_002d, 0x5000_0000, 0xb800_0001]),
+            (Escape::Args, [0xffff_ffff, 0xd800_086d, 0x5000_0000, 0xb800_0001]),
+            (Escape::UriComponent, [0xffff_ffff, 0xfc00_9fff, 0x7800_0001, 0xb800_0001]),
+            (Escape::Html, [0xffff_ffff, 0x5000_00ad, 0x5000_0000, 0xb800_0001]),
+        ] {
+            for b in 0..=255u8 {
+                let in_table = b >= 0x80 || words[(b >> 5) as usize] & (1 << (b & 31)) != 0;
+                assert_eq!(kind.encodes(b), in_table, "{kind:?} {b:#x}");
+            }
+        }
+        let mut out = Vec::new();
+        escape(b"/a b\xe9?", Escape::Uri, &mut out);
+        assert_eq!(out, b"/a%20b%E9%3F");
+        out.clear();
+        escape_html(b"<a href=\"x\">&'", &mut out);
+        assert_eq!(out, b"&lt;a href=&quot;x&quot;&gt;&amp;'");
+        assert!(needs_escape(b"a b", Escape::Uri) && !needs_escape(b"/a/b", Escape::Uri));
+    }
+
+    #[test]
+    fn splitting_and_unescaping() {
+        assert_eq!(split_query(b"/a?b?c"), (&b"/a"[..], Some(&b"b?c"[..])));
+        assert_eq!(split_query(b"/a"), (&b"/a"[..], None));
+        let mut out = Vec::new();
+        unescape(b"a%20b%zz%4", &mut out);
+        assert_eq!(out, b"a b%zz%4");
+    }
+
+    proptest! {
+        #[test]
+        fn no_dot_segment_survives(path in "/([a.%/]|%2e|%2E|%2f|%5c|%25){0,24}", merge: bool) {
+            if let Ok(out) = normalized(path.as_bytes(), merge) {
+                prop_assert_eq!(out.first(), Some(&b'/'));
+                prop_assert!(out.split(|b| *b == b'/').all(|s| s != b".." && s != b"."));
+                prop_assert!(!out.contains(&0));
+                prop_assert!(!merge || !out.windows(2).any(|pair| pair == b"//"));
+            }
+        }
+
+        #[test]
+        fn plain_paths_are_what_the_long_way_makes_of_them(path in "/[a-c./%+0-9]{0,16}") {
+            if is_plain(path.as_bytes()) {
+                prop_assert_eq!(normalized(path.as_bytes(), true), Ok(path.clone().into_bytes()));
+                // The same path behind an encoded byte takes the long way.
+                let long = [b"/%61", path.as_bytes()].concat();
+                let expected = [b"/a", path.as_bytes()].concat();
+                prop_assert_eq!(normalized(&long, true), Ok(expected));
+            }
+        }
+
+        #[test]
+        fn normalize_undoes_escape(segments in prop::collection::vec("[^/.\0][^/\0]{0,8}", 0..5)) {
+            let path = format!("/{}", segments.join("/")).into_bytes();
+            let mut escaped = Vec::new();
+            escape(&path, Escape::Uri, &mut escaped);
+            prop_assert_eq!(normalized(&escaped, true), Ok(path));
+        }
+
+        #[test]
+        fn nothing_panics(bytes: Vec<u8>, merge: bool) {
+            let mut out = Vec::new();
+            let _ = normalize(&bytes, merge, &mut out);
+            let _ = parse_unsafe_uri(&bytes, &mut out);
+            let _ = split_target(&bytes);
+            let _ = validate_host(&bytes);
+            unescape(&bytes, &mut out);
+        }
+    }
+}

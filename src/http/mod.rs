@@ -1,1 +1,15 @@
 //! One client connection and its exchanges.
+//!
+//! An [`Exchange`] is one request and the response in the making. It is filled by `connection`, goes through
+//! `phases`, and is written by `write`, the only writer to the client. This room chooses neither a location nor a
+//! peer. Handlers return a [`Body`]; they never write.
+
+pub mod body;
+pub mod client;
+pub mod exchange;
+pub mod response;
+
+pub use body::{Body, Segment};
+pub use client::Client;
+pub use exchange::{Exchange, Outcome};
+pub use response::{Fields, Response};

@@ -3,6 +3,10 @@
 //! This room formats lines and keeps buffers; it opens no file by itself and knows no directive. The master opens
 //! files and replaces their descriptors on USR1.
 
+mod access_log;
+mod error_log;
 mod level;
 
+pub use access_log::AccessBuffer;
+pub use error_log::format_line;
 pub use level::Level;

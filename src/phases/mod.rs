@@ -1,1 +1,290 @@
-//! The phases of a request: rewrite, location, content, error pages.
+//! The phases of a request: server rewrite, location, rewrite, content, and error pages around them.
+//!
+//! [`run`] cannot fail: whatever goes wrong becomes a response. The loop turns once per internal redirect; nginx's
+//! bound of ten holds.
+
+use crate::config::model::{HandlerConf, LocationConf, LocationId};
+use crate::cycle::Cycle;
+use crate::filter;
+use crate::handler;
+use crate::http::exchange::{Exchange, Outcome};
+use crate::http::error_page;
+use crate::http1::{Method, Status, target};
+use crate::log::Level;
+use crate::route::LocationMatch;
+use crate::shard::Shard;
+
+/// What is to be done with the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// `exchange.response` is to be written.
+    Respond,
+    /// Close without an answer.
+    Close,
+}
+
+/// Where the request enters the phases.
+enum Entry {
+    /// At the server level, with a search for the location.
+    Server,
+    /// In this location, its rewrite phase first.
+    Location,
+    /// An error already: the page of this status.
+    Error(Status),
+}
+
+/// Runs a request to its response.
+pub async fn run(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> Verdict {
+    drive(exchange, cycle, shard, Entry::Server).await
+}
+
+/// Makes the answer to a request that could not be read.
+pub async fn refuse(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard, status: Status) -> Verdict {
+    drive(exchange, cycle, shard, Entry::Error(status)).await
+}
+
+async fn drive(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard, mut entry: Entry) -> Verdict {
+    loop {
+        let outcome = match entry {
+            Entry::Server => enter_server(exchange, cycle, shard).await,
+            Entry::Location => enter_location(exchange, cycle, shard).await,
+            Entry::Error(status) => Outcome::Status(status),
+        };
+        entry = match settle(exchange, cycle, outcome) {
+            Next::Done(verdict) => return verdict,
+            Next::Again(entry) => entry,
+        };
+    }
+}
+
+enum Next {
+    Done(Verdict),
+    Again(Entry),
+}
+
+/// What follows from an outcome: an answer, or another turn.
+fn settle(exchange: &mut Exchange, cycle: &Cycle, outcome: Outcome) -> Next {
+    match outcome {
+        Outcome::Response => {
+            filter::apply(exchange, cycle, exchange.location_conf(cycle));
+            Next::Done(Verdict::Respond)
+        }
+        Outcome::Close => Next::Done(Verdict::Close),
+        Outcome::Declined => settle(exchange, cycle, Outcome::Status(Status(404))),
+        Outcome::Status(status) => special_response(exchange, cycle, status),
+        Outcome::Redirect => match internal_redirect(exchange, cycle) {
+            Ok(()) => Next::Again(Entry::Server),
+            Err(status) => special_response(exchange, cycle, status),
+        },
+        Outcome::Named(location) => match named_redirect(exchange, location) {
+            Ok(()) => Next::Again(Entry::Location),
+            Err(status) => special_response(exchange, cycle, status),
+        },
+    }
+}
+
+async fn enter_server(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> Outcome {
+    let server = exchange.server_conf(cycle);
+    exchange.location = server.root_location;
+    let level = cycle.location(server.root_location);
+    if let Some(return_) = &level.return_ {
+        return handler::return_::run(exchange, cycle, level, return_);
+    }
+    match cycle.router.location(exchange.server, &exchange.uri) {
+        LocationMatch::None => {}
+        LocationMatch::Found(id, pattern) => {
+            exchange.location = id;
+            if let Some(pattern) = pattern {
+                exchange.captures.take(pattern, &exchange.uri);
+            }
+        }
+        LocationMatch::AutoRedirect(id) => {
+            exchange.location = id;
+            return auto_redirect(exchange, cycle.location(id));
+        }
+    }
+    let conf = exchange.location_conf(cycle);
+    if conf.internal && !exchange.internal {
+        return Outcome::Status(Status(404));
+    }
+    if let Some(refusal) = oversized(exchange, conf) {
+        return refusal;
+    }
+    enter_location(exchange, cycle, shard).await
+}
+
+async fn enter_location(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> Outcome {
+    let conf = exchange.location_conf(cycle);
+    if let Some(return_) = &conf.return_ {
+        return handler::return_::run(exchange, cycle, conf, return_);
+    }
+    if let Some(try_files) = &conf.try_files {
+        match handler::try_files::run(exchange, cycle, conf, try_files, shard) {
+            Outcome::Declined => {}
+            decided => return decided,
+        }
+    }
+    match &conf.handler {
+        HandlerConf::Proxy(pass) => handler::proxy::run(exchange, cycle, conf, pass, shard).await,
+        HandlerConf::Refused(reason) => {
+            exchange.log_error(Level::Error, format_args!("{reason}"));
+            Outcome::Status(Status(502))
+        }
+        HandlerConf::Static => serve_file(exchange, cycle, conf, shard),
+    }
+}
+
+/// nginx's content handlers in order: index, autoindex, static.
+fn serve_file(exchange: &mut Exchange, cycle: &Cycle, conf: &LocationConf, shard: &Shard) -> Outcome {
+    if !exchange.uri.ends_with(b"/") {
+        return handler::static_file::run(exchange, cycle, conf, shard);
+    }
+    match handler::index::run(exchange, cycle, conf, shard) {
+        Outcome::Declined => {}
+        decided => return decided,
+    }
+    match handler::autoindex::run(exchange, cycle, conf, shard) {
+        Outcome::Declined => {}
+        decided => return decided,
+    }
+    handler::index::forbidden(exchange, cycle, conf)
+}
+
+/// 413 before the body is read, when its length is known (`client_max_body_size`).
+fn oversized(exchange: &mut Exchange, conf: &LocationConf) -> Option<Outcome> {
+    let limit = conf.client_max_body_size;
+    match exchange.body.framing() {
+        crate::http1::BodyFraming::Length(length) if limit != 0 && length > limit && !exchange.internal => {
+            exchange.log_error(
+                Level::Error,
+                format_args!("client intended to send too large body: {length} bytes"),
+            );
+            Some(Outcome::Status(Status(413)))
+        }
+        _ => None,
+    }
+}
+
+/// `/x` where only the proxied `/x/` exists: 301 to it, arguments kept.
+fn auto_redirect(exchange: &mut Exchange, conf: &LocationConf) -> Outcome {
+    let response = &mut exchange.response;
+    response.location.clear();
+    target::escape_uri(conf.kind.matched_prefix(), &mut response.location);
+    if !exchange.args.is_empty() {
+        response.location.push(b'?');
+        response.location.extend_from_slice(&exchange.args);
+    }
+    Outcome::Status(Status(301))
+}
+
+fn internal_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Result<(), Status> {
+    count_redirect(exchange)?;
+    exchange.internal = true;
+    exchange.uri_is_original = false;
+    exchange.location = exchange.server_conf(cycle).root_location;
+    Ok(())
+}
+
+fn named_redirect(exchange: &mut Exchange, location: LocationId) -> Result<(), Status> {
+    count_redirect(exchange)?;
+    exchange.internal = true;
+    exchange.location = location;
+    Ok(())
+}
+
+fn count_redirect(exchange: &mut Exchange) -> Result<(), Status> {
+    if exchange.redirects_left == 0 {
+        exchange.log_error(
+            Level::Error,
+            format_args!("rewrite or internal redirection cycle while internally redirecting to \"{}\"",
+                String::from_utf8_lossy(&exchange.uri)),
+        );
+        return Err(Status(500));
+    }
+    exchange.redirects_left -= 1;
+    Ok(())
+}
+
+/// `error_page` of a status, or the built-in page (nginx's `ngx_http_special_response_handler`).
+fn special_response(exchange: &mut Exchange, cycle: &Cycle, status: Status) -> Next {
+    let conf = exchange.location_conf(cycle);
+    if error_page::closes(status) {
+        exchange.keep_alive = false;
+    }
+    if let Some(page) = error_page::find(exchange, conf, status) {
+        let mut uri = std::mem::take(&mut exchange.scratch);
+        uri.clear();
+        crate::http::variables::evaluate(exchange, &page.target, &mut uri);
+        let next = take_error_page(exchange, cycle, conf, status, page.overwrite, &uri);
+        exchange.scratch = uri;
+        if let Some(next) = next {
+            return next;
+        }
+    }
+    if exchange.status_override.is_none() && exchange.error_status.is_some() {
+        // A failing error page answers with its own status unless `error_page` named one.
+        exchange.error_status = Some(status);
+    }
+    error_page::build(exchange, conf, status);
+    filter::apply(exchange, cycle, conf);
+    Next::Done(Verdict::Respond)
+}
+
+fn take_error_page(
+    exchange: &mut Exchange,
+    cycle: &Cycle,
+    conf: &LocationConf,
+    status: Status,
+    overwrite: Option<u16>,
+    uri: &[u8],
+) -> Option<Next> {
+    exchange.in_error_page = !conf.recursive_error_pages;
+    exchange.error_status = Some(status);
+    exchange.status_override = match overwrite {
+        None => Some(reported(status)),
+        Some(0) => None,
+        Some(code) => Some(Status(code)),
+    };
+    exchange.response.clear();
+    match uri.first() {
+        Some(b'/') => {
+            let (path, args) = target::split_query(uri);
+            exchange.uri.clear();
+            exchange.uri.extend_from_slice(path);
+            exchange.args.clear();
+            exchange.args.extend_from_slice(args);
+            if exchange.method != Method::Head {
+                exchange.method = Method::Get;
+            }
+            Some(settle(exchange, cycle, Outcome::Redirect))
+        }
+        Some(b'@') => match cycle.router.named(exchange.server, uri) {
+            Some(location) => Some(settle(exchange, cycle, Outcome::Named(location))),
+            None => {
+                exchange.log_error(
+                    Level::Error,
+                    format_args!("could not find named location \"{}\"", String::from_utf8_lossy(uri)),
+                );
+                exchange.status_override = None;
+                Some(special_response(exchange, cycle, Status(500)))
+            }
+        },
+        Some(_) => {
+            let status = match overwrite {
+                Some(code @ (301 | 302 | 303 | 307 | 308)) => Status(code),
+                _ => Status(302),
+            };
+            exchange.status_override = None;
+            exchange.response.location.extend_from_slice(uri);
+            error_page::build(exchange, conf, status);
+            filter::apply(exchange, cycle, conf);
+            Some(Next::Done(Verdict::Respond))
+        }
+        None => None,
+    }
+}
+
+/// nginx's own codes above 490 are 400 on the wire.
+fn reported(status: Status) -> Status {
+    if matches!(status.0, 494..=497) { Status(400) } else { status }
+}

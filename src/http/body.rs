@@ -1,0 +1,38 @@
+//! The body of a response says how it can be sent. `write` acts on it; nobody else sends.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::relay::Relay;
+use crate::files::OpenFile;
+
+/// What follows the response head.
+#[derive(Default)]
+pub enum Body {
+    /// Nothing (or HEAD, 204, 304).
+    #[default]
+    Empty,
+    /// Bytes in memory: error pages, `return` text, listings.
+    Bytes(Bytes),
+    /// A whole file's content from the core's cache, sent with the head in one send.
+    Cached(Rc<OpenFile>),
+    /// Parts of one file and of memory, in order: a plain file is one `Segment::File`.
+    Segments(Rc<OpenFile>, Vec<Segment>),
+    /// An app's answer, still in its socket.
+    Relay(Box<Relay>),
+}
+
+/// A piece of a body made of segments.
+#[derive(Debug, Clone)]
+pub enum Segment {
+    /// Bytes `start .. start + len` of the file.
+    File {
+        /// Offset of the first byte.
+        start: u64,
+        /// Number of bytes.
+        len: u64,
+    },
+    /// Bytes in memory (multipart boundaries).
+    Bytes(Bytes),
+}

@@ -1,0 +1,148 @@
+//! Reading requests off a connection, and ending the connection so that the client can read the last answer.
+
+use super::exchange::Exchange;
+use super::host;
+use crate::config::model::{LingeringClose, LocationConf, ServerConf};
+use crate::cycle::Cycle;
+use crate::http1::{HeadLimits, Method, Progress, Status};
+use crate::route::ServerMatch;
+
+/// What came of waiting for a request.
+#[derive(Debug)]
+pub enum Arrival {
+    /// A request, parsed and with its server chosen.
+    Request,
+    /// A request that cannot be served: this status is to be answered, then the connection closes.
+    Refused(Status),
+    /// The client closed or was too slow before a whole head was there: the status is for the log, nothing is sent.
+    /// `None`: not even one byte arrived.
+    Closed(Option<Status>),
+}
+
+impl Exchange {
+    /// Reads one request head; a pipelined one may already be in `input`.
+    pub async fn read_request(&mut self, cycle: &Cycle, default_server: &ServerConf) -> Arrival {
+        self.start_next();
+        let limits = head_limits(default_server);
+        self.client.deadline.arm(default_server.client_header_timeout);
+        loop {
+            if !self.input.is_empty() {
+                match self.request.parse(&self.input, &limits) {
+                    Ok(Progress::Complete) => break,
+                    Ok(Progress::Partial) => {}
+                    Err(error) => return Arrival::Refused(self.refuse(error.status())),
+                }
+            }
+            match self.client.stream.recv_into(&mut self.input, default_server.client_header_buffer_size) {
+                Ok(0) => return Arrival::Closed((!self.input.is_empty()).then_some(Status(400))),
+                Ok(_) => {}
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                    if let Err(e) = self.client.stream.readable(&self.client.deadline).await {
+                        let timed_out = e.kind() == std::io::ErrorKind::TimedOut;
+                        let status = if timed_out { Status(408) } else { Status(400) };
+                        return Arrival::Closed((timed_out || !self.input.is_empty()).then_some(status));
+                    }
+                }
+                Err(_) => return Arrival::Closed((!self.input.is_empty()).then_some(Status(400))),
+            }
+        }
+        self.accept_head(cycle)
+    }
+
+    /// Forgets the last request; bytes of the next one that already arrived move to the front.
+    fn start_next(&mut self) {
+        self.input.drain(..self.consumed);
+        self.consumed = 0;
+        self.clear();
+        self.started = crate::time::refresh();
+    }
+
+    /// Fills what follows from a whole head: URI, host, server, body.
+    fn accept_head(&mut self, cycle: &Cycle) -> Arrival {
+        let head = &self.request;
+        self.consumed = head.len;
+        self.request_length = head.len as u64;
+        self.method = head.method;
+        self.header_only = head.method == Method::Head;
+        self.keep_alive = head.keep_alive;
+        self.client.requests.set(self.client.requests.get() + 1);
+        let target = head.target.of(&self.input);
+        if let Err(error) = host::split_target(target, &mut self.uri, &mut self.args) {
+            return Arrival::Refused(self.refuse(error));
+        }
+        let named = head.host_name(&self.input);
+        host::canonical(named, &mut self.host);
+        self.body.begin(head.framing, head.expect_continue);
+        self.choose_server(cycle);
+        Arrival::Request
+    }
+
+    fn choose_server(&mut self, cycle: &Cycle) {
+        let ServerMatch { server, pattern } = cycle.router.server(self.client.listen, &self.host);
+        self.server = server;
+        self.location = cycle.server(server).root_location;
+        if let Some(pattern) = pattern {
+            self.captures.take(pattern, &self.host);
+        }
+    }
+
+    /// The request line or a header cannot be trusted: so cannot anything after it.
+    fn refuse(&mut self, status: Status) -> Status {
+        self.keep_alive = false;
+        self.request_length = self.input.len() as u64;
+        self.consumed = self.input.len();
+        status
+    }
+
+    /// Closes so that a client which is still sending can read the answer: shut down our side, then read and drop
+    /// what comes for at most `lingering_time` (nginx's lingering close).
+    pub async fn linger(&mut self, conf: &LocationConf) {
+        let more_may_come = !self.body.is_finished() || self.consumed < self.input.len() || self.was_refused();
+        match conf.lingering_close {
+            LingeringClose::Off => return,
+            LingeringClose::On if !more_may_come => return,
+            LingeringClose::On | LingeringClose::Always => {}
+        }
+        if self.client.stream.shutdown_write().is_err() {
+            return;
+        }
+        let end = self.client.deadline_after(conf.lingering_time);
+        while crate::time::now().monotonic_ms < end {
+            self.client.deadline.arm(conf.lingering_timeout);
+            self.input.clear();
+            match self.client.stream.recv_into(&mut self.input, LINGER_READ) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                    if self.client.stream.readable(&self.client.deadline).await.is_err() {
+                        break;
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+        self.input.clear();
+        self.consumed = 0;
+    }
+
+    /// The head was refused: what follows it was never looked at.
+    fn was_refused(&self) -> bool {
+        self.request.len == 0
+    }
+}
+
+/// Bytes dropped per read while lingering.
+const LINGER_READ: usize = 16 * 1024;
+
+/// Limits on a request head from `large_client_header_buffers` and its like.
+fn head_limits(server: &ServerConf) -> HeadLimits {
+    let (number, size) = server.large_client_header_buffers;
+    let size = size.max(server.client_header_buffer_size);
+    HeadLimits {
+        line: size,
+        total: number * size,
+        ignore_invalid_headers: server.ignore_invalid_headers,
+        underscores_in_headers: server.underscores_in_headers,
+        ..HeadLimits::default()
+    }
+}

@@ -1,0 +1,204 @@
+//! One request and its response in the making.
+//!
+//! An exchange lives as long as its connection and is cleared between requests, so that its buffers keep their
+//! memory. Everything a variable can ask about lies here or in what it points to.
+
+use std::rc::Rc;
+
+use super::client::Client;
+use super::request_body::RequestBody;
+use super::response::Response;
+use crate::config::model::{LocationConf, LocationId, ServerConf, ServerId};
+use crate::cycle::{Cycle, CycleRef};
+use crate::http1::{Method, RequestHead, Status};
+use crate::time::Now;
+
+/// Internal redirects one request may make (nginx's `NGX_HTTP_MAX_URI_CHANGES` + 1).
+pub const MAX_INTERNAL_REDIRECTS: u8 = 10;
+
+/// One request, one response.
+pub struct Exchange {
+    /// The configuration this request is served under.
+    pub cycle: CycleRef,
+    /// The client.
+    pub client: Rc<Client>,
+    /// The parsed head: offsets into `input`.
+    pub request: RequestHead,
+    /// What the client sent: the head in `0 .. request.len`, then body bytes and pipelined requests.
+    pub input: Vec<u8>,
+    /// How much of `input` this request has used: its head, and the body bytes taken so far.
+    pub consumed: usize,
+    /// When the first byte of the request was seen.
+    pub started: Now,
+    /// The method in force (an `error_page` turns it into GET).
+    pub method: Method,
+    /// The URI in force: decoded, dot-resolved, slashes merged.
+    pub uri: Vec<u8>,
+    /// The arguments in force, without `?`.
+    pub args: Vec<u8>,
+    /// The URI in force is the client's own, untouched (`proxy_pass` without URI part then sends its bytes).
+    pub uri_is_original: bool,
+    /// `$host`: lower-case, without port and trailing dot; empty when the request names none.
+    pub host: Vec<u8>,
+    /// The chosen server.
+    pub server: ServerId,
+    /// The chosen location (the server's own level before the search).
+    pub location: LocationId,
+    /// Captures of the last regex that matched.
+    pub captures: Captures,
+    /// The request is internal (after an internal redirect): `internal` locations are open to it.
+    pub internal: bool,
+    /// Internal redirects left.
+    pub redirects_left: u8,
+    /// The error page being made is for this status.
+    pub error_status: Option<Status>,
+    /// `error_page` was already taken once (`recursive_error_pages off`).
+    pub in_error_page: bool,
+    /// Status to send instead of the page's own (`error_page` without `=`).
+    pub status_override: Option<Status>,
+    /// The client asked to keep the connection and may.
+    pub keep_alive: bool,
+    /// HEAD: the head of the response alone is sent.
+    pub header_only: bool,
+    /// The request's body.
+    pub body: RequestBody,
+    /// The response.
+    pub response: Response,
+    /// What the app's side did, for `$upstream_*` and logs.
+    pub upstream: UpstreamTrace,
+    /// Bytes sent to the client for this request, head included.
+    pub bytes_sent: u64,
+    /// Of these, the body's.
+    pub body_bytes_sent: u64,
+    /// `$request_length`: bytes read from the client for this request.
+    pub request_length: u64,
+    /// `$request_id`, made when first asked for (32 hex digits).
+    pub request_id: std::cell::Cell<Option<[u8; 32]>>,
+    /// Scratch for evaluated templates and response heads.
+    pub scratch: Vec<u8>,
+}
+
+/// What a handler decided.
+#[derive(Debug)]
+pub enum Outcome {
+    /// `exchange.response` is the answer.
+    Response,
+    /// Not for this handler.
+    Declined,
+    /// The answer is the page of this status (`error_page` or the built-in one).
+    Status(Status),
+    /// Internal redirect: `exchange.uri` and `exchange.args` are set.
+    Redirect,
+    /// Internal redirect to a named location; URI and method stay.
+    Named(LocationId),
+    /// Close without an answer (444, the client is gone: status already set for the log).
+    Close,
+}
+
+/// Groups of the last matching regex, kept with a copy of what they point into.
+#[derive(Default)]
+pub struct Captures {
+    /// The text that was matched.
+    pub subject: Vec<u8>,
+    /// Ranges of the groups, the whole match first.
+    pub groups: Vec<Option<(u32, u32)>>,
+    /// Values of named groups by slot; they outlive the match that set them.
+    pub named: Vec<Option<Vec<u8>>>,
+}
+
+impl Captures {
+    /// `$1` and so on; empty when the group took no part.
+    pub fn group(&self, index: usize) -> &[u8] {
+        match self.groups.get(index) {
+            Some(Some((start, end))) => self.subject.get(*start as usize..*end as usize).unwrap_or_default(),
+            _ => b"",
+        }
+    }
+
+    /// Forgets all groups and names.
+    pub fn clear(&mut self) {
+        self.subject.clear();
+        self.groups.clear();
+        self.named.clear();
+    }
+
+    /// Takes over the groups of `pattern` on `subject` if it matches.
+    pub fn take(&mut self, pattern: &crate::config::pattern::Pattern, subject: &[u8]) -> bool {
+        if !pattern.captures(subject, &mut self.groups) {
+            return false;
+        }
+        self.subject.clear();
+        self.subject.extend_from_slice(subject);
+        for &(group, slot) in &pattern.named {
+            let slot = usize::from(slot);
+            if self.named.len() <= slot {
+                self.named.resize(slot + 1, None);
+            }
+            self.named[slot] = Some(self.group(group).to_vec());
+        }
+        true
+    }
+}
+
+/// What happened on the app's side, one entry per peer tried.
+#[derive(Default)]
+pub struct UpstreamTrace {
+    /// In order; the last is the one that answered.
+    pub tries: Vec<UpstreamTry>,
+    /// The fields of the app's response head, for `$upstream_http_*` (the raw head and its offsets).
+    pub head_bytes: Vec<u8>,
+    /// Parsed head belonging to `head_bytes`.
+    pub head: crate::http1::ResponseHead,
+    /// `$proxy_host`.
+    pub proxy_host: Vec<u8>,
+    /// `$proxy_port`.
+    pub proxy_port: Vec<u8>,
+}
+
+/// One peer tried. Times in milliseconds; `None` prints as `-`.
+#[derive(Debug, Clone, Default)]
+pub struct UpstreamTry {
+    /// `$upstream_addr` (shared text of the peer).
+    pub addr: Rc<str>,
+    /// `$upstream_status`.
+    pub status: Option<u16>,
+    /// `$upstream_connect_time`.
+    pub connect_ms: Option<u64>,
+    /// `$upstream_header_time`.
+    pub header_ms: Option<u64>,
+    /// `$upstream_response_time`.
+    pub response_ms: Option<u64>,
+    /// `$upstream_bytes_received`.
+    pub bytes_received: u64,
+    /// `$upstream_bytes_sent`.
+    pub bytes_sent: u64,
+    /// `$upstream_response_length`.
+    pub response_length: u64,
+}
+
+impl UpstreamTrace {
+    /// Forgets all; keeps memory.
+    pub fn clear(&mut self) {
+        self.tries.clear();
+        self.head_bytes.clear();
+        self.proxy_host.clear();
+        self.proxy_port.clear();
+    }
+}
+
+impl Exchange {
+    /// The server in force.
+    pub fn server_conf<'c>(&self, cycle: &'c Cycle) -> &'c ServerConf {
+        cycle.server(self.server)
+    }
+
+    /// The location in force.
+    pub fn location_conf<'c>(&self, cycle: &'c Cycle) -> &'c LocationConf {
+        cycle.location(self.location)
+    }
+
+    /// Value of a request header by lower-case name, first occurrence.
+    pub fn header(&self, name: &[u8]) -> Option<&[u8]> {
+        self.request.headers.find(name, &self.input)
+    }
+}

@@ -1,0 +1,300 @@
+//! The request's body: read whole before the app is bothered, streamed, or discarded.
+//!
+//! Up to `client_body_buffer_size` it stays in memory, then it goes to an unlinked temporary file. Only
+//! `handler::proxy` asks for it; whatever nobody asked for is discarded before the next request is read.
+
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use super::exchange::Exchange;
+use crate::config::model::LocationConf;
+use crate::http1::{BodyFraming, ChunkKind, ChunkedDecoder, Status};
+use crate::io::{self, Liveness};
+
+/// Most bytes taken from the client in one read of a body.
+const READ_SIZE: usize = 64 * 1024;
+
+/// The interim answer to `Expect: 100-continue` (RFC 9110 section 10.1.1).
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// What is known of the body and what was read of it.
+#[derive(Default)]
+pub struct RequestBody {
+    framing: BodyFraming,
+    /// Bytes still to come with `Content-Length`.
+    remaining: u64,
+    decoder: ChunkedDecoder,
+    finished: bool,
+    expects_continue: bool,
+    /// The body, or its beginning once `file` is set: empty then.
+    pub memory: Vec<u8>,
+    /// The whole body when it outgrew memory.
+    pub file: Option<OwnedFd>,
+    /// Bytes of body read so far, decoded.
+    pub length: u64,
+}
+
+/// Why a body could not be read.
+#[derive(Debug)]
+pub enum BodyError {
+    /// Larger than `client_max_body_size`: 413.
+    TooLarge,
+    /// `client_body_timeout` between two reads: 408, closed without an answer as in nginx.
+    Timeout,
+    /// The client closed or reset: 400 in the log.
+    Closed,
+    /// Not chunked as RFC 9112 section 7.1 asks: 400.
+    Malformed,
+    /// The temporary file: 500.
+    File(std::io::Error),
+}
+
+impl BodyError {
+    /// The status for the log and, where the client is still there, the answer.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::TooLarge => Status(413),
+            Self::Timeout => Status(408),
+            Self::Closed | Self::Malformed => Status(400),
+            Self::File(_) => Status(500),
+        }
+    }
+
+    /// An answer makes sense.
+    pub fn answerable(&self) -> bool {
+        match self {
+            Self::TooLarge | Self::Malformed | Self::File(_) => true,
+            Self::Timeout | Self::Closed => false,
+        }
+    }
+}
+
+impl RequestBody {
+    /// Starts on the body of a new request.
+    pub fn begin(&mut self, framing: BodyFraming, expects_continue: bool) {
+        self.framing = framing;
+        self.remaining = match framing {
+            BodyFraming::Length(n) => n,
+            BodyFraming::None | BodyFraming::Chunked | BodyFraming::UntilClose => 0,
+        };
+        self.finished = match framing {
+            BodyFraming::None | BodyFraming::Length(0) => true,
+            BodyFraming::Length(_) | BodyFraming::Chunked | BodyFraming::UntilClose => false,
+        };
+        self.decoder = ChunkedDecoder::default();
+        self.expects_continue = expects_continue;
+        self.memory.clear();
+        self.file = None;
+        self.length = 0;
+    }
+
+    /// The request has a body of at least one byte, or chunks.
+    pub fn is_present(&self) -> bool {
+        !matches!(self.framing, BodyFraming::None)
+    }
+
+    /// How the client framed it.
+    pub fn framing(&self) -> BodyFraming {
+        self.framing
+    }
+
+    /// All of it was taken from the connection.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// The client still waits for `100 Continue` before it sends.
+    pub fn expects_continue(&self) -> bool {
+        self.expects_continue && !self.finished
+    }
+
+    /// Takes what `input` holds from `*at` on, appends the decoded bytes to `out`.
+    fn take(&mut self, input: &[u8], at: &mut usize, out: &mut Vec<u8>) -> Result<(), BodyError> {
+        if self.finished {
+            return Ok(());
+        }
+        match self.framing {
+            BodyFraming::None | BodyFraming::UntilClose => self.finished = true,
+            BodyFraming::Length(_) => {
+                let available = input.get(*at..).unwrap_or_default();
+                let n = available.len().min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
+                out.extend_from_slice(&available[..n]);
+                *at += n;
+                self.remaining -= n as u64;
+                self.length += n as u64;
+                self.finished = self.remaining == 0;
+            }
+            BodyFraming::Chunked => loop {
+                let available = input.get(*at..).unwrap_or_default();
+                let step = self.decoder.decode(available).map_err(|_| BodyError::Malformed)?;
+                match step.kind {
+                    ChunkKind::Data { start, len } => {
+                        out.extend_from_slice(&available[start..start + len]);
+                        self.length += len as u64;
+                    }
+                    ChunkKind::NeedMore => {
+                        *at += step.consumed;
+                        return Ok(());
+                    }
+                    ChunkKind::End => {
+                        *at += step.consumed;
+                        self.finished = true;
+                        return Ok(());
+                    }
+                }
+                *at += step.consumed;
+            },
+        }
+        Ok(())
+    }
+}
+
+impl Exchange {
+    /// Reads the whole body into memory or a temporary file.
+    ///
+    /// # Errors
+    /// See [`BodyError`]; nothing was answered yet.
+    pub async fn read_body(&mut self, conf: &LocationConf) -> Result<(), BodyError> {
+        if self.body.is_finished() {
+            return Ok(());
+        }
+        let mut memory = std::mem::take(&mut self.body.memory);
+        let result = self.read_body_into(conf, &mut memory).await;
+        self.body.memory = memory;
+        result
+    }
+
+    async fn read_body_into(&mut self, conf: &LocationConf, memory: &mut Vec<u8>) -> Result<(), BodyError> {
+        loop {
+            self.body.take(&self.input, &mut self.consumed, memory)?;
+            self.check_body_size(conf)?;
+            if memory.len() > conf.client_body_buffer_size {
+                self.spill(conf, memory)?;
+            }
+            if self.body.is_finished() {
+                if self.body.file.is_some() {
+                    self.spill(conf, memory)?;
+                }
+                return Ok(());
+            }
+            self.read_more(conf.client_body_timeout).await?;
+        }
+    }
+
+    /// The next piece of the body, decoded, appended to `out`; `false` when the body is finished.
+    ///
+    /// # Errors
+    /// See [`BodyError`].
+    pub async fn next_body_chunk(&mut self, conf: &LocationConf, out: &mut Vec<u8>) -> Result<bool, BodyError> {
+        let before = out.len();
+        loop {
+            self.body.take(&self.input, &mut self.consumed, out)?;
+            self.check_body_size(conf)?;
+            if out.len() > before || self.body.is_finished() {
+                return Ok(!self.body.is_finished());
+            }
+            self.read_more(conf.client_body_timeout).await?;
+        }
+    }
+
+    /// Takes body bytes that already arrived, without waiting.
+    ///
+    /// # Errors
+    /// See [`BodyError`].
+    pub fn take_arrived_body(&mut self, conf: &LocationConf, out: &mut Vec<u8>) -> Result<(), BodyError> {
+        self.body.take(&self.input, &mut self.consumed, out)?;
+        self.check_body_size(conf)
+    }
+
+    /// Reads and drops the rest of the body. `false` when the connection cannot be used again: the client closed,
+    /// sent garbage, was slower than `timeout` between two reads, or sent for longer than `lingering_time`.
+    pub async fn discard_body(&mut self, timeout: Duration, lingering_time: Duration) -> bool {
+        if self.body.expects_continue() && self.consumed == self.input.len() {
+            // The client was never told to go on: it may send the body or leave it, so nothing after it is certain.
+            return false;
+        }
+        let end = self.client.deadline_after(lingering_time);
+        let mut sink = std::mem::take(&mut self.scratch);
+        let reusable = loop {
+            sink.clear();
+            if self.body.take(&self.input, &mut self.consumed, &mut sink).is_err() {
+                break false;
+            }
+            if self.body.is_finished() {
+                break true;
+            }
+            if crate::time::now().monotonic_ms >= end || self.read_more(timeout).await.is_err() {
+                break false;
+            }
+        };
+        sink.clear();
+        self.scratch = sink;
+        reusable
+    }
+
+    /// Waits for bytes of the body and appends them to `input`, whose used-up part is dropped first.
+    async fn read_more(&mut self, timeout: Duration) -> Result<(), BodyError> {
+        if self.body.expects_continue {
+            self.body.expects_continue = false;
+            self.send_continue(timeout).await?;
+        }
+        self.compact_input();
+        self.client.deadline.arm(timeout);
+        loop {
+            match self.client.stream.recv_into(&mut self.input, READ_SIZE) {
+                Ok(0) => return Err(BodyError::Closed),
+                Ok(n) => {
+                    self.request_length += n as u64;
+                    return Ok(());
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                    self.client.stream.readable(&self.client.deadline).await.map_err(|e| wait_error(&e))?;
+                }
+                Err(_) => return Err(BodyError::Closed),
+            }
+        }
+    }
+
+    async fn send_continue(&mut self, timeout: Duration) -> Result<(), BodyError> {
+        self.client.deadline.arm(timeout);
+        let (sent, _) = self.client.stream.send_all(CONTINUE.to_vec(), &self.client.deadline).await;
+        sent.map_err(|e| wait_error(&e))
+    }
+
+    /// Drops body bytes that were taken; the head's bytes stay, variables point into them.
+    fn compact_input(&mut self) {
+        let head = self.request.len;
+        if self.consumed > head {
+            self.input.drain(head..self.consumed);
+            self.consumed = head;
+        }
+    }
+
+    fn check_body_size(&self, conf: &LocationConf) -> Result<(), BodyError> {
+        if conf.client_max_body_size != 0 && self.body.length > conf.client_max_body_size {
+            return Err(BodyError::TooLarge);
+        }
+        Ok(())
+    }
+
+    fn spill(&mut self, conf: &LocationConf, memory: &mut Vec<u8>) -> Result<(), BodyError> {
+        if self.body.file.is_none() {
+            let file = io::file::create_temp(&conf.client_body_temp_path).map_err(BodyError::File)?;
+            self.body.file = Some(file);
+        }
+        if let Some(file) = &self.body.file {
+            io::file::write_all(file, memory).map_err(BodyError::File)?;
+        }
+        memory.clear();
+        Ok(())
+    }
+
+    /// Is the client still there? Bytes that wait in its socket may be a pipelined request: then it counts as alive.
+    pub fn client_is_gone(&self) -> bool {
+        matches!(self.client.stream.peek_closed(), Liveness::Closed)
+    }
+}
+
+fn wait_error(error: &std::io::Error) -> BodyError {
+    if error.kind() == std::io::ErrorKind::TimedOut { BodyError::Timeout } else { BodyError::Closed }
+}

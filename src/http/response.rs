@@ -1,0 +1,124 @@
+//! The response head in the making.
+//!
+//! Fields that nginx writes in a fixed place have a member; all others are kept in order in [`Fields`], whose bytes
+//! live in one reusable buffer: no allocation per request in steady state.
+
+use super::body::Body;
+use crate::http1::{Span, Status};
+
+/// A response before it is written.
+#[derive(Default)]
+pub struct Response {
+    /// The status; its line is nginx's unless `reason` is set.
+    pub status: Status,
+    /// The reason phrase of an app's status line, passed on unchanged (empty: nginx's own).
+    pub reason: Vec<u8>,
+    /// `Server` of the app, only with `proxy_pass_header Server` (empty: ours).
+    pub server: Vec<u8>,
+    /// `Date` of the app, only with `proxy_pass_header Date` (empty: ours).
+    pub date: Vec<u8>,
+    /// `Content-Type`; empty is not sent.
+    pub content_type: Vec<u8>,
+    /// `Content-Length`; `None` with a body means chunked, or close for HTTP/1.0.
+    pub content_length: Option<u64>,
+    /// `Last-Modified`, seconds since 1970.
+    pub last_modified: Option<i64>,
+    /// `Location`; empty is not sent. A value that begins with `/` is made absolute by the writer as
+    /// `absolute_redirect` asks.
+    pub location: Vec<u8>,
+    /// `ETag`, quotes included; empty is not sent.
+    pub etag: Vec<u8>,
+    /// `Accept-Ranges: bytes` is sent, and the range filter may act.
+    pub allow_ranges: bool,
+    /// The conditional filter (304, 412) may act: static answers only, as in nginx.
+    pub allow_not_modified: bool,
+    /// All other fields in order.
+    pub fields: Fields,
+    /// What follows the head.
+    pub body: Body,
+    /// Trailers to send after a chunked body, complete lines.
+    pub trailers: Vec<u8>,
+    /// The connection must close after this response.
+    pub close: bool,
+}
+
+impl Response {
+    /// Empties it for the next request; buffers keep their memory.
+    pub fn clear(&mut self) {
+        self.status = Status::default();
+        self.reason.clear();
+        self.server.clear();
+        self.date.clear();
+        self.clear_content();
+        self.location.clear();
+        self.fields.clear();
+        self.trailers.clear();
+        self.close = false;
+    }
+
+    /// Drops body and everything that describes it, as nginx does before an error page (`ngx_http_clean_header` keeps
+    /// nothing; `add_header`s come later).
+    pub fn clear_content(&mut self) {
+        self.content_type.clear();
+        self.content_length = None;
+        self.last_modified = None;
+        self.etag.clear();
+        self.allow_ranges = false;
+        self.allow_not_modified = false;
+        self.body = Body::Empty;
+    }
+}
+
+/// Header fields in order, their bytes in one buffer.
+#[derive(Default)]
+pub struct Fields {
+    bytes: Vec<u8>,
+    spans: Vec<(Span, Span)>,
+}
+
+impl Fields {
+    /// Removes all; keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.spans.clear();
+    }
+
+    /// Appends a field.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        let name = self.append(name);
+        let value = self.append(value);
+        self.spans.push((name, value));
+    }
+
+    /// The first field of that name, any case.
+    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        self.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+    }
+
+    /// Removes all fields of that name, any case.
+    pub fn remove(&mut self, name: &[u8]) {
+        let bytes = &self.bytes;
+        self.spans.retain(|(n, _)| !n.of(bytes).eq_ignore_ascii_case(name));
+    }
+
+    /// Name and value in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.spans.iter().map(|(n, v)| (n.of(&self.bytes), v.of(&self.bytes)))
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// None at all.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Span {
+        let span = Span { start: self.bytes.len() as u32, len: bytes.len() as u32 };
+        self.bytes.extend_from_slice(bytes);
+        span
+    }
+}

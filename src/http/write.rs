@@ -1,0 +1,297 @@
+//! The only writer to the client: the response head in nginx's order, then the body the way it says it can be sent.
+//!
+//! Small bodies leave with their head in one send; files go by sendfile(2) after a head sent with MSG_MORE; an app's
+//! answer is pumped by its [`Relay`](super::relay::Relay). Nothing here chooses a status or looks at a location's job.
+
+use super::body::{Body, Segment};
+use super::error_page::{SERVER_BARE, SERVER_WITH_VERSION};
+use super::exchange::Exchange;
+use crate::config::model::LocationConf;
+use crate::cycle::Cycle;
+use crate::files::OpenFile;
+use crate::http1::request_head::Version;
+use crate::http1::{Method, Status, encode};
+use crate::io::Transfer;
+
+/// Bodies up to this size are copied behind the head and leave with it in one send; a larger one leaves the core's
+/// cache by a vectored send(2) without a copy.
+const COPY_LIMIT: usize = 16 * 1024;
+
+/// Bytes of a file sent before other connections get their turn.
+const FAIR_SHARE: usize = 512 * 1024;
+
+/// How a response ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Whole, and the connection may carry another request.
+    KeepAlive,
+    /// Whole, and the connection closes.
+    Close,
+    /// Cut short: the client must see a broken connection.
+    Broken,
+}
+
+impl Exchange {
+    /// Writes the response. Infallible: what goes wrong ends in [`Sent::Broken`] and the error log.
+    pub async fn respond(&mut self, cycle: &Cycle, conf: &LocationConf) -> Sent {
+        let mut out = std::mem::take(&mut self.scratch);
+        out.clear();
+        let chunked = self.write_head(cycle, conf, &mut out);
+        let body = std::mem::take(&mut self.response.body);
+        let head_len = out.len() as u64;
+        let result = if self.header_only {
+            if let Body::Relay(relay) = body {
+                relay.finish_without_body(self);
+            }
+            self.send_out(conf, &mut out).await
+        } else {
+            match body {
+                Body::Empty => self.send_out(conf, &mut out).await,
+                Body::Bytes(bytes) => self.send_with(conf, &mut out, &bytes).await,
+                Body::Cached(file) => match &file.content {
+                    Some(content) => self.send_with(conf, &mut out, content).await,
+                    None => {
+                        let all = [Segment::File { start: 0, len: file.size }];
+                        self.send_segments(conf, &mut out, &file, &all).await
+                    }
+                },
+                Body::Segments(file, segments) => self.send_segments(conf, &mut out, &file, &segments).await,
+                Body::Relay(relay) => relay.pump(self, conf, chunked, &mut out).await,
+            }
+        };
+        self.body_bytes_sent = self.bytes_sent.saturating_sub(head_len);
+        out.clear();
+        self.scratch = out;
+        match result {
+            Err(error) => {
+                self.note_send_error(&error);
+                Sent::Broken
+            }
+            Ok(()) if self.keep_alive => Sent::KeepAlive,
+            Ok(()) => Sent::Close,
+        }
+    }
+
+    /// Appends the head to `out` and says whether the body must be chunked.
+    fn write_head(&mut self, cycle: &Cycle, conf: &LocationConf, out: &mut Vec<u8>) -> bool {
+        if let Some(status) = self.status_override.take() {
+            self.response.status = status;
+            self.response.reason.clear();
+        }
+        let chunked = self.decide_framing(conf);
+        let response = &self.response;
+        encode::status_line(out, response.status, &response.reason);
+        if !response.server.is_empty() {
+            field(out, b"Server", &response.server);
+        } else {
+            let name = if conf.server_tokens { SERVER_WITH_VERSION } else { SERVER_BARE };
+            field(out, b"Server", name.as_bytes());
+        }
+        if !response.date.is_empty() {
+            field(out, b"Date", &response.date);
+        } else {
+            field(out, b"Date", &crate::time::http_date_now());
+        }
+        if !response.content_type.is_empty() {
+            field(out, b"Content-Type", &response.content_type);
+        }
+        if let Some(length) = response.content_length {
+            out.extend_from_slice(b"Content-Length: ");
+            encode::decimal(out, length);
+            out.extend_from_slice(b"\r\n");
+        }
+        if let Some(seconds) = response.last_modified {
+            field(out, b"Last-Modified", &crate::time::http_date(seconds));
+        }
+        if !response.location.is_empty() {
+            out.extend_from_slice(b"Location: ");
+            if response.location[0] == b'/' && conf.absolute_redirect {
+                self.write_origin(cycle, conf, out);
+            }
+            out.extend_from_slice(&response.location);
+            out.extend_from_slice(b"\r\n");
+        }
+        if chunked {
+            field(out, b"Transfer-Encoding", b"chunked");
+        }
+        self.write_connection(conf, out);
+        let response = &self.response;
+        if !response.etag.is_empty() {
+            field(out, b"ETag", &response.etag);
+        }
+        for (name, value) in response.fields.iter() {
+            field(out, name, value);
+        }
+        if response.allow_ranges {
+            field(out, b"Accept-Ranges", b"bytes");
+        }
+        out.extend_from_slice(b"\r\n");
+        chunked
+    }
+
+    /// Decides how the end of the body is told (RFC 9112 section 6.3); `true` is chunked.
+    fn decide_framing(&mut self, conf: &LocationConf) -> bool {
+        let status = self.response.status.0;
+        self.header_only = self.header_only || status == 304 || status == 204;
+        if self.response.close {
+            self.keep_alive = false;
+        }
+        if self.response.content_length.is_some() || self.header_only || status == 101 {
+            return false;
+        }
+        if matches!(self.response.body, Body::Empty) {
+            // Nothing follows, and a length was not given: the end has to be told.
+            self.response.content_length = Some(0);
+            return false;
+        }
+        if self.request.version == Version::Http11 && conf.chunked_transfer_encoding {
+            return true;
+        }
+        self.keep_alive = false;
+        false
+    }
+
+    fn write_connection(&self, conf: &LocationConf, out: &mut Vec<u8>) {
+        if self.response.status.0 == 101 {
+            field(out, b"Connection", b"upgrade");
+        } else if self.keep_alive {
+            field(out, b"Connection", b"keep-alive");
+            if let Some(seconds) = conf.keepalive_header {
+                out.extend_from_slice(b"Keep-Alive: timeout=");
+                encode::decimal(out, seconds);
+                out.extend_from_slice(b"\r\n");
+            }
+        } else {
+            field(out, b"Connection", b"close");
+        }
+    }
+
+    /// `http://host[:port]` of an absolute redirect (`server_name_in_redirect`, `port_in_redirect`).
+    fn write_origin(&self, cycle: &Cycle, conf: &LocationConf, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"http://");
+        if conf.server_name_in_redirect {
+            out.extend_from_slice(self.server_conf(cycle).primary_name.as_bytes());
+        } else if !self.host.is_empty() {
+            out.extend_from_slice(&self.host);
+        } else {
+            self.client.write_local_address(out);
+        }
+        if conf.port_in_redirect
+            && let Some(port) = self.client.local_port()
+            && port != 80
+        {
+            out.push(b':');
+            encode::decimal(out, u64::from(port));
+        }
+    }
+
+    /// Sends what `out` holds and empties it.
+    pub async fn send_out(&mut self, conf: &LocationConf, out: &mut Vec<u8>) -> std::io::Result<()> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        let len = out.len() as u64;
+        self.client.deadline.arm(conf.send_timeout);
+        let (result, buffer) =
+            self.client.stream.send_all(std::mem::take(out), &self.client.deadline).await;
+        *out = buffer;
+        out.clear();
+        result?;
+        self.bytes_sent += len;
+        Ok(())
+    }
+
+    async fn send_with(&mut self, conf: &LocationConf, out: &mut Vec<u8>, body: &[u8]) -> std::io::Result<()> {
+        if body.len() <= COPY_LIMIT {
+            out.extend_from_slice(body);
+            return self.send_out(conf, out).await;
+        }
+        self.client.deadline.arm(conf.send_timeout);
+        self.client.stream.send_slices(&[out, body], &self.client.deadline).await?;
+        self.bytes_sent += (out.len() + body.len()) as u64;
+        Ok(())
+    }
+
+    async fn send_segments(
+        &mut self,
+        conf: &LocationConf,
+        out: &mut Vec<u8>,
+        file: &OpenFile,
+        segments: &[Segment],
+    ) -> std::io::Result<()> {
+        for segment in segments {
+            match segment {
+                Segment::Bytes(bytes) => out.extend_from_slice(bytes),
+                Segment::File { start, len } => {
+                    self.flush_before_file(conf, out).await?;
+                    self.send_file(conf, file, *start, *len).await?;
+                }
+            }
+        }
+        if out.is_empty() { Ok(()) } else { self.send_out(conf, out).await }
+    }
+
+    /// Sends pending bytes so that the kernel joins them with the file's first ones.
+    async fn flush_before_file(&mut self, conf: &LocationConf, out: &mut Vec<u8>) -> std::io::Result<()> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        match self.client.stream.try_send(out, true) {
+            Ok(n) => {
+                self.bytes_sent += n as u64;
+                out.drain(..n);
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(e) => return Err(e),
+        }
+        self.send_out(conf, out).await
+    }
+
+    async fn send_file(
+        &mut self,
+        conf: &LocationConf,
+        file: &OpenFile,
+        start: u64,
+        len: u64,
+    ) -> std::io::Result<()> {
+        let mut offset = start;
+        let end = start + len;
+        let mut share = 0;
+        self.client.deadline.arm(conf.send_timeout);
+        while offset < end {
+            let want = usize::try_from(end - offset).unwrap_or(usize::MAX).min(FAIR_SHARE - share);
+            match crate::io::splice::sendfile(&self.client.stream, &file.fd, &mut offset, want)? {
+                Transfer::Moved(n) => {
+                    self.bytes_sent += n as u64;
+                    share += n;
+                    self.client.deadline.arm(conf.send_timeout);
+                    if share >= FAIR_SHARE {
+                        share = 0;
+                        self.client.stream.writable(&self.client.deadline).await?;
+                    }
+                }
+                Transfer::WouldBlock => {
+                    share = 0;
+                    self.client.stream.writable(&self.client.deadline).await?;
+                }
+                Transfer::Eof => {
+                    return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "file was truncated"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One field line.
+fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// True when a response of this status to this method has no body at all (RFC 9112 section 6.3).
+pub fn bodyless(method: Method, status: Status) -> bool {
+    method == Method::Head || matches!(status.0, 100..=199 | 204 | 304)
+}

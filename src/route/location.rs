@@ -1,0 +1,186 @@
+//! `location`: nginx's search (`ngx_http_core_find_location`).
+//!
+//! An exact location ends the search. Else the longest prefix wins, and inside it the same search goes on among the
+//! nested locations; then this level's regexes are tried in file order, unless the prefix said `^~`.
+
+use crate::config::model::{HttpConf, LocationId, LocationKind};
+use crate::config::pattern::Pattern;
+
+/// The result of a search.
+#[derive(Debug, Clone, Copy)]
+pub enum LocationMatch<'r> {
+    /// This location, and the regex that chose it.
+    Found(LocationId, Option<&'r Pattern>),
+    /// `/x` was asked and `/x/` is a proxied location: redirect to its name.
+    AutoRedirect(LocationId),
+    /// No location: the server's own level serves it.
+    None,
+}
+
+/// The locations of one level.
+pub(super) struct LocationTree {
+    /// Sorted by path; exact locations before prefix ones of the same path.
+    paths: Vec<PathEntry>,
+    patterns: Vec<(Pattern, LocationId, LocationTree)>,
+    named: Vec<(Vec<u8>, LocationId)>,
+    any_auto_redirect: bool,
+}
+
+struct PathEntry {
+    path: Vec<u8>,
+    exact: Option<LocationId>,
+    prefix: Option<PrefixEntry>,
+    /// The entry with the longest prefix location that is a proper prefix of this path.
+    parent: Option<usize>,
+    auto_redirect: bool,
+}
+
+struct PrefixEntry {
+    id: LocationId,
+    stops_regex: bool,
+    nested: LocationTree,
+}
+
+impl LocationTree {
+    pub(super) fn build(http: &HttpConf, ids: &[LocationId]) -> Self {
+        let mut tree = Self { paths: Vec::new(), patterns: Vec::new(), named: Vec::new(), any_auto_redirect: false };
+        for &id in ids {
+            let conf = &http.locations[id.0 as usize];
+            match &conf.kind {
+                LocationKind::ServerLevel => {}
+                LocationKind::Prefix { path, stops_regex } => {
+                    let nested = Self::build(http, &conf.children);
+                    let entry = tree.entry(path);
+                    entry.auto_redirect |= conf.auto_redirect;
+                    entry.prefix = Some(PrefixEntry { id, stops_regex: *stops_regex, nested });
+                }
+                LocationKind::Exact(path) => {
+                    let entry = tree.entry(path);
+                    entry.auto_redirect |= conf.auto_redirect;
+                    entry.exact = Some(id);
+                }
+                LocationKind::Regex(pattern) => {
+                    tree.patterns.push((pattern.clone(), id, Self::build(http, &conf.children)));
+                }
+                LocationKind::Named(name) => tree.named.push((name.clone().into_bytes(), id)),
+            }
+        }
+        tree.paths.sort_by(|a, b| a.path.cmp(&b.path));
+        tree.any_auto_redirect = tree.paths.iter().any(|entry| entry.auto_redirect);
+        tree.link_parents();
+        tree
+    }
+
+    pub(super) fn named(&self, name: &[u8]) -> Option<LocationId> {
+        self.named.iter().find(|(n, _)| n == name).map(|(_, id)| *id)
+    }
+
+    pub(super) fn find(&self, uri: &[u8]) -> LocationMatch<'_> {
+        let mut best = LocationMatch::None;
+        let mut stops_regex = false;
+        match self.find_static(uri) {
+            StaticMatch::Exact(id) => return LocationMatch::Found(id, None),
+            StaticMatch::AutoRedirect(id) => return LocationMatch::AutoRedirect(id),
+            StaticMatch::Prefix(entry) => {
+                stops_regex = entry.stops_regex;
+                best = LocationMatch::Found(entry.id, None);
+                match entry.nested.find(uri) {
+                    LocationMatch::None => {}
+                    found @ LocationMatch::AutoRedirect(_) | found @ LocationMatch::Found(_, Some(_)) => {
+                        return found;
+                    }
+                    found @ LocationMatch::Found(id, None) => {
+                        best = found;
+                        if entry.nested.is_exact(uri, id) {
+                            return best;
+                        }
+                    }
+                }
+            }
+            StaticMatch::None => {}
+        }
+        if !stops_regex {
+            for (pattern, id, nested) in &self.patterns {
+                if pattern.is_match(uri) {
+                    return match nested.find(uri) {
+                        LocationMatch::None => LocationMatch::Found(*id, Some(pattern)),
+                        found @ LocationMatch::AutoRedirect(_) => found,
+                        LocationMatch::Found(id, inner) => {
+                            LocationMatch::Found(id, Some(inner.unwrap_or(pattern)))
+                        }
+                    };
+                }
+            }
+        }
+        best
+    }
+
+    /// True when `id` is an exact location for `uri` somewhere below: nginx ends its search there.
+    fn is_exact(&self, uri: &[u8], id: LocationId) -> bool {
+        match self.find_static(uri) {
+            StaticMatch::Exact(found) => found == id,
+            StaticMatch::Prefix(entry) => entry.nested.is_exact(uri, id),
+            StaticMatch::AutoRedirect(_) | StaticMatch::None => false,
+        }
+    }
+
+    fn find_static(&self, uri: &[u8]) -> StaticMatch<'_> {
+        // The last path that sorts at or before the URI: the URI's prefixes are it or among its parents.
+        let end = self.paths.partition_point(|entry| entry.path.as_slice() <= uri);
+        let same = end > 0 && self.paths[end - 1].path == uri;
+        if self.any_auto_redirect
+            && !same
+            && let Ok(at) = self.paths.binary_search_by(|entry| entry.path.iter().cmp(uri.iter().chain(b"/")))
+            && self.paths[at].auto_redirect
+        {
+            let entry = &self.paths[at];
+            let id = entry.exact.or(entry.prefix.as_ref().map(|p| p.id));
+            return id.map_or(StaticMatch::None, StaticMatch::AutoRedirect);
+        }
+        let mut at = end.checked_sub(1);
+        while let Some(i) = at {
+            let entry = &self.paths[i];
+            if uri.starts_with(&entry.path) {
+                if let Some(id) = entry.exact
+                    && entry.path.len() == uri.len()
+                {
+                    return StaticMatch::Exact(id);
+                }
+                if let Some(prefix) = &entry.prefix {
+                    return StaticMatch::Prefix(prefix);
+                }
+            }
+            at = entry.parent;
+        }
+        StaticMatch::None
+    }
+
+    fn entry(&mut self, path: &[u8]) -> &mut PathEntry {
+        let at = self.paths.iter().position(|entry| entry.path == path).unwrap_or_else(|| {
+            self.paths.push(PathEntry {
+                path: path.to_vec(),
+                exact: None,
+                prefix: None,
+                parent: None,
+                auto_redirect: false,
+            });
+            self.paths.len() - 1
+        });
+        &mut self.paths[at]
+    }
+
+    fn link_parents(&mut self) {
+        for i in 0..self.paths.len() {
+            self.paths[i].parent = (0..i)
+                .rev()
+                .find(|&j| self.paths[j].prefix.is_some() && self.paths[i].path.starts_with(&self.paths[j].path));
+        }
+    }
+}
+
+enum StaticMatch<'r> {
+    Exact(LocationId),
+    Prefix(&'r PrefixEntry),
+    AutoRedirect(LocationId),
+    None,
+}

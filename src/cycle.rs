@@ -2,10 +2,15 @@
 //!
 //! A reload builds a new cycle; each connection takes it up at its next request.
 
+use std::collections::HashSet;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::config::model::{LocationConf, LocationId, MainConf, ServerConf, ServerId, UpstreamConf, UpstreamId};
+use crate::config::model::{ErrorLogConf, Level, LogTarget, LocationConf, LocationId, MainConf, ServerConf, ServerId, UpstreamConf, UpstreamId};
+use crate::io;
+use crate::log;
 use crate::route::Router;
 
 /// How a worker holds a cycle: the inner count is shared by all cores and touched once per reload, the outer one is the
@@ -20,13 +25,21 @@ pub struct Cycle {
     pub router: Router,
     /// Counts up with every reload, from 1.
     pub generation: u64,
+    /// `$hostname`.
+    pub hostname: String,
+    /// The open logs.
+    pub logs: LogFiles,
 }
 
 impl Cycle {
-    /// Compiles a configuration.
-    pub fn new(conf: MainConf, generation: u64) -> Self {
+    /// Compiles a configuration and opens its logs.
+    ///
+    /// # Errors
+    /// The path of a log that cannot be opened, and why.
+    pub fn new(conf: MainConf, generation: u64) -> Result<Self, LogOpenError> {
         let router = Router::build(&conf.http);
-        Self { conf, router, generation }
+        let logs = LogFiles::open(&conf)?;
+        Ok(Self { conf, router, generation, hostname: io::sys::hostname(), logs })
     }
 
     /// A server by id.
@@ -42,5 +55,91 @@ impl Cycle {
     /// An upstream by id.
     pub fn upstream(&self, id: UpstreamId) -> &UpstreamConf {
         &self.conf.http.upstreams[id.0 as usize]
+    }
+}
+
+/// Every file that `error_log` and `access_log` name, opened once for all cores.
+///
+/// USR1 replaces the file behind a descriptor and leaves its number alone, so that no worker needs to be told.
+#[derive(Debug, Default)]
+pub struct LogFiles {
+    files: Vec<(LogTarget, OwnedFd)>,
+}
+
+/// A log that could not be opened.
+#[derive(Debug)]
+pub struct LogOpenError {
+    /// Its path.
+    pub path: PathBuf,
+    /// Why.
+    pub error: std::io::Error,
+}
+
+impl LogFiles {
+    fn open(conf: &MainConf) -> Result<Self, LogOpenError> {
+        let mut seen = HashSet::new();
+        let mut files = Vec::new();
+        let errors = conf.error_log.iter().chain(conf.http.locations.iter().flat_map(|l| l.error_log.iter()));
+        let accesses = conf.http.locations.iter().flat_map(|l| l.access_logs.iter());
+        for target in errors.map(|e| &e.target).chain(accesses.map(|a| &a.target)) {
+            if !seen.insert(target) {
+                continue;
+            }
+            let fd = match target {
+                LogTarget::File(path) => io::file::append_open(path),
+                LogTarget::Stderr => std::io::stderr().as_fd().try_clone_to_owned(),
+            };
+            let fd = fd.map_err(|error| {
+                let path = match target {
+                    LogTarget::File(path) => path.clone(),
+                    LogTarget::Stderr => PathBuf::from("stderr"),
+                };
+                LogOpenError { path, error }
+            })?;
+            files.push((target.clone(), fd));
+        }
+        Ok(Self { files })
+    }
+
+    /// The descriptor of a log.
+    pub fn fd(&self, target: &LogTarget) -> Option<BorrowedFd<'_>> {
+        self.files.iter().find(|(t, _)| t == target).map(|(_, fd)| fd.as_fd())
+    }
+
+    /// Writes whole lines. A log that cannot be written (full disk) loses them: requests go on.
+    pub fn write(&self, target: &LogTarget, lines: &[u8]) {
+        if let Some(fd) = self.fd(target) {
+            let _ = io::file::write_all(fd, lines);
+        }
+    }
+
+    /// Writes one `error_log` line to each log whose level asks for it.
+    pub fn error(&self, logs: &[ErrorLogConf], level: Level, connection: u64, message: std::fmt::Arguments<'_>) {
+        if !logs.iter().any(|log| level <= log.level) {
+            return;
+        }
+        let mut line = Vec::with_capacity(256);
+        log::format_line(&mut line, level, connection, message);
+        for log in logs.iter().filter(|log| level <= log.level) {
+            self.write(&log.target, &line);
+        }
+    }
+
+    /// Opens every path anew behind its old descriptor (USR1).
+    ///
+    /// # Errors
+    /// One entry for each log that could not be reopened; it goes on in the old file.
+    pub fn reopen(&self) -> Vec<LogOpenError> {
+        let mut errors = Vec::new();
+        for (target, fd) in &self.files {
+            if let LogTarget::File(path) = target {
+                let reopened =
+                    io::file::append_open(path).and_then(|new| io::file::dup3_over(new.as_fd(), fd.as_raw_fd()));
+                if let Err(error) = reopened {
+                    errors.push(LogOpenError { path: path.clone(), error });
+                }
+            }
+        }
+        errors
     }
 }

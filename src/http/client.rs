@@ -1,6 +1,8 @@
 //! The client's end of a connection: what stays the same from request to request.
 
 use std::cell::Cell;
+use std::io::Write;
+use std::time::Duration;
 
 use crate::config::model::ListenId;
 use crate::io::{Deadline, SockAddr, Stream};
@@ -25,4 +27,46 @@ pub struct Client {
     pub accepted_ms: u64,
     /// `$connection_requests`.
     pub requests: Cell<u64>,
+}
+
+impl Client {
+    /// A connection that was just accepted.
+    pub fn new(stream: Stream, remote: SockAddr, listen: ListenId, serial: u64) -> Self {
+        let local = stream.local_addr().unwrap_or_else(|_| SockAddr::Unix(Default::default()));
+        let remote_text = match remote.ip() {
+            Some(ip) => ip.to_string(),
+            None => "unix:".to_owned(),
+        };
+        Self {
+            stream,
+            deadline: Deadline::new(),
+            remote,
+            remote_text: remote_text.into_bytes().into_boxed_slice(),
+            local,
+            listen,
+            serial,
+            accepted_ms: crate::time::now().monotonic_ms,
+            requests: Cell::new(0),
+        }
+    }
+
+    /// The `Now::monotonic_ms` that is `after` from now.
+    pub fn deadline_after(&self, after: Duration) -> u64 {
+        let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        crate::time::now().monotonic_ms.saturating_add(ms)
+    }
+
+    /// The port it connected to.
+    pub fn local_port(&self) -> Option<u16> {
+        self.local.port()
+    }
+
+    /// The address it connected to, as it stands in a URL.
+    pub fn write_local_address(&self, out: &mut Vec<u8>) {
+        let _ = match self.local.ip() {
+            Some(std::net::IpAddr::V6(ip)) => write!(out, "[{ip}]"),
+            Some(ip) => write!(out, "{ip}"),
+            None => write!(out, "{}", self.local),
+        };
+    }
 }

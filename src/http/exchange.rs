@@ -3,6 +3,7 @@
 //! An exchange lives as long as its connection and is cleared between requests, so that its buffers keep their
 //! memory. Everything a variable can ask about lies here or in what it points to.
 
+use std::fmt::{self, Write};
 use std::rc::Rc;
 
 use super::client::Client;
@@ -10,7 +11,8 @@ use super::request_body::RequestBody;
 use super::response::Response;
 use crate::config::model::{LocationConf, LocationId, ServerConf, ServerId};
 use crate::cycle::{Cycle, CycleRef};
-use crate::http1::{Method, RequestHead, Status};
+use crate::http1::{Known, Method, RequestHead, Status};
+use crate::log::Level;
 use crate::time::Now;
 
 /// Internal redirects one request may make (nginx's `NGX_HTTP_MAX_URI_CHANGES` + 1).
@@ -20,8 +22,8 @@ pub const MAX_INTERNAL_REDIRECTS: u8 = 10;
 pub struct Exchange {
     /// The configuration this request is served under.
     pub cycle: CycleRef,
-    /// The client.
-    pub client: Rc<Client>,
+    /// The client; set while a request is read and served, empty while the exchange waits in its worker's pool.
+    pub client: ClientSlot,
     /// The parsed head: offsets into `input`.
     pub request: RequestHead,
     /// What the client sent: the head in `0 .. request.len`, then body bytes and pipelined requests.
@@ -66,6 +68,12 @@ pub struct Exchange {
     pub response: Response,
     /// What the app's side did, for `$upstream_*` and logs.
     pub upstream: UpstreamTrace,
+    /// The response is sent chunked.
+    pub chunked: bool,
+    /// The response was sent whole (`$request_completion`).
+    pub completed: bool,
+    /// Status for the log when nothing was sent.
+    pub log_status: Option<Status>,
     /// Bytes sent to the client for this request, head included.
     pub bytes_sent: u64,
     /// Of these, the body's.
@@ -153,10 +161,12 @@ pub struct UpstreamTrace {
     pub proxy_host: Vec<u8>,
     /// `$proxy_port`.
     pub proxy_port: Vec<u8>,
+    /// URL of the peer being asked, for error log lines; set only when a line is about to be written.
+    pub url: Option<String>,
 }
 
 /// One peer tried. Times in milliseconds; `None` prints as `-`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct UpstreamTry {
     /// `$upstream_addr` (shared text of the peer).
     pub addr: Rc<str>,
@@ -183,10 +193,149 @@ impl UpstreamTrace {
         self.head_bytes.clear();
         self.proxy_host.clear();
         self.proxy_port.clear();
+        self.url = None;
+    }
+}
+
+/// The client of an exchange.
+#[derive(Default)]
+pub struct ClientSlot(Option<Rc<Client>>);
+
+impl std::ops::Deref for ClientSlot {
+    type Target = Rc<Client>;
+
+    fn deref(&self) -> &Rc<Client> {
+        self.0.as_ref().expect("an exchange is given its client before anything else happens to it")
     }
 }
 
 impl Exchange {
+    /// An exchange without a client, for the pool.
+    pub fn new(cycle: CycleRef) -> Self {
+        Self {
+            cycle,
+            client: ClientSlot::default(),
+            request: RequestHead::default(),
+            input: Vec::new(),
+            consumed: 0,
+            started: Now::default(),
+            method: Method::Get,
+            uri: Vec::new(),
+            args: Vec::new(),
+            uri_is_original: true,
+            host: Vec::new(),
+            server: ServerId(0),
+            location: LocationId(0),
+            captures: Captures::default(),
+            internal: false,
+            redirects_left: MAX_INTERNAL_REDIRECTS,
+            error_status: None,
+            in_error_page: false,
+            status_override: None,
+            keep_alive: false,
+            header_only: false,
+            body: RequestBody::default(),
+            response: Response::default(),
+            upstream: UpstreamTrace::default(),
+            chunked: false,
+            completed: false,
+            log_status: None,
+            bytes_sent: 0,
+            body_bytes_sent: 0,
+            request_length: 0,
+            request_id: std::cell::Cell::new(None),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Takes up a client.
+    pub fn attach(&mut self, client: Rc<Client>, cycle: CycleRef) {
+        self.cycle = cycle;
+        self.client = ClientSlot(Some(client));
+        self.input.clear();
+        self.consumed = 0;
+    }
+
+    /// Lets go of the client; nothing of the request stays but the buffers' memory, up to `keep` bytes each.
+    pub fn detach(&mut self, keep: usize) {
+        self.clear();
+        self.client = ClientSlot(None);
+        self.input.clear();
+        self.consumed = 0;
+        for buffer in [&mut self.input, &mut self.scratch, &mut self.body.memory] {
+            buffer.shrink_to(keep);
+        }
+    }
+
+    /// Forgets the request and its response; `input` stays.
+    pub fn clear(&mut self) {
+        self.request.clear();
+        self.method = Method::Get;
+        self.uri.clear();
+        self.args.clear();
+        self.uri_is_original = true;
+        self.host.clear();
+        self.captures.clear();
+        self.internal = false;
+        self.redirects_left = MAX_INTERNAL_REDIRECTS;
+        self.error_status = None;
+        self.in_error_page = false;
+        self.status_override = None;
+        self.keep_alive = false;
+        self.header_only = false;
+        self.body.begin(crate::http1::BodyFraming::None, false);
+        self.response.clear();
+        self.upstream.clear();
+        self.chunked = false;
+        self.completed = false;
+        self.log_status = None;
+        self.bytes_sent = 0;
+        self.body_bytes_sent = 0;
+        self.request_length = 0;
+        self.request_id.set(None);
+    }
+
+    /// `$status`.
+    pub fn logged_status(&self) -> Status {
+        self.log_status.or(self.status_override).unwrap_or(self.response.status)
+    }
+
+    /// Writes to the `error_log`s of the location in force, with the request's particulars behind the message.
+    pub fn log_error(&self, level: Level, message: fmt::Arguments<'_>) {
+        let conf = self.cycle.location(self.location);
+        if !conf.error_log.iter().any(|log| level <= log.level) {
+            return;
+        }
+        let server = &self.cycle.server(self.server).primary_name;
+        let client = String::from_utf8_lossy(&self.client.remote_text);
+        let mut details = String::new();
+        let _ = write!(details, ", client: {client}, server: {server}");
+        if self.request.len > 0 {
+            let end = memchr::memchr(b'\r', &self.input).unwrap_or(self.request.len.min(self.input.len()));
+            let _ = write!(details, ", request: \"{}\"", String::from_utf8_lossy(&self.input[..end]));
+            if let Some(upstream) = &self.upstream.url {
+                let _ = write!(details, ", upstream: \"{upstream}\"");
+            }
+            if let Some(host) = self.request.headers.get(Known::Host, &self.input) {
+                let _ = write!(details, ", host: \"{}\"", String::from_utf8_lossy(host));
+            }
+            if let Some(referer) = self.request.headers.get(Known::Referer, &self.input) {
+                let _ = write!(details, ", referrer: \"{}\"", String::from_utf8_lossy(referer));
+            }
+        }
+        let serial = self.client.serial;
+        self.cycle.logs.error(&conf.error_log, level, serial, format_args!("{message}{details}"));
+    }
+
+    /// A response could not be sent whole.
+    pub fn note_send_error(&self, error: &std::io::Error) {
+        let (level, what) = match error.kind() {
+            std::io::ErrorKind::TimedOut => (Level::Info, "client timed out (110: Connection timed out)".to_owned()),
+            _ => (Level::Info, format!("send() failed ({error})")),
+        };
+        self.log_error(level, format_args!("{what} while sending to client"));
+    }
+
     /// The server in force.
     pub fn server_conf<'c>(&self, cycle: &'c Cycle) -> &'c ServerConf {
         cycle.server(self.server)

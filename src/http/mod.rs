@@ -6,10 +6,21 @@
 
 pub mod body;
 pub mod client;
+pub mod connection;
+pub mod error_page;
 pub mod exchange;
+mod host;
+pub mod path;
+pub mod relay;
+pub mod request_body;
 pub mod response;
+pub mod variables;
+pub mod write;
 
 pub use body::{Body, Segment};
 pub use client::Client;
+pub use connection::Arrival;
 pub use exchange::{Exchange, Outcome};
+pub use request_body::{BodyError, RequestBody};
 pub use response::{Fields, Response};
+pub use write::Sent;

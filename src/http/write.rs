@@ -36,7 +36,7 @@ impl Exchange {
     pub async fn respond(&mut self, cycle: &Cycle, conf: &LocationConf) -> Sent {
         let mut out = std::mem::take(&mut self.scratch);
         out.clear();
-        let chunked = self.write_head(cycle, conf, &mut out);
+        self.write_head(cycle, conf, &mut out);
         let body = std::mem::take(&mut self.response.body);
         let head_len = out.len() as u64;
         let result = if self.header_only {
@@ -56,7 +56,7 @@ impl Exchange {
                     }
                 },
                 Body::Segments(file, segments) => self.send_segments(conf, &mut out, &file, &segments).await,
-                Body::Relay(relay) => relay.pump(self, conf, chunked, &mut out).await,
+                Body::Relay(relay) => relay.pump(self, conf, &mut out).await,
             }
         };
         self.body_bytes_sent = self.bytes_sent.saturating_sub(head_len);
@@ -67,18 +67,20 @@ impl Exchange {
                 self.note_send_error(&error);
                 Sent::Broken
             }
-            Ok(()) if self.keep_alive => Sent::KeepAlive,
-            Ok(()) => Sent::Close,
+            Ok(()) => {
+                self.completed = true;
+                if self.keep_alive { Sent::KeepAlive } else { Sent::Close }
+            }
         }
     }
 
-    /// Appends the head to `out` and says whether the body must be chunked.
-    fn write_head(&mut self, cycle: &Cycle, conf: &LocationConf, out: &mut Vec<u8>) -> bool {
+    /// Appends the head to `out`.
+    fn write_head(&mut self, cycle: &Cycle, conf: &LocationConf, out: &mut Vec<u8>) {
         if let Some(status) = self.status_override.take() {
             self.response.status = status;
             self.response.reason.clear();
         }
-        let chunked = self.decide_framing(conf);
+        self.chunked = self.decide_framing(conf);
         let response = &self.response;
         encode::status_line(out, response.status, &response.reason);
         if !response.server.is_empty() {
@@ -111,7 +113,7 @@ impl Exchange {
             out.extend_from_slice(&response.location);
             out.extend_from_slice(b"\r\n");
         }
-        if chunked {
+        if self.chunked {
             field(out, b"Transfer-Encoding", b"chunked");
         }
         self.write_connection(conf, out);
@@ -126,7 +128,6 @@ impl Exchange {
             field(out, b"Accept-Ranges", b"bytes");
         }
         out.extend_from_slice(b"\r\n");
-        chunked
     }
 
     /// Decides how the end of the body is told (RFC 9112 section 6.3); `true` is chunked.

@@ -1,0 +1,387 @@
+//! Variables: from a [`VariableId`] to its bytes for one exchange.
+//!
+//! A value that is not there is empty (and prints as `-` in logs: [`Missing`]). Nothing here allocates beyond growth
+//! of the caller's buffer.
+
+use std::io::Write;
+
+use super::exchange::{Exchange, UpstreamTry};
+use crate::config::template::{Part, Template, VariableId};
+use crate::http1::{Known, encode, request_head::Version};
+use crate::io::SockAddr;
+
+/// Whether a variable has a value at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It has one, perhaps empty.
+    Found,
+    /// It has none: `-` in logs, empty elsewhere.
+    Missing,
+}
+
+use Presence::{Found, Missing};
+
+/// Appends a template's value.
+pub fn evaluate(exchange: &Exchange, template: &Template, out: &mut Vec<u8>) {
+    for part in template.parts() {
+        match part {
+            Part::Literal(bytes) => out.extend_from_slice(bytes),
+            Part::Var(id) => {
+                value(exchange, id, out);
+            }
+        }
+    }
+}
+
+/// Appends a template's value, each variable through `escape`; missing ones become `-`. For `log_format`.
+pub fn evaluate_for_log(
+    exchange: &Exchange,
+    template: &Template,
+    scratch: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+    mut escape: impl FnMut(&mut Vec<u8>, &[u8], Presence),
+) {
+    for part in template.parts() {
+        match part {
+            Part::Literal(bytes) => out.extend_from_slice(bytes),
+            Part::Var(id) => {
+                scratch.clear();
+                let presence = value(exchange, id, scratch);
+                escape(out, scratch, presence);
+            }
+        }
+    }
+}
+
+/// Appends one variable's value.
+pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presence {
+    let e = exchange;
+    match id {
+        VariableId::Host => bytes(out, host(e)),
+        VariableId::Uri | VariableId::DocumentUri => bytes(out, &e.uri),
+        VariableId::RequestUri => bytes(out, e.request.target.of(&e.input)),
+        VariableId::Args | VariableId::QueryString => found_unless_empty(out, &e.args),
+        VariableId::IsArgs => bytes(out, if e.args.is_empty() { b"" } else { b"?" }),
+        VariableId::Arg(name) => optional(out, argument(&e.args, name.as_bytes())),
+        VariableId::Cookie(name) => optional(out, cookie(e, name.as_bytes())),
+        VariableId::Http(name) => joined_header(e, name.as_bytes(), out),
+        VariableId::RequestMethod => bytes(out, e.request.method_name.of(&e.input)),
+        VariableId::Request => bytes(out, request_line(e)),
+        VariableId::RequestLength => number(out, e.request_length),
+        VariableId::RequestId => bytes(out, &request_id(e)),
+        VariableId::RequestBody => found_unless_empty(out, if e.body.file.is_none() { &e.body.memory } else { b"" }),
+        VariableId::RequestBodyFile => Missing,
+        VariableId::RequestFilename => super::path::request_filename(e, out),
+        VariableId::RequestCompletion => found_unless_empty(out, if e.completed { b"OK" } else { b"" }),
+        VariableId::RequestTime => seconds(out, elapsed_ms(e)),
+        VariableId::RemoteAddr => bytes(out, &e.client.remote_text),
+        VariableId::RemotePort => match e.client.remote.port() {
+            Some(port) => number(out, u64::from(port)),
+            None => Missing,
+        },
+        VariableId::RemoteUser => remote_user(e, out),
+        VariableId::BinaryRemoteAddr => binary_address(&e.client.remote, out),
+        VariableId::ProxyAddXForwardedFor => add_forwarded_for(e, out),
+        VariableId::ProxyHost => found_unless_empty(out, &e.upstream.proxy_host),
+        VariableId::ProxyPort => found_unless_empty(out, &e.upstream.proxy_port),
+        VariableId::Scheme => bytes(out, b"http"),
+        VariableId::Https => Missing,
+        VariableId::Status => status(e, out),
+        VariableId::BytesSent => number(out, e.bytes_sent),
+        VariableId::BodyBytesSent => number(out, e.body_bytes_sent),
+        VariableId::Msec => seconds(out, crate::time::now().unix_ms),
+        VariableId::TimeLocal => time(out, crate::time::append_time_local),
+        VariableId::TimeIso8601 => time(out, crate::time::append_time_iso8601),
+        VariableId::Connection => number(out, e.client.serial),
+        VariableId::ConnectionRequests => number(out, e.client.requests.get()),
+        VariableId::ConnectionTime => {
+            seconds(out, crate::time::now().monotonic_ms.saturating_sub(e.client.accepted_ms))
+        }
+        VariableId::Pid => number(out, u64::from(std::process::id())),
+        VariableId::Pipe => bytes(out, if e.consumed < e.input.len() { b"p" } else { b"." }),
+        VariableId::ServerName => bytes(out, e.server_conf(&e.cycle).primary_name.as_bytes()),
+        VariableId::ServerAddr => local_address(&e.client.local, out),
+        VariableId::ServerPort => match e.client.local.port() {
+            Some(port) => number(out, u64::from(port)),
+            None => Missing,
+        },
+        VariableId::ServerProtocol => bytes(out, protocol(e)),
+        VariableId::Hostname => bytes(out, e.cycle.hostname.as_bytes()),
+        VariableId::DocumentRoot => super::path::document_root(e, out),
+        VariableId::RealpathRoot => super::path::realpath_root(e, out),
+        VariableId::NginxVersion => bytes(out, env!("CARGO_PKG_VERSION").as_bytes()),
+        VariableId::ContentLength => optional(out, e.request.headers.get(Known::ContentLength, &e.input)),
+        VariableId::ContentType => optional(out, e.request.headers.get(Known::ContentType, &e.input)),
+        VariableId::SentHttp(name) => sent_header(e, name.as_bytes(), out),
+        VariableId::UpstreamHttp(name) => {
+            optional(out, e.upstream.head.headers.find(name.as_bytes(), &e.upstream.head_bytes))
+        }
+        VariableId::UpstreamAddr => tries(e, out, |t, out| bytes(out, t.addr.as_bytes())),
+        VariableId::UpstreamStatus => tries(e, out, |t, out| dash_or(out, t.status.map(u64::from), number)),
+        VariableId::UpstreamConnectTime => tries(e, out, |t, out| dash_or(out, t.connect_ms, seconds)),
+        VariableId::UpstreamHeaderTime => tries(e, out, |t, out| dash_or(out, t.header_ms, seconds)),
+        VariableId::UpstreamResponseTime => tries(e, out, |t, out| dash_or(out, t.response_ms, seconds)),
+        VariableId::UpstreamResponseLength => tries(e, out, |t, out| number(out, t.response_length)),
+        VariableId::UpstreamBytesReceived => tries(e, out, |t, out| number(out, t.bytes_received)),
+        VariableId::UpstreamBytesSent => tries(e, out, |t, out| number(out, t.bytes_sent)),
+        VariableId::Capture(group) => match e.captures.groups.get(usize::from(*group)) {
+            Some(Some(_)) => bytes(out, e.captures.group(usize::from(*group))),
+            _ => Missing,
+        },
+        VariableId::Named(slot) => {
+            optional(out, e.captures.named.get(usize::from(*slot)).and_then(|v| v.as_deref()))
+        }
+        // Known names whose modules are not here yet: empty, and the configuration's warnings said so.
+        _ => Missing,
+    }
+}
+
+fn bytes(out: &mut Vec<u8>, value: &[u8]) -> Presence {
+    out.extend_from_slice(value);
+    Found
+}
+
+fn optional(out: &mut Vec<u8>, value: Option<&[u8]>) -> Presence {
+    match value {
+        Some(value) => bytes(out, value),
+        None => Missing,
+    }
+}
+
+fn found_unless_empty(out: &mut Vec<u8>, value: &[u8]) -> Presence {
+    if value.is_empty() { Missing } else { bytes(out, value) }
+}
+
+fn number(out: &mut Vec<u8>, value: u64) -> Presence {
+    encode::decimal(out, value);
+    Found
+}
+
+/// Milliseconds as nginx prints times: `1.002`.
+fn seconds(out: &mut Vec<u8>, ms: u64) -> Presence {
+    let _ = write!(out, "{}.{:03}", ms / 1000, ms % 1000);
+    Found
+}
+
+fn time(out: &mut Vec<u8>, append: impl FnOnce(&mut Vec<u8>)) -> Presence {
+    append(out);
+    Found
+}
+
+fn elapsed_ms(e: &Exchange) -> u64 {
+    crate::time::now().monotonic_ms.saturating_sub(e.started.monotonic_ms)
+}
+
+fn host(e: &Exchange) -> &[u8] {
+    if e.host.is_empty() { e.server_conf(&e.cycle).primary_name.as_bytes() } else { &e.host }
+}
+
+fn request_line(e: &Exchange) -> &[u8] {
+    let end = memchr::memchr(b'\r', &e.input).or_else(|| memchr::memchr(b'\n', &e.input)).unwrap_or(e.input.len());
+    &e.input[..end.min(e.input.len())]
+}
+
+fn protocol(e: &Exchange) -> &'static [u8] {
+    match e.request.version {
+        Version::Http11 => b"HTTP/1.1",
+        Version::Http10 => b"HTTP/1.0",
+    }
+}
+
+/// `$arg_name`: the first of that name, case-insensitive as in nginx.
+fn argument<'a>(args: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    args.split(|&b| b == b'&').find_map(|pair| {
+        let at = memchr::memchr(b'=', pair)?;
+        pair[..at].eq_ignore_ascii_case(name).then(|| &pair[at + 1..])
+    })
+}
+
+/// `$cookie_name`.
+fn cookie<'e>(e: &'e Exchange, name: &[u8]) -> Option<&'e [u8]> {
+    e.request.headers.iter().filter(|f| f.known == Known::Cookie).find_map(|field| {
+        field.value.of(&e.input).split(|&b| b == b';').find_map(|pair| {
+            let pair = pair.trim_ascii_start();
+            let at = memchr::memchr(b'=', pair)?;
+            pair[..at].eq_ignore_ascii_case(name).then(|| &pair[at + 1..])
+        })
+    })
+}
+
+/// `$http_name`: all lines of the name, joined by `, ` (by `; ` for cookies). `name` has `_` for `-`.
+fn joined_header(e: &Exchange, name: &[u8], out: &mut Vec<u8>) -> Presence {
+    let separator: &[u8] = if name.eq_ignore_ascii_case(b"cookie") { b"; " } else { b", " };
+    let mut presence = Missing;
+    for field in e.request.headers.iter().filter(|f| same_name(f.name.of(&e.input), name)) {
+        if presence == Found {
+            out.extend_from_slice(separator);
+        }
+        presence = bytes(out, field.value.of(&e.input));
+    }
+    presence
+}
+
+/// Compares a header name with a variable's: case aside, `-` is `_`.
+fn same_name(header: &[u8], variable: &[u8]) -> bool {
+    header.len() == variable.len()
+        && header.iter().zip(variable).all(|(h, v)| {
+            let h = if *h == b'-' { b'_' } else { h.to_ascii_lowercase() };
+            let v = if *v == b'-' { b'_' } else { *v };
+            h == v
+        })
+}
+
+fn sent_header(e: &Exchange, name: &[u8], out: &mut Vec<u8>) -> Presence {
+    let r = &e.response;
+    if same_name(b"Content-Type", name) {
+        return found_unless_empty(out, &r.content_type);
+    }
+    if same_name(b"Content-Length", name) {
+        return r.content_length.map_or(Missing, |n| number(out, n));
+    }
+    if same_name(b"Location", name) && !r.location.is_empty() {
+        return bytes(out, &r.location);
+    }
+    if same_name(b"Last-Modified", name)
+        && let Some(at) = r.last_modified
+    {
+        return bytes(out, &crate::time::http_date(at));
+    }
+    if same_name(b"Connection", name) {
+        return bytes(out, if e.keep_alive { b"keep-alive" } else { b"close" });
+    }
+    if same_name(b"Transfer-Encoding", name) {
+        return found_unless_empty(out, if e.chunked { b"chunked" } else { b"" });
+    }
+    if same_name(b"ETag", name) && !r.etag.is_empty() {
+        return bytes(out, &r.etag);
+    }
+    let mut presence = Missing;
+    for (_, value) in r.fields.iter().filter(|(n, _)| same_name(n, name)) {
+        if presence == Found {
+            out.extend_from_slice(b", ");
+        }
+        presence = bytes(out, value);
+    }
+    presence
+}
+
+fn status(e: &Exchange, out: &mut Vec<u8>) -> Presence {
+    let _ = write!(out, "{:03}", e.logged_status().0);
+    Found
+}
+
+/// `$proxy_add_x_forwarded_for`: what the client sent, joined, and its address.
+fn add_forwarded_for(e: &Exchange, out: &mut Vec<u8>) -> Presence {
+    if joined_header(e, b"x_forwarded_for", out) == Found {
+        out.extend_from_slice(b", ");
+    }
+    bytes(out, &e.client.remote_text)
+}
+
+fn binary_address(address: &SockAddr, out: &mut Vec<u8>) -> Presence {
+    match address.ip() {
+        Some(std::net::IpAddr::V4(ip)) => bytes(out, &ip.octets()),
+        Some(std::net::IpAddr::V6(ip)) => bytes(out, &ip.octets()),
+        None => bytes(out, b"unix:"),
+    }
+}
+
+fn local_address(address: &SockAddr, out: &mut Vec<u8>) -> Presence {
+    let _ = match address.ip() {
+        Some(ip) => write!(out, "{ip}"),
+        None => write!(out, "{address}"),
+    };
+    Found
+}
+
+/// `$remote_user`: the name in Basic authorization (RFC 7617), checked by nobody.
+fn remote_user(e: &Exchange, out: &mut Vec<u8>) -> Presence {
+    let Some(value) = e.request.headers.get(Known::Authorization, &e.input) else { return Missing };
+    let Some((scheme, encoded)) = value.split_at_checked(6) else { return Missing };
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return Missing;
+    }
+    let start = out.len();
+    decode_base64(encoded.trim_ascii(), out);
+    match out[start..].iter().position(|&b| b == b':') {
+        Some(0) | None => {
+            out.truncate(start);
+            Missing
+        }
+        Some(len) => {
+            out.truncate(start + len);
+            Found
+        }
+    }
+}
+
+/// Appends the decoded bytes up to the first one that is no base64.
+fn decode_base64(text: &[u8], out: &mut Vec<u8>) {
+    let mut bits = 0_u32;
+    let mut count = 0;
+    for &byte in text {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return,
+        };
+        bits = bits << 6 | u32::from(six);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count) as u8);
+        }
+    }
+}
+
+/// One value per peer tried, joined as nginx does.
+fn tries(
+    e: &Exchange,
+    out: &mut Vec<u8>,
+    mut append: impl FnMut(&UpstreamTry, &mut Vec<u8>) -> Presence,
+) -> Presence {
+    let mut presence = Missing;
+    for one in &e.upstream.tries {
+        if presence == Found {
+            out.extend_from_slice(b", ");
+        }
+        append(one, out);
+        presence = Found;
+    }
+    presence
+}
+
+fn dash_or(
+    out: &mut Vec<u8>,
+    value: Option<u64>,
+    append: impl FnOnce(&mut Vec<u8>, u64) -> Presence,
+) -> Presence {
+    match value {
+        Some(value) => append(out, value),
+        None => bytes(out, b"-"),
+    }
+}
+
+/// `$request_id`: 32 hex digits, the same for the whole request.
+fn request_id(e: &Exchange) -> [u8; 32] {
+    if let Some(id) = e.request_id.get() {
+        return id;
+    }
+    let mut id = [0; 32];
+    for (i, half) in [random(), random()].into_iter().enumerate() {
+        for (j, digit) in id[i * 16..][..16].iter_mut().enumerate() {
+            *digit = b"0123456789abcdef"[(half >> (60 - 4 * j) & 15) as usize];
+        }
+    }
+    e.request_id.set(Some(id));
+    id
+}
+
+/// 64 bits from the standard library's randomly keyed hasher: unique, not secret.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}

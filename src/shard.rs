@@ -1,1 +1,203 @@
-//! Everything one core owns.
+//! Everything one core owns: the configuration in force, pools, caches, peers' state, counters, log buffers.
+//!
+//! One shard per worker thread; nothing in it is ever shared or locked. It knows no phase and no handler.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::model::{LogEscape, LogTarget};
+use crate::cycle::{Cycle, CycleRef};
+use crate::files::OpenFileCache;
+use crate::http::variables::{self, Presence};
+use crate::http::{Client, Exchange};
+use crate::http1::encode;
+use crate::log::AccessBuffer;
+use crate::upstream::Upstreams;
+
+/// Exchanges kept for reuse; more are made when more requests are in flight at once.
+const POOLED_EXCHANGES: usize = 64;
+
+/// Memory each buffer of a pooled exchange may keep.
+const POOLED_BUFFER: usize = 32 * 1024;
+
+/// How often waiting log lines are looked at.
+pub const LOG_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What one core owns.
+pub struct Shard {
+    /// Which worker this is, from 0.
+    pub worker: usize,
+    cycle: RefCell<CycleRef>,
+    exchanges: RefCell<Vec<Box<Exchange>>>,
+    /// Open files and small files' content.
+    pub files: RefCell<OpenFileCache>,
+    /// Peers and idle connections to them.
+    pub upstreams: RefCell<Upstreams>,
+    access_logs: RefCell<Vec<(LogTarget, AccessBuffer, u64)>>,
+    log_line: RefCell<(Vec<u8>, Vec<u8>)>,
+    /// Open client connections.
+    pub connections: Cell<usize>,
+    /// Requests answered since start.
+    pub requests: Cell<u64>,
+    /// No new requests: finish what runs and end.
+    pub draining: Cell<bool>,
+}
+
+impl Shard {
+    /// A core's belongings under a first configuration.
+    pub fn new(worker: usize, cycle: Arc<Cycle>) -> Self {
+        let upstreams = Upstreams::new();
+        Self {
+            worker,
+            cycle: RefCell::new(Rc::new(cycle)),
+            exchanges: RefCell::new(Vec::new()),
+            files: RefCell::new(OpenFileCache::new()),
+            upstreams: RefCell::new(upstreams),
+            access_logs: RefCell::new(Vec::new()),
+            log_line: RefCell::default(),
+            connections: Cell::new(0),
+            requests: Cell::new(0),
+            draining: Cell::new(false),
+        }
+    }
+
+    /// The configuration in force.
+    pub fn cycle(&self) -> CycleRef {
+        Rc::clone(&self.cycle.borrow())
+    }
+
+    /// Takes up a new configuration: requests from now on see it. Lines waiting for the old one's logs are written.
+    pub fn adopt(&self, cycle: Arc<Cycle>) {
+        self.flush_logs();
+        self.access_logs.borrow_mut().clear();
+        *self.cycle.borrow_mut() = Rc::new(cycle);
+        self.exchanges.borrow_mut().clear();
+        self.files.borrow_mut().clear();
+    }
+
+    /// An exchange for this client.
+    pub fn exchange(&self, client: &Rc<Client>) -> Box<Exchange> {
+        let pooled = self.exchanges.borrow_mut().pop();
+        let mut exchange = pooled.unwrap_or_else(|| Box::new(Exchange::new(self.cycle())));
+        exchange.attach(Rc::clone(client), self.cycle());
+        exchange
+    }
+
+    /// Takes an exchange back.
+    pub fn recycle(&self, mut exchange: Box<Exchange>) {
+        let mut pool = self.exchanges.borrow_mut();
+        if pool.len() < POOLED_EXCHANGES && Rc::ptr_eq(&exchange.cycle, &self.cycle.borrow()) {
+            exchange.detach(POOLED_BUFFER);
+            pool.push(exchange);
+        }
+    }
+
+    /// Writes the access log lines of a finished request.
+    pub fn log_access(&self, exchange: &Exchange) {
+        self.requests.set(self.requests.get() + 1);
+        let conf = exchange.cycle.location(exchange.location);
+        for log in conf.access_logs.iter() {
+            let (line, scratch) = &mut *self.log_line.borrow_mut();
+            if let Some(condition) = &log.condition {
+                line.clear();
+                variables::evaluate(exchange, condition, line);
+                if line.is_empty() || line == b"0" {
+                    continue;
+                }
+            }
+            line.clear();
+            variables::evaluate_for_log(exchange, &log.format.template, scratch, line, escape(log.format.escape));
+            line.push(b'\n');
+            let capacity = log.buffer.unwrap_or(0);
+            let flush_ms = log.flush.map_or(u64::MAX, |f| u64::try_from(f.as_millis()).unwrap_or(u64::MAX));
+            let now_ms = crate::time::now().monotonic_ms;
+            self.with_access_log(&log.target, flush_ms, |buffer| {
+                buffer.push(line, capacity, now_ms, |bytes| exchange.cycle.logs.write(&log.target, bytes));
+            });
+        }
+    }
+
+    fn with_access_log(&self, target: &LogTarget, flush_ms: u64, act: impl FnOnce(&mut AccessBuffer)) {
+        let mut logs = self.access_logs.borrow_mut();
+        let at = logs.iter().position(|(t, ..)| t == target).unwrap_or_else(|| {
+            logs.push((target.clone(), AccessBuffer::default(), flush_ms));
+            logs.len() - 1
+        });
+        act(&mut logs[at].1);
+    }
+
+    /// Writes lines that waited for their `flush=` time.
+    pub fn flush_due_logs(&self) {
+        let cycle = self.cycle();
+        let now_ms = crate::time::now().monotonic_ms;
+        for (target, buffer, flush_ms) in self.access_logs.borrow_mut().iter_mut() {
+            buffer.flush_if_due(*flush_ms, now_ms, |bytes| cycle.logs.write(target, bytes));
+        }
+    }
+
+    /// Writes all waiting lines: before the end, and before logs are reopened.
+    pub fn flush_logs(&self) {
+        let cycle = self.cycle();
+        for (target, buffer, _) in self.access_logs.borrow_mut().iter_mut() {
+            buffer.flush(|bytes| cycle.logs.write(target, bytes));
+        }
+    }
+}
+
+/// The `escape=` of a `log_format`.
+fn escape(kind: LogEscape) -> impl FnMut(&mut Vec<u8>, &[u8], Presence) {
+    move |out, value, presence| match kind {
+        LogEscape::Default if presence == Presence::Missing => out.push(b'-'),
+        LogEscape::Default => escape_default(out, value),
+        LogEscape::Json => escape_json(out, value),
+        LogEscape::None => out.extend_from_slice(value),
+    }
+}
+
+/// `\xXX` for `"`, `\`, and bytes below 32 or above 126 (nginx's `ngx_http_log_escape`).
+fn escape_default(out: &mut Vec<u8>, value: &[u8]) {
+    for &byte in value {
+        if byte == b'"' || byte == b'\\' || !(32..127).contains(&byte) {
+            out.extend_from_slice(b"\\x");
+            encode::hex_byte_upper(out, byte);
+        } else {
+            out.push(byte);
+        }
+    }
+}
+
+/// JSON string escapes (nginx's `ngx_escape_json`): bytes above 126 pass.
+fn escape_json(out: &mut Vec<u8>, value: &[u8]) {
+    for &byte in value {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            0..=0x1f => {
+                out.extend_from_slice(b"\\u00");
+                encode::hex_byte_upper(out, byte);
+            }
+            _ => out.push(byte),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{escape_default, escape_json};
+
+    #[test]
+    fn log_escapes() {
+        let mut out = Vec::new();
+        escape_default(&mut out, b"a\"b\\\n\x7f\xc3");
+        assert_eq!(out, b"a\\x22b\\x5C\\x0A\\x7F\\xC3");
+        out.clear();
+        escape_json(&mut out, b"a\"\\\n\x01\xc3");
+        assert_eq!(out, b"a\\\"\\\\\\n\\u0001\xc3");
+    }
+}

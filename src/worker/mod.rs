@@ -1,1 +1,248 @@
 //! One thread, one ring: accept, serve, drain.
+//!
+//! A worker owns its core and shares, locks and blocks on nothing. The master starts it and speaks to it through a
+//! mailbox. A panic in one request ends that connection alone.
+
+mod connection;
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::config::model::ListenId;
+use crate::cycle::Cycle;
+use crate::http::Client;
+use crate::io::mailbox::{Mailbox, Receiver, Sender};
+use crate::io::{self, Deadline, ListenSocket, Listener, RingMode};
+use crate::log::Level;
+use crate::shard::Shard;
+
+/// What the master tells a worker.
+#[derive(Debug)]
+pub enum Order {
+    /// Serve under this configuration from now on, on these sockets; those that are not named any more close.
+    Adopt(Arc<Cycle>, Vec<(ListenId, ListenSocket)>),
+    /// Write waiting log lines: the logs are about to be reopened.
+    FlushLogs,
+    /// Accept nothing more, finish what runs, then end.
+    Drain,
+    /// End now.
+    Stop,
+}
+
+/// What a worker tells the master.
+#[derive(Debug)]
+pub enum Report {
+    /// It runs its loop, on this rung.
+    Started(usize, RingMode),
+    /// It ended: all connections are closed.
+    Ended(usize),
+    /// Its loop could not start.
+    Failed(usize, std::io::Error),
+}
+
+/// What a worker is started with.
+#[derive(Debug)]
+pub struct Start {
+    /// Which worker, from 0.
+    pub index: usize,
+    /// The configuration.
+    pub cycle: Arc<Cycle>,
+    /// Its own listening sockets.
+    pub listens: Vec<(ListenId, ListenSocket)>,
+    /// Orders from the master.
+    pub orders: Mailbox<Order>,
+    /// Reports to the master.
+    pub reports: std::sync::mpsc::Sender<Report>,
+}
+
+/// After EMFILE and its like: how long accepting rests (nginx's `accept_mutex_delay`).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often idle connections to peers and logs are looked at.
+const SWEEP_INTERVAL: Duration = crate::shard::LOG_FLUSH_INTERVAL;
+
+/// While draining: how often the number of open connections is looked at.
+const DRAIN_POLL: Duration = Duration::from_millis(10);
+
+/// `$connection`: unique in the process; touched once per connection.
+static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
+
+/// Runs a worker on the calling thread until it is told to end.
+pub fn run(start: Start) {
+    let (index, reports) = (start.index, start.reports.clone());
+    let outcome = io::runtime::run(None, || work(start));
+    let _ = reports.send(match outcome {
+        Ok(_) => Report::Ended(index),
+        Err(error) => Report::Failed(index, error),
+    });
+}
+
+async fn work(start: Start) {
+    let shard = Rc::new(Shard::new(start.index, start.cycle));
+    let Ok(orders) = start.orders.open() else { return };
+    let _ = start.reports.send(Report::Started(start.index, io::runtime::mode()));
+    let mut open = Listeners::default();
+    open.replace(&shard, start.listens);
+    io::runtime::spawn(sweep(Rc::clone(&shard)));
+    obey(&shard, &orders, &mut open).await;
+    shard.flush_logs();
+}
+
+/// Carries out orders until the end.
+async fn obey(shard: &Rc<Shard>, orders: &Receiver<Order>, open: &mut Listeners) {
+    loop {
+        match orders.recv().await {
+            Some(Order::Adopt(cycle, listens)) => {
+                shard.adopt(cycle);
+                open.replace(shard, listens);
+            }
+            Some(Order::FlushLogs) => shard.flush_logs(),
+            Some(Order::Drain) => {
+                shard.draining.set(true);
+                open.close();
+                io::timer::interrupt_idle();
+                let stop = pin!(stopped(orders));
+                let drained = pin!(drained(shard));
+                first_of(stop, drained).await;
+                return;
+            }
+            Some(Order::Stop) | None => return,
+        }
+    }
+}
+
+/// Completes when the master says stop while the worker drains.
+async fn stopped(orders: &Receiver<Order>) {
+    loop {
+        match orders.recv().await {
+            Some(Order::Stop) | None => return,
+            Some(Order::Adopt(..) | Order::FlushLogs | Order::Drain) => {}
+        }
+    }
+}
+
+/// Completes when no client connection is open.
+async fn drained(shard: &Shard) {
+    while shard.connections.get() > 0 {
+        io::timer::sleep(DRAIN_POLL).await;
+    }
+}
+
+/// The accept tasks of this worker.
+#[derive(Default)]
+struct Listeners {
+    running: Vec<Rc<Accepting>>,
+}
+
+/// One accept task's switch.
+struct Accepting {
+    stop: Cell<bool>,
+    deadline: Deadline,
+}
+
+impl Listeners {
+    /// Starts accepting on these sockets and stops it on all earlier ones; connections in their queues are taken.
+    fn replace(&mut self, shard: &Rc<Shard>, listens: Vec<(ListenId, ListenSocket)>) {
+        self.close();
+        for (id, socket) in listens {
+            let name = socket.addr().to_string();
+            match Listener::new(socket) {
+                Ok(listener) => {
+                    let accepting = Rc::new(Accepting { stop: Cell::new(false), deadline: Deadline::new() });
+                    self.running.push(Rc::clone(&accepting));
+                    io::runtime::spawn(accept(Rc::clone(shard), listener, id, accepting));
+                }
+                Err(error) => log(shard, Level::Alert, format_args!("cannot accept on {name}: {error}")),
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        for accepting in self.running.drain(..) {
+            accepting.stop.set(true);
+            accepting.deadline.set_idle(true);
+            accepting.deadline.arm(Duration::ZERO);
+        }
+    }
+}
+
+/// Accepts until told to stop.
+async fn accept(shard: Rc<Shard>, listener: Listener, id: ListenId, accepting: Rc<Accepting>) {
+    while !accepting.stop.get() {
+        let next = {
+            let next = pin!(listener.accept());
+            let over = pin!(accepting.deadline.over());
+            either(next, over).await
+        };
+        match next {
+            Some(Ok((stream, remote))) => admit(&shard, stream, remote, id),
+            Some(Err(error)) => {
+                log(&shard, Level::Crit, format_args!("accept4() failed ({error})"));
+                io::timer::sleep(ACCEPT_PAUSE).await;
+            }
+            None => break,
+        }
+    }
+    while let Ok(Some((stream, remote))) = listener.try_accept() {
+        admit(&shard, stream, remote, id);
+    }
+}
+
+/// Starts the task of a new connection, if `worker_connections` allows.
+fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, listen: ListenId) {
+    let limit = shard.cycle().conf.worker_connections;
+    if shard.connections.get() >= limit {
+        log(shard, Level::Alert, format_args!("{limit} worker_connections are not enough"));
+        return;
+    }
+    if !remote.is_unix() {
+        stream.set_nodelay(true);
+    }
+    let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
+    let client = Rc::new(Client::new(stream, remote, listen, serial));
+    shard.connections.set(shard.connections.get() + 1);
+    io::runtime::spawn(connection::serve_fenced(Rc::clone(shard), client));
+}
+
+/// Flushes logs and closes idle connections to peers, now and then.
+async fn sweep(shard: Rc<Shard>) {
+    loop {
+        io::timer::sleep(SWEEP_INTERVAL).await;
+        crate::time::refresh();
+        shard.flush_due_logs();
+        shard.upstreams.borrow_mut().sweep(crate::time::now().monotonic_ms);
+    }
+}
+
+fn log(shard: &Shard, level: Level, message: std::fmt::Arguments<'_>) {
+    let cycle = shard.cycle();
+    cycle.logs.error(&cycle.conf.error_log, level, 0, message);
+}
+
+/// `Some` with the first future's output, `None` when the second was first.
+async fn either<A: Future, B: Future>(
+    mut a: std::pin::Pin<&mut A>,
+    mut b: std::pin::Pin<&mut B>,
+) -> Option<A::Output> {
+    std::future::poll_fn(move |context| {
+        if let Poll::Ready(output) = a.as_mut().poll(context) {
+            return Poll::Ready(Some(output));
+        }
+        b.as_mut().poll(context).map(|_| None)
+    })
+    .await
+}
+
+/// Completes with whichever is first.
+async fn first_of<A: Future<Output = ()>, B: Future<Output = ()>>(
+    a: std::pin::Pin<&mut A>,
+    b: std::pin::Pin<&mut B>,
+) {
+    either(a, b).await;
+}

@@ -1,0 +1,168 @@
+//! The task of one client connection: read, run, respond, log, again.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use crate::config::model::{LocationConf, ServerConf};
+use crate::cycle::Cycle;
+use crate::http::{Arrival, Client, Exchange, Sent};
+use crate::log::Level;
+use crate::phases::{self, Verdict};
+use crate::shard::Shard;
+
+/// Serves a connection; a panic ends it alone and is logged.
+pub(super) async fn serve_fenced(shard: Rc<Shard>, client: Rc<Client>) {
+    let _open = Open(&shard);
+    let serial = client.serial;
+    let mut task = pin!(serve(&shard, client));
+    let panicked = std::future::poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(())) => Poll::Ready(None),
+            Err(panic) => Poll::Ready(Some(panic)),
+        }
+    })
+    .await;
+    if let Some(panic) = panicked {
+        let text = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
+        let cycle = shard.cycle();
+        cycle.logs.error(
+            &cycle.conf.error_log,
+            Level::Alert,
+            serial,
+            format_args!("a request panicked, its connection is closed: {text}"),
+        );
+    }
+}
+
+/// Counts the connection as open.
+struct Open<'s>(&'s Shard);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get() - 1);
+    }
+}
+
+async fn serve(shard: &Rc<Shard>, client: Rc<Client>) {
+    let mut first = true;
+    while wait_for_bytes(shard, &client, first).await {
+        first = false;
+        let mut exchange = shard.exchange(&client);
+        let go_on = serve_arrived(shard, &client, &mut exchange).await;
+        shard.recycle(exchange);
+        if !go_on {
+            return;
+        }
+    }
+}
+
+/// Waits, without holding a buffer, until the client sends something. `false`: it closed, or the time is over, or the
+/// worker drains.
+async fn wait_for_bytes(shard: &Shard, client: &Client, first: bool) -> bool {
+    let cycle = shard.cycle();
+    let server = default_server(&cycle, client);
+    let timeout = if first {
+        server.client_header_timeout
+    } else {
+        cycle.location(server.root_location).keepalive_timeout
+    };
+    drop(cycle);
+    client.deadline.arm(timeout);
+    if !first {
+        client.deadline.set_idle(true);
+        if shard.draining.get() {
+            return false;
+        }
+    }
+    let ready = client.stream.readable(&client.deadline).await.is_ok();
+    client.deadline.set_idle(false);
+    ready
+}
+
+/// Serves requests as long as bytes of the next one are already here. `true`: the connection is kept and idle.
+async fn serve_arrived(shard: &Rc<Shard>, client: &Rc<Client>, exchange: &mut Exchange) -> bool {
+    loop {
+        exchange.cycle = shard.cycle();
+        let cycle = Rc::clone(&exchange.cycle);
+        let server = default_server(&cycle, client);
+        enter_default_server(exchange, &cycle, client);
+        let verdict = match exchange.read_request(&cycle, server).await {
+            Arrival::Request => {
+                limit_keepalive(exchange, &cycle, shard);
+                phases::run(exchange, &cycle, shard).await
+            }
+            Arrival::Refused(status) => {
+                enter_default_server(exchange, &cycle, client);
+                phases::refuse(exchange, &cycle, shard, status).await
+            }
+            Arrival::Closed(None) => return false,
+            Arrival::Closed(Some(status)) => {
+                exchange.log_status = Some(status);
+                shard.log_access(exchange);
+                return false;
+            }
+        };
+        if !answer(shard, exchange, &cycle, verdict).await {
+            return false;
+        }
+        if exchange.consumed == exchange.input.len() {
+            return true;
+        }
+    }
+}
+
+/// Writes the answer and the log line; `false`: the connection is over.
+async fn answer(shard: &Shard, exchange: &mut Exchange, cycle: &Cycle, verdict: Verdict) -> bool {
+    let conf = cycle.location(exchange.location);
+    if verdict == Verdict::Close {
+        shard.log_access(exchange);
+        return false;
+    }
+    let sent = exchange.respond(cycle, conf).await;
+    crate::time::refresh();
+    shard.log_access(exchange);
+    match sent {
+        Sent::KeepAlive => exchange.discard_body(conf.lingering_timeout, conf.lingering_time).await,
+        Sent::Close => {
+            exchange.linger(conf).await;
+            false
+        }
+        Sent::Broken => {
+            if conf.reset_timedout_connection {
+                exchange.client.stream.set_linger_reset();
+            }
+            false
+        }
+    }
+}
+
+/// `keepalive_requests`, `keepalive_time`, `keepalive_timeout 0` of the server's own level; the location's come with it.
+fn limit_keepalive(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) {
+    let conf: &LocationConf = exchange.location_conf(cycle);
+    let age = crate::time::now().monotonic_ms.saturating_sub(exchange.client.accepted_ms);
+    if shard.draining.get()
+        || conf.keepalive_timeout.is_zero()
+        || exchange.client.requests.get() >= conf.keepalive_requests
+        || u128::from(age) > conf.keepalive_time.as_millis()
+    {
+        exchange.keep_alive = false;
+    }
+}
+
+fn default_server<'c>(cycle: &'c Cycle, client: &Client) -> &'c ServerConf {
+    cycle.server(cycle.conf.http.listens[client.listen.0 as usize].default_server)
+}
+
+/// Until the head is read the request belongs to the default server.
+fn enter_default_server(exchange: &mut Exchange, cycle: &Cycle, client: &Client) {
+    exchange.server = cycle.conf.http.listens[client.listen.0 as usize].default_server;
+    exchange.location = cycle.server(exchange.server).root_location;
+}

@@ -8,8 +8,11 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::config::model::{ErrorLogConf, Level, LogTarget, LocationConf, LocationId, MainConf, ServerConf, ServerId, UpstreamConf, UpstreamId};
-use crate::io;
+use crate::config::model::{
+    ErrorLogConf, Level, ListenAddr, ListenConf, ListenId, LocationConf, LocationId, LogTarget, MainConf, ServerConf, ServerId,
+    UpstreamConf, UpstreamId,
+};
+use crate::io::{self, SockAddr};
 use crate::log;
 use crate::route::Router;
 
@@ -45,6 +48,21 @@ impl Cycle {
     /// A server by id.
     pub fn server(&self, id: ServerId) -> &ServerConf {
         &self.conf.http.servers[id.0 as usize]
+    }
+
+    /// The `listen` of a socket's address, if this configuration has one.
+    pub fn listen_of(&self, addr: &SockAddr) -> Option<ListenId> {
+        let at = self.conf.http.listens.iter().position(|listen| match (&listen.addr, addr) {
+            (ListenAddr::Inet(a), SockAddr::Inet(b)) => a == b,
+            (ListenAddr::Unix(a), SockAddr::Unix(b)) => a == b,
+            (ListenAddr::Inet(_), SockAddr::Unix(_)) | (ListenAddr::Unix(_), SockAddr::Inet(_)) => false,
+        })?;
+        Some(ListenId(at as u32))
+    }
+
+    /// A listening socket's configuration by id.
+    pub fn listen(&self, id: ListenId) -> &ListenConf {
+        &self.conf.http.listens[id.0 as usize]
     }
 
     /// A location by id.

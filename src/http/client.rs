@@ -5,6 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use crate::config::model::ListenId;
+use crate::cycle::Cycle;
 use crate::io::{Deadline, SockAddr, Stream};
 
 /// One accepted connection. Shared by reference (`Rc`) between the connection task and whatever waits on it.
@@ -19,8 +20,12 @@ pub struct Client {
     pub remote_text: Box<[u8]>,
     /// The address it connected to.
     pub local: SockAddr,
-    /// The socket it was accepted on.
-    pub listen: ListenId,
+    /// The address of the listening socket it came by.
+    pub listen_addr: SockAddr,
+    /// That socket in the configuration of `generation`.
+    pub listen: Cell<ListenId>,
+    /// The cycle that `listen` belongs to.
+    pub generation: Cell<u64>,
     /// `$connection`: serial number, unique in this process.
     pub serial: u64,
     /// When it was accepted, `Now::monotonic_ms`.
@@ -31,7 +36,14 @@ pub struct Client {
 
 impl Client {
     /// A connection that was just accepted.
-    pub fn new(stream: Stream, remote: SockAddr, listen: ListenId, serial: u64) -> Self {
+    pub fn new(
+        stream: Stream,
+        remote: SockAddr,
+        listen_addr: SockAddr,
+        listen: ListenId,
+        generation: u64,
+        serial: u64,
+    ) -> Self {
         let local = stream.local_addr().unwrap_or_else(|_| SockAddr::Unix(Default::default()));
         let remote_text = match remote.ip() {
             Some(ip) => ip.to_string(),
@@ -43,11 +55,24 @@ impl Client {
             remote,
             remote_text: remote_text.into_bytes().into_boxed_slice(),
             local,
-            listen,
+            listen_addr,
+            listen: Cell::new(listen),
+            generation: Cell::new(generation),
             serial,
             accepted_ms: crate::time::now().monotonic_ms,
             requests: Cell::new(0),
         }
+    }
+
+    /// Follows a reload: `false` when the configuration does not have this connection's socket any more.
+    pub fn belongs_to(&self, cycle: &Cycle) -> bool {
+        if self.generation.get() == cycle.generation {
+            return true;
+        }
+        let Some(listen) = cycle.listen_of(&self.listen_addr) else { return false };
+        self.listen.set(listen);
+        self.generation.set(cycle.generation);
+        true
     }
 
     /// The `Now::monotonic_ms` that is `after` from now.

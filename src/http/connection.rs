@@ -78,7 +78,7 @@ impl Exchange {
     }
 
     fn choose_server(&mut self, cycle: &Cycle) {
-        let ServerMatch { server, pattern } = cycle.router.server(self.client.listen, &self.host);
+        let ServerMatch { server, pattern } = cycle.router.server(self.client.listen.get(), &self.host);
         self.server = server;
         self.location = cycle.server(server).root_location;
         if let Some(pattern) = pattern {

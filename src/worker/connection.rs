@@ -68,6 +68,9 @@ async fn serve(shard: &Rc<Shard>, client: Rc<Client>) {
 /// worker drains.
 async fn wait_for_bytes(shard: &Shard, client: &Client, first: bool) -> bool {
     let cycle = shard.cycle();
+    if !client.belongs_to(&cycle) {
+        return false;
+    }
     let server = default_server(&cycle, client);
     let timeout = if first {
         server.client_header_timeout
@@ -92,6 +95,9 @@ async fn serve_arrived(shard: &Rc<Shard>, client: &Rc<Client>, exchange: &mut Ex
     loop {
         exchange.cycle = shard.cycle();
         let cycle = Rc::clone(&exchange.cycle);
+        if !client.belongs_to(&cycle) {
+            return false;
+        }
         let server = default_server(&cycle, client);
         enter_default_server(exchange, &cycle, client);
         let verdict = match exchange.read_request(&cycle, server).await {
@@ -158,11 +164,11 @@ fn limit_keepalive(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) {
 }
 
 fn default_server<'c>(cycle: &'c Cycle, client: &Client) -> &'c ServerConf {
-    cycle.server(cycle.conf.http.listens[client.listen.0 as usize].default_server)
+    cycle.server(cycle.listen(client.listen.get()).default_server)
 }
 
 /// Until the head is read the request belongs to the default server.
 fn enter_default_server(exchange: &mut Exchange, cycle: &Cycle, client: &Client) {
-    exchange.server = cycle.conf.http.listens[client.listen.0 as usize].default_server;
+    exchange.server = cycle.listen(client.listen.get()).default_server;
     exchange.location = cycle.server(exchange.server).root_location;
 }

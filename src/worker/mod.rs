@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::config::model::ListenId;
 use crate::cycle::Cycle;
 use crate::http::Client;
 use crate::io::mailbox::{Mailbox, Receiver, Sender};
@@ -25,8 +24,9 @@ use crate::shard::Shard;
 /// What the master tells a worker.
 #[derive(Debug)]
 pub enum Order {
-    /// Serve under this configuration from now on, on these sockets; those that are not named any more close.
-    Adopt(Arc<Cycle>, Vec<(ListenId, ListenSocket)>),
+    /// Serve under this configuration from now on. The sockets are those of addresses that were not there before;
+    /// sockets of addresses that the configuration does not name any more close.
+    Adopt(Arc<Cycle>, Vec<ListenSocket>),
     /// Write waiting log lines: the logs are about to be reopened.
     FlushLogs,
     /// Accept nothing more, finish what runs, then end.
@@ -54,7 +54,7 @@ pub struct Start {
     /// The configuration.
     pub cycle: Arc<Cycle>,
     /// Its own listening sockets.
-    pub listens: Vec<(ListenId, ListenSocket)>,
+    pub listens: Vec<ListenSocket>,
     /// Orders from the master.
     pub orders: Mailbox<Order>,
     /// Reports to the master.
@@ -88,7 +88,7 @@ async fn work(start: Start) {
     let Ok(orders) = start.orders.open() else { return };
     let _ = start.reports.send(Report::Started(start.index, io::runtime::mode()));
     let mut open = Listeners::default();
-    open.replace(&shard, start.listens);
+    open.start(&shard, start.listens);
     io::runtime::spawn(sweep(Rc::clone(&shard)));
     obey(&shard, &orders, &mut open).await;
     shard.flush_logs();
@@ -100,7 +100,8 @@ async fn obey(shard: &Rc<Shard>, orders: &Receiver<Order>, open: &mut Listeners)
         match orders.recv().await {
             Some(Order::Adopt(cycle, listens)) => {
                 shard.adopt(cycle);
-                open.replace(shard, listens);
+                open.retain_named(shard);
+                open.start(shard, listens);
             }
             Some(Order::FlushLogs) => shard.flush_logs(),
             Some(Order::Drain) => {
@@ -142,38 +143,56 @@ struct Listeners {
 
 /// One accept task's switch.
 struct Accepting {
+    addr: io::SockAddr,
     stop: Cell<bool>,
     deadline: Deadline,
 }
 
+impl Accepting {
+    fn stop(&self) {
+        self.stop.set(true);
+        self.deadline.arm(Duration::ZERO);
+    }
+}
+
 impl Listeners {
-    /// Starts accepting on these sockets and stops it on all earlier ones; connections in their queues are taken.
-    fn replace(&mut self, shard: &Rc<Shard>, listens: Vec<(ListenId, ListenSocket)>) {
-        self.close();
-        for (id, socket) in listens {
-            let name = socket.addr().to_string();
+    /// Starts accepting on these sockets.
+    fn start(&mut self, shard: &Rc<Shard>, listens: Vec<ListenSocket>) {
+        for socket in listens {
+            let addr = socket.addr().clone();
             match Listener::new(socket) {
                 Ok(listener) => {
-                    let accepting = Rc::new(Accepting { stop: Cell::new(false), deadline: Deadline::new() });
+                    let accepting =
+                        Rc::new(Accepting { addr, stop: Cell::new(false), deadline: Deadline::new() });
                     self.running.push(Rc::clone(&accepting));
-                    io::runtime::spawn(accept(Rc::clone(shard), listener, id, accepting));
+                    io::runtime::spawn(accept(Rc::clone(shard), listener, accepting));
                 }
-                Err(error) => log(shard, Level::Alert, format_args!("cannot accept on {name}: {error}")),
+                Err(error) => log(shard, Level::Alert, format_args!("cannot accept on {addr}: {error}")),
             }
         }
     }
 
+    /// Stops accepting on addresses that the configuration in force does not name.
+    fn retain_named(&mut self, shard: &Shard) {
+        let cycle = shard.cycle();
+        self.running.retain(|accepting| {
+            let named = cycle.listen_of(&accepting.addr).is_some();
+            if !named {
+                accepting.stop();
+            }
+            named
+        });
+    }
+
     fn close(&mut self) {
         for accepting in self.running.drain(..) {
-            accepting.stop.set(true);
-            accepting.deadline.set_idle(true);
-            accepting.deadline.arm(Duration::ZERO);
+            accepting.stop();
         }
     }
 }
 
-/// Accepts until told to stop.
-async fn accept(shard: Rc<Shard>, listener: Listener, id: ListenId, accepting: Rc<Accepting>) {
+/// Accepts until told to stop; then takes what still waits in the queue.
+async fn accept(shard: Rc<Shard>, listener: Listener, accepting: Rc<Accepting>) {
     while !accepting.stop.get() {
         let next = {
             let next = pin!(listener.accept());
@@ -181,7 +200,7 @@ async fn accept(shard: Rc<Shard>, listener: Listener, id: ListenId, accepting: R
             either(next, over).await
         };
         match next {
-            Some(Ok((stream, remote))) => admit(&shard, stream, remote, id),
+            Some(Ok((stream, remote))) => admit(&shard, stream, remote, listener.addr()),
             Some(Err(error)) => {
                 log(&shard, Level::Crit, format_args!("accept4() failed ({error})"));
                 io::timer::sleep(ACCEPT_PAUSE).await;
@@ -190,13 +209,15 @@ async fn accept(shard: Rc<Shard>, listener: Listener, id: ListenId, accepting: R
         }
     }
     while let Ok(Some((stream, remote))) = listener.try_accept() {
-        admit(&shard, stream, remote, id);
+        admit(&shard, stream, remote, listener.addr());
     }
 }
 
 /// Starts the task of a new connection, if `worker_connections` allows.
-fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, listen: ListenId) {
-    let limit = shard.cycle().conf.worker_connections;
+fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, local: &io::SockAddr) {
+    let cycle = shard.cycle();
+    let Some(listen) = cycle.listen_of(local) else { return };
+    let limit = cycle.conf.worker_connections;
     if shard.connections.get() >= limit {
         log(shard, Level::Alert, format_args!("{limit} worker_connections are not enough"));
         return;
@@ -205,7 +226,7 @@ fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, listen: Li
         stream.set_nodelay(true);
     }
     let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
-    let client = Rc::new(Client::new(stream, remote, listen, serial));
+    let client = Rc::new(Client::new(stream, remote, local.clone(), listen, cycle.generation, serial));
     shard.connections.set(shard.connections.get() + 1);
     io::runtime::spawn(connection::serve_fenced(Rc::clone(shard), client));
 }

@@ -150,21 +150,9 @@ impl Shard {
 fn escape(kind: LogEscape) -> impl FnMut(&mut Vec<u8>, &[u8], Presence) {
     move |out, value, presence| match kind {
         LogEscape::Default if presence == Presence::Missing => out.push(b'-'),
-        LogEscape::Default => escape_default(out, value),
+        LogEscape::Default => encode::push_escaped(out, value),
         LogEscape::Json => escape_json(out, value),
         LogEscape::None => out.extend_from_slice(value),
-    }
-}
-
-/// `\xXX` for `"`, `\`, and bytes below 32 or above 126 (nginx's `ngx_http_log_escape`).
-fn escape_default(out: &mut Vec<u8>, value: &[u8]) {
-    for &byte in value {
-        if byte == b'"' || byte == b'\\' || !(32..127).contains(&byte) {
-            out.extend_from_slice(b"\\x");
-            encode::hex_byte_upper(out, byte);
-        } else {
-            out.push(byte);
-        }
     }
 }
 
@@ -180,7 +168,7 @@ fn escape_json(out: &mut Vec<u8>, value: &[u8]) {
             0x0c => out.extend_from_slice(b"\\f"),
             0..=0x1f => {
                 out.extend_from_slice(b"\\u00");
-                encode::hex_byte_upper(out, byte);
+                out.extend_from_slice(&[b'0' + (byte >> 4), b"0123456789ABCDEF"[usize::from(byte & 15)]]);
             }
             _ => out.push(byte),
         }
@@ -189,14 +177,11 @@ fn escape_json(out: &mut Vec<u8>, value: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{escape_default, escape_json};
+    use super::escape_json;
 
     #[test]
     fn log_escapes() {
         let mut out = Vec::new();
-        escape_default(&mut out, b"a\"b\\\n\x7f\xc3");
-        assert_eq!(out, b"a\\x22b\\x5C\\x0A\\x7F\\xC3");
-        out.clear();
         escape_json(&mut out, b"a\"\\\n\x01\xc3");
         assert_eq!(out, b"a\\\"\\\\\\n\\u0001\xc3");
     }

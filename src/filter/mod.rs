@@ -1,1 +1,3 @@
-//! Response to response: conditional requests, ranges, added headers.
+//! placeholder
+/// x
+pub fn apply(_e: &mut crate::http::Exchange, _c: &crate::cycle::Cycle, _l: &crate::config::model::LocationConf) {}

@@ -1,10 +1,9 @@
 //! Reading requests off a connection, and ending the connection so that the client can read the last answer.
 
 use super::exchange::Exchange;
-use super::host;
 use crate::config::model::{LingeringClose, LocationConf, ServerConf};
 use crate::cycle::Cycle;
-use crate::http1::{HeadLimits, Method, Progress, Status};
+use crate::http1::{HeadLimits, Method, Progress, Status, target};
 use crate::route::ServerMatch;
 
 /// What came of waiting for a request.
@@ -46,7 +45,7 @@ impl Exchange {
                 Err(_) => return Arrival::Closed((!self.input.is_empty()).then_some(Status(400))),
             }
         }
-        self.accept_head(cycle)
+        self.accept_head(cycle, default_server)
     }
 
     /// Forgets the last request; bytes of the next one that already arrived move to the front.
@@ -58,7 +57,7 @@ impl Exchange {
     }
 
     /// Fills what follows from a whole head: URI, host, server, body.
-    fn accept_head(&mut self, cycle: &Cycle) -> Arrival {
+    fn accept_head(&mut self, cycle: &Cycle, default_server: &ServerConf) -> Arrival {
         let head = &self.request;
         self.consumed = head.len;
         self.request_length = head.len as u64;
@@ -66,12 +65,13 @@ impl Exchange {
         self.header_only = head.method == Method::Head;
         self.keep_alive = head.keep_alive;
         self.client.requests.set(self.client.requests.get() + 1);
-        let target = head.target.of(&self.input);
-        if let Err(error) = host::split_target(target, &mut self.uri, &mut self.args) {
-            return Arrival::Refused(self.refuse(error));
+        self.args.extend_from_slice(head.query.map_or(b"".as_slice(), |query| query.of(&self.input)));
+        let named = head.server_name.map_or(b"".as_slice(), |name| name.of(&self.input));
+        self.host.extend(named.iter().map(u8::to_ascii_lowercase));
+        let merge_slashes = default_server.merge_slashes;
+        if target::normalize(head.path.of(&self.input), merge_slashes, &mut self.uri).is_err() {
+            return Arrival::Refused(self.refuse(Status::BAD_REQUEST));
         }
-        let named = head.host_name(&self.input);
-        host::canonical(named, &mut self.host);
         self.body.begin(head.framing, head.expect_continue);
         self.choose_server(cycle);
         Arrival::Request
@@ -139,8 +139,8 @@ fn head_limits(server: &ServerConf) -> HeadLimits {
     let (number, size) = server.large_client_header_buffers;
     let size = size.max(server.client_header_buffer_size);
     HeadLimits {
-        line: size,
-        total: number * size,
+        max_line: u32::try_from(size).unwrap_or(u32::MAX),
+        max_head: u32::try_from(number.saturating_mul(size)).unwrap_or(u32::MAX),
         ignore_invalid_headers: server.ignore_invalid_headers,
         underscores_in_headers: server.underscores_in_headers,
         ..HeadLimits::default()

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::body::Body;
 use super::exchange::Exchange;
 use crate::config::model::{ErrorPageConf, LocationConf};
-use crate::http1::{Status, request_head};
+use crate::http1::Status;
 
 /// What `Server` and the pages' footers say with `server_tokens on`.
 pub const SERVER_WITH_VERSION: &str = concat!("ringx/", env!("CARGO_PKG_VERSION"));
@@ -21,16 +21,18 @@ pub fn build(exchange: &mut Exchange, conf: &LocationConf, status: Status) {
     let padded = pads(exchange, status);
     let response = &mut exchange.response;
     response.clear_content();
-    response.status = status;
+    response.status = status.on_the_wire();
     if closes(status) {
         exchange.keep_alive = false;
     }
-    if let Some(text) = status.page_title() {
+    let (heading, detail) = status.page_heading();
+    if !heading.is_empty() {
+        let text = status.page_title();
         let server = if conf.server_tokens { SERVER_WITH_VERSION } else { SERVER_BARE };
         let mut page = format!(
-            "<html>\r\n<head><title>{text}</title></head>\r\n<body>\r\n<center><h1>{text}</h1></center>\r\n{}\
+            "<html>\r\n<head><title>{text}</title></head>\r\n<body>\r\n<center><h1>{heading}</h1></center>\r\n{}\
              <hr><center>{server}</center>\r\n</body>\r\n</html>\r\n",
-            detail(status)
+            if detail.is_empty() { String::new() } else { format!("<center>{detail}</center>\r\n") }
         );
         if padded {
             page.extend(std::iter::repeat_n(PADDING, PADDING_LINES));
@@ -60,19 +62,7 @@ pub fn closes(status: Status) -> bool {
 
 fn pads(exchange: &Exchange, status: Status) -> bool {
     status.0 >= 400
-        && exchange.request.version != request_head::Version::Http09
         && exchange.header(b"user-agent").is_some_and(|agent| {
             memchr::memmem::find(agent, b"Chrome/").is_some() || memchr::memmem::find(agent, b"MSIE ").is_some()
         })
-}
-
-/// The sentence nginx adds to its 400 pages of a special kind.
-fn detail(status: Status) -> &'static str {
-    match status.0 {
-        494 => "<center>Request Header Or Cookie Too Large</center>\r\n",
-        497 => "<center>The plain HTTP request was sent to HTTPS port</center>\r\n",
-        495 => "<center>The SSL certificate error</center>\r\n",
-        496 => "<center>No required SSL certificate was sent</center>\r\n",
-        _ => "",
-    }
 }

@@ -269,7 +269,7 @@ impl Exchange {
 
     /// Forgets the request and its response; `input` stays.
     pub fn clear(&mut self) {
-        self.request.clear();
+        self.request.reset();
         self.method = Method::Get;
         self.uri.clear();
         self.args.clear();

@@ -9,7 +9,6 @@ pub mod client;
 pub mod connection;
 pub mod error_page;
 pub mod exchange;
-mod host;
 pub mod path;
 pub mod relay;
 pub mod request_body;

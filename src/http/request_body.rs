@@ -3,11 +3,12 @@
 //! Up to `client_body_buffer_size` it stays in memory, then it goes to an unlinked temporary file. Only
 //! `handler::proxy` asks for it; whatever nobody asked for is discarded before the next request is read.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use super::exchange::Exchange;
 use crate::config::model::LocationConf;
+use crate::http1::chunked::Trailers;
 use crate::http1::{BodyFraming, ChunkKind, ChunkedDecoder, Status};
 use crate::io::{self, Liveness};
 
@@ -81,7 +82,7 @@ impl RequestBody {
             BodyFraming::None | BodyFraming::Length(0) => true,
             BodyFraming::Length(_) | BodyFraming::Chunked | BodyFraming::UntilClose => false,
         };
-        self.decoder = ChunkedDecoder::default();
+        self.decoder.reset(Trailers::Drop);
         self.expects_continue = expects_continue;
         self.memory.clear();
         self.file = None;
@@ -283,7 +284,7 @@ impl Exchange {
             self.body.file = Some(file);
         }
         if let Some(file) = &self.body.file {
-            io::file::write_all(file, memory).map_err(BodyError::File)?;
+            io::file::write_all(file.as_fd(), memory).map_err(BodyError::File)?;
         }
         memory.clear();
         Ok(())

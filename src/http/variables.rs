@@ -7,7 +7,8 @@ use std::io::Write;
 
 use super::exchange::{Exchange, UpstreamTry};
 use crate::config::template::{Part, Template, VariableId};
-use crate::http1::{Known, encode, request_head::Version};
+use crate::http1::headers::matches_variable;
+use crate::http1::{Known, encode};
 use crate::io::SockAddr;
 
 /// Whether a variable has a value at all.
@@ -90,8 +91,8 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::BytesSent => number(out, e.bytes_sent),
         VariableId::BodyBytesSent => number(out, e.body_bytes_sent),
         VariableId::Msec => seconds(out, crate::time::now().unix_ms),
-        VariableId::TimeLocal => time(out, crate::time::append_time_local),
-        VariableId::TimeIso8601 => time(out, crate::time::append_time_iso8601),
+        VariableId::TimeLocal => bytes(out, &crate::time::local_time(crate::time::now().unix_secs(), crate::time::utc_offset() / 60)),
+        VariableId::TimeIso8601 => bytes(out, &crate::time::iso8601(crate::time::now().unix_secs(), crate::time::utc_offset() / 60)),
         VariableId::Connection => number(out, e.client.serial),
         VariableId::ConnectionRequests => number(out, e.client.requests.get()),
         VariableId::ConnectionTime => {
@@ -105,7 +106,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
             Some(port) => number(out, u64::from(port)),
             None => Missing,
         },
-        VariableId::ServerProtocol => bytes(out, protocol(e)),
+        VariableId::ServerProtocol => bytes(out, e.request.version.as_str().as_bytes()),
         VariableId::Hostname => bytes(out, e.cycle.hostname.as_bytes()),
         VariableId::DocumentRoot => super::path::document_root(e, out),
         VariableId::RealpathRoot => super::path::realpath_root(e, out),
@@ -153,18 +154,13 @@ fn found_unless_empty(out: &mut Vec<u8>, value: &[u8]) -> Presence {
 }
 
 fn number(out: &mut Vec<u8>, value: u64) -> Presence {
-    encode::decimal(out, value);
+    encode::push_decimal(out, value);
     Found
 }
 
 /// Milliseconds as nginx prints times: `1.002`.
 fn seconds(out: &mut Vec<u8>, ms: u64) -> Presence {
     let _ = write!(out, "{}.{:03}", ms / 1000, ms % 1000);
-    Found
-}
-
-fn time(out: &mut Vec<u8>, append: impl FnOnce(&mut Vec<u8>)) -> Presence {
-    append(out);
     Found
 }
 
@@ -176,16 +172,13 @@ fn host(e: &Exchange) -> &[u8] {
     if e.host.is_empty() { e.server_conf(&e.cycle).primary_name.as_bytes() } else { &e.host }
 }
 
+/// `$request`; of a request that was refused, its first line as far as it came.
 fn request_line(e: &Exchange) -> &[u8] {
-    let end = memchr::memchr(b'\r', &e.input).or_else(|| memchr::memchr(b'\n', &e.input)).unwrap_or(e.input.len());
-    &e.input[..end.min(e.input.len())]
-}
-
-fn protocol(e: &Exchange) -> &'static [u8] {
-    match e.request.version {
-        Version::Http11 => b"HTTP/1.1",
-        Version::Http10 => b"HTTP/1.0",
+    if !e.request.line.is_empty() {
+        return e.request.line.of(&e.input);
     }
+    let end = e.input.iter().position(|&b| b == b'\r' || b == b'\n').unwrap_or(e.input.len());
+    &e.input[..end]
 }
 
 /// `$arg_name`: the first of that name, case-insensitive as in nginx.
@@ -211,7 +204,7 @@ fn cookie<'e>(e: &'e Exchange, name: &[u8]) -> Option<&'e [u8]> {
 fn joined_header(e: &Exchange, name: &[u8], out: &mut Vec<u8>) -> Presence {
     let separator: &[u8] = if name.eq_ignore_ascii_case(b"cookie") { b"; " } else { b", " };
     let mut presence = Missing;
-    for field in e.request.headers.iter().filter(|f| same_name(f.name.of(&e.input), name)) {
+    for field in e.request.headers.iter().filter(|f| matches_variable(f.name.of(&e.input), name)) {
         if presence == Found {
             out.extend_from_slice(separator);
         }
@@ -220,43 +213,33 @@ fn joined_header(e: &Exchange, name: &[u8], out: &mut Vec<u8>) -> Presence {
     presence
 }
 
-/// Compares a header name with a variable's: case aside, `-` is `_`.
-fn same_name(header: &[u8], variable: &[u8]) -> bool {
-    header.len() == variable.len()
-        && header.iter().zip(variable).all(|(h, v)| {
-            let h = if *h == b'-' { b'_' } else { h.to_ascii_lowercase() };
-            let v = if *v == b'-' { b'_' } else { *v };
-            h == v
-        })
-}
-
 fn sent_header(e: &Exchange, name: &[u8], out: &mut Vec<u8>) -> Presence {
     let r = &e.response;
-    if same_name(b"Content-Type", name) {
+    if matches_variable(b"Content-Type", name) {
         return found_unless_empty(out, &r.content_type);
     }
-    if same_name(b"Content-Length", name) {
+    if matches_variable(b"Content-Length", name) {
         return r.content_length.map_or(Missing, |n| number(out, n));
     }
-    if same_name(b"Location", name) && !r.location.is_empty() {
+    if matches_variable(b"Location", name) && !r.location.is_empty() {
         return bytes(out, &r.location);
     }
-    if same_name(b"Last-Modified", name)
+    if matches_variable(b"Last-Modified", name)
         && let Some(at) = r.last_modified
     {
         return bytes(out, &crate::time::http_date(at));
     }
-    if same_name(b"Connection", name) {
+    if matches_variable(b"Connection", name) {
         return bytes(out, if e.keep_alive { b"keep-alive" } else { b"close" });
     }
-    if same_name(b"Transfer-Encoding", name) {
+    if matches_variable(b"Transfer-Encoding", name) {
         return found_unless_empty(out, if e.chunked { b"chunked" } else { b"" });
     }
-    if same_name(b"ETag", name) && !r.etag.is_empty() {
+    if matches_variable(b"ETag", name) && !r.etag.is_empty() {
         return bytes(out, &r.etag);
     }
     let mut presence = Missing;
-    for (_, value) in r.fields.iter().filter(|(n, _)| same_name(n, name)) {
+    for (_, value) in r.fields.iter().filter(|(n, _)| matches_variable(n, name)) {
         if presence == Found {
             out.extend_from_slice(b", ");
         }

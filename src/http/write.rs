@@ -3,14 +3,16 @@
 //! Small bodies leave with their head in one send; files go by sendfile(2) after a head sent with MSG_MORE; an app's
 //! answer is pumped by its [`Relay`](super::relay::Relay). Nothing here chooses a status or looks at a location's job.
 
+use std::os::fd::AsFd;
+
 use super::body::{Body, Segment};
 use super::error_page::{SERVER_BARE, SERVER_WITH_VERSION};
 use super::exchange::Exchange;
 use crate::config::model::LocationConf;
 use crate::cycle::Cycle;
 use crate::files::OpenFile;
-use crate::http1::request_head::Version;
-use crate::http1::{Method, Status, encode};
+use crate::http1::encode::{self, push_field};
+use crate::http1::{Method, Status, Version};
 use crate::io::Transfer;
 
 /// Bodies up to this size are copied behind the head and leave with it in one send; a larger one leaves the core's
@@ -82,28 +84,30 @@ impl Exchange {
         }
         self.chunked = self.decide_framing(conf);
         let response = &self.response;
-        encode::status_line(out, response.status, &response.reason);
+        if response.reason.is_empty() {
+            encode::push_status_line(out, Version::Http11, response.status);
+        } else {
+            encode::push_status_line_with_reason(out, Version::Http11, response.status, &response.reason);
+        }
         if !response.server.is_empty() {
-            field(out, b"Server", &response.server);
+            push_field(out, b"Server", &response.server);
         } else {
             let name = if conf.server_tokens { SERVER_WITH_VERSION } else { SERVER_BARE };
-            field(out, b"Server", name.as_bytes());
+            push_field(out, b"Server", name.as_bytes());
         }
         if !response.date.is_empty() {
-            field(out, b"Date", &response.date);
+            push_field(out, b"Date", &response.date);
         } else {
-            field(out, b"Date", &crate::time::http_date_now());
+            push_field(out, b"Date", &crate::time::http_date_now());
         }
         if !response.content_type.is_empty() {
-            field(out, b"Content-Type", &response.content_type);
+            push_field(out, b"Content-Type", &response.content_type);
         }
         if let Some(length) = response.content_length {
-            out.extend_from_slice(b"Content-Length: ");
-            encode::decimal(out, length);
-            out.extend_from_slice(b"\r\n");
+            encode::push_number_field(out, b"Content-Length", length);
         }
         if let Some(seconds) = response.last_modified {
-            field(out, b"Last-Modified", &crate::time::http_date(seconds));
+            push_field(out, b"Last-Modified", &crate::time::http_date(seconds));
         }
         if !response.location.is_empty() {
             out.extend_from_slice(b"Location: ");
@@ -114,18 +118,18 @@ impl Exchange {
             out.extend_from_slice(b"\r\n");
         }
         if self.chunked {
-            field(out, b"Transfer-Encoding", b"chunked");
+            push_field(out, b"Transfer-Encoding", b"chunked");
         }
         self.write_connection(conf, out);
         let response = &self.response;
         if !response.etag.is_empty() {
-            field(out, b"ETag", &response.etag);
+            push_field(out, b"ETag", &response.etag);
         }
         for (name, value) in response.fields.iter() {
-            field(out, name, value);
+            push_field(out, name, value);
         }
         if response.allow_ranges {
-            field(out, b"Accept-Ranges", b"bytes");
+            push_field(out, b"Accept-Ranges", b"bytes");
         }
         out.extend_from_slice(b"\r\n");
     }
@@ -154,16 +158,16 @@ impl Exchange {
 
     fn write_connection(&self, conf: &LocationConf, out: &mut Vec<u8>) {
         if self.response.status.0 == 101 {
-            field(out, b"Connection", b"upgrade");
+            push_field(out, b"Connection", b"upgrade");
         } else if self.keep_alive {
-            field(out, b"Connection", b"keep-alive");
+            push_field(out, b"Connection", b"keep-alive");
             if let Some(seconds) = conf.keepalive_header {
                 out.extend_from_slice(b"Keep-Alive: timeout=");
-                encode::decimal(out, seconds);
+                encode::push_decimal(out, seconds);
                 out.extend_from_slice(b"\r\n");
             }
         } else {
-            field(out, b"Connection", b"close");
+            push_field(out, b"Connection", b"close");
         }
     }
 
@@ -182,7 +186,7 @@ impl Exchange {
             && port != 80
         {
             out.push(b':');
-            encode::decimal(out, u64::from(port));
+            encode::push_decimal(out, u64::from(port));
         }
     }
 
@@ -208,7 +212,7 @@ impl Exchange {
             return self.send_out(conf, out).await;
         }
         self.client.deadline.arm(conf.send_timeout);
-        self.client.stream.send_slices(&[out, body], &self.client.deadline).await?;
+        self.client.stream.send_slices(&[out, body], false, &self.client.deadline).await?;
         self.bytes_sent += (out.len() + body.len()) as u64;
         Ok(())
     }
@@ -261,7 +265,7 @@ impl Exchange {
         self.client.deadline.arm(conf.send_timeout);
         while offset < end {
             let want = usize::try_from(end - offset).unwrap_or(usize::MAX).min(FAIR_SHARE - share);
-            match crate::io::splice::sendfile(&self.client.stream, &file.fd, &mut offset, want)? {
+            match crate::io::splice::sendfile(&self.client.stream, file.fd.as_fd(), &mut offset, want)? {
                 Transfer::Moved(n) => {
                     self.bytes_sent += n as u64;
                     share += n;
@@ -282,14 +286,6 @@ impl Exchange {
         }
         Ok(())
     }
-}
-
-/// One field line.
-fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    out.extend_from_slice(name);
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
 }
 
 /// True when a response of this status to this method has no body at all (RFC 9112 section 6.3).

@@ -12,7 +12,8 @@ const MAX_LINE: usize = 2048;
 /// bytes of the message are written as `\xXX`, so that a request cannot forge a line.
 pub fn format_line(out: &mut Vec<u8>, level: Level, connection: u64, message: fmt::Arguments<'_>) {
     let begin = out.len();
-    crate::time::append_log_time(out);
+    let now = crate::time::now().unix_secs();
+    out.extend_from_slice(&crate::time::error_log_time(now, crate::time::utc_offset() / 60));
     let pid = std::process::id();
     let _ = write!(out, " [{}] {pid}#{pid}: ", level.as_str());
     if connection != 0 {

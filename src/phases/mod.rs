@@ -169,7 +169,7 @@ fn oversized(exchange: &mut Exchange, conf: &LocationConf) -> Option<Outcome> {
 fn auto_redirect(exchange: &mut Exchange, conf: &LocationConf) -> Outcome {
     let response = &mut exchange.response;
     response.location.clear();
-    target::escape_uri(conf.kind.matched_prefix(), &mut response.location);
+    target::escape(conf.kind.matched_prefix(), target::Escape::Uri, &mut response.location);
     if !exchange.args.is_empty() {
         response.location.push(b'?');
         response.location.extend_from_slice(&exchange.args);
@@ -241,7 +241,7 @@ fn take_error_page(
     exchange.in_error_page = !conf.recursive_error_pages;
     exchange.error_status = Some(status);
     exchange.status_override = match overwrite {
-        None => Some(reported(status)),
+        None => Some(status.on_the_wire()),
         Some(0) => None,
         Some(code) => Some(Status(code)),
     };
@@ -252,7 +252,7 @@ fn take_error_page(
             exchange.uri.clear();
             exchange.uri.extend_from_slice(path);
             exchange.args.clear();
-            exchange.args.extend_from_slice(args);
+            exchange.args.extend_from_slice(args.unwrap_or_default());
             if exchange.method != Method::Head {
                 exchange.method = Method::Get;
             }
@@ -282,9 +282,4 @@ fn take_error_page(
         }
         None => None,
     }
-}
-
-/// nginx's own codes above 490 are 400 on the wire.
-fn reported(status: Status) -> Status {
-    if matches!(status.0, 494..=497) { Status(400) } else { status }
 }

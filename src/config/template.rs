@@ -1,0 +1,434 @@
+//! Complex values: text with variables in it, compiled once.
+//!
+//! Which variables exist is decided here; what they are worth for a request is `http::variables`' business.
+
+/// A compiled value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+/// A piece of a [`Template`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Bytes as written.
+    Literal(Box<[u8]>),
+    /// A variable's value.
+    Var(VariableId),
+}
+
+/// Names that a configuration declares: named captures, and variables of modules that are not supported yet.
+#[derive(Debug, Default)]
+pub struct VariableScope {
+    /// Named captures in the order of their slots (`HttpConf::capture_names`).
+    pub captures: Vec<String>,
+    /// Names that exist but have no value here (`map`, `set`, `geo` and others that were listed and ignored).
+    pub declared: Vec<String>,
+}
+
+impl VariableScope {
+    /// The slot of a named capture, made when new.
+    pub fn capture_slot(&mut self, name: &str) -> u16 {
+        let at = self.captures.iter().position(|n| n == name).unwrap_or_else(|| {
+            self.captures.push(name.to_owned());
+            self.captures.len() - 1
+        });
+        u16::try_from(at).unwrap_or(u16::MAX)
+    }
+
+    /// Makes a name known that will always be empty.
+    pub fn declare(&mut self, name: &str) {
+        if !self.declared.iter().any(|n| n == name) {
+            self.declared.push(name.to_owned());
+        }
+    }
+}
+
+/// A variable.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum VariableId {
+    /// `$host`
+    Host,
+    /// `$uri`
+    Uri,
+    /// `$document_uri`
+    DocumentUri,
+    /// `$request_uri`
+    RequestUri,
+    /// `$args`
+    Args,
+    /// `$query_string`
+    QueryString,
+    /// `$is_args`
+    IsArgs,
+    /// `$arg_NAME`
+    Arg(Box<str>),
+    /// `$cookie_NAME`
+    Cookie(Box<str>),
+    /// `$http_NAME`: a request header; lower-case, `_` for `-`
+    Http(Box<str>),
+    /// `$sent_http_NAME`: a response header
+    SentHttp(Box<str>),
+    /// `$upstream_http_NAME`: a header of the app's response
+    UpstreamHttp(Box<str>),
+    /// `$upstream_addr`
+    UpstreamAddr,
+    /// `$upstream_status`
+    UpstreamStatus,
+    /// `$upstream_connect_time`
+    UpstreamConnectTime,
+    /// `$upstream_header_time`
+    UpstreamHeaderTime,
+    /// `$upstream_response_time`
+    UpstreamResponseTime,
+    /// `$upstream_response_length`
+    UpstreamResponseLength,
+    /// `$upstream_bytes_received`
+    UpstreamBytesReceived,
+    /// `$upstream_bytes_sent`
+    UpstreamBytesSent,
+    /// `$request_method`
+    RequestMethod,
+    /// `$request`
+    Request,
+    /// `$request_time`
+    RequestTime,
+    /// `$request_length`
+    RequestLength,
+    /// `$request_id`
+    RequestId,
+    /// `$request_body`
+    RequestBody,
+    /// `$request_body_file`
+    RequestBodyFile,
+    /// `$request_filename`
+    RequestFilename,
+    /// `$request_completion`
+    RequestCompletion,
+    /// `$remote_addr`
+    RemoteAddr,
+    /// `$remote_port`
+    RemotePort,
+    /// `$remote_user`
+    RemoteUser,
+    /// `$binary_remote_addr`
+    BinaryRemoteAddr,
+    /// `$proxy_add_x_forwarded_for`
+    ProxyAddXForwardedFor,
+    /// `$proxy_host`
+    ProxyHost,
+    /// `$proxy_port`
+    ProxyPort,
+    /// `$scheme`
+    Scheme,
+    /// `$https`
+    Https,
+    /// `$status`
+    Status,
+    /// `$bytes_sent`
+    BytesSent,
+    /// `$body_bytes_sent`
+    BodyBytesSent,
+    /// `$msec`
+    Msec,
+    /// `$time_local`
+    TimeLocal,
+    /// `$time_iso8601`
+    TimeIso8601,
+    /// `$connection`
+    Connection,
+    /// `$connection_requests`
+    ConnectionRequests,
+    /// `$connection_time`
+    ConnectionTime,
+    /// `$pid`
+    Pid,
+    /// `$pipe`
+    Pipe,
+    /// `$server_name`
+    ServerName,
+    /// `$server_addr`
+    ServerAddr,
+    /// `$server_port`
+    ServerPort,
+    /// `$server_protocol`
+    ServerProtocol,
+    /// `$hostname`
+    Hostname,
+    /// `$document_root`
+    DocumentRoot,
+    /// `$realpath_root`
+    RealpathRoot,
+    /// `$nginx_version`
+    NginxVersion,
+    /// `$content_length`
+    ContentLength,
+    /// `$content_type`
+    ContentType,
+    /// `$1` to `$9`
+    Capture(u8),
+    /// A named capture by slot
+    Named(u16),
+    /// A variable of a module that is not supported yet: always empty
+    Unsupported(Box<str>),
+}
+
+/// Variables without a parameter.
+const PLAIN: &[(&str, VariableId)] = &[
+    ("args", VariableId::Args),
+    ("binary_remote_addr", VariableId::BinaryRemoteAddr),
+    ("body_bytes_sent", VariableId::BodyBytesSent),
+    ("bytes_sent", VariableId::BytesSent),
+    ("connection", VariableId::Connection),
+    ("connection_requests", VariableId::ConnectionRequests),
+    ("connection_time", VariableId::ConnectionTime),
+    ("content_length", VariableId::ContentLength),
+    ("content_type", VariableId::ContentType),
+    ("document_root", VariableId::DocumentRoot),
+    ("document_uri", VariableId::DocumentUri),
+    ("host", VariableId::Host),
+    ("hostname", VariableId::Hostname),
+    ("https", VariableId::Https),
+    ("is_args", VariableId::IsArgs),
+    ("msec", VariableId::Msec),
+    ("nginx_version", VariableId::NginxVersion),
+    ("pid", VariableId::Pid),
+    ("pipe", VariableId::Pipe),
+    ("proxy_add_x_forwarded_for", VariableId::ProxyAddXForwardedFor),
+    ("proxy_host", VariableId::ProxyHost),
+    ("proxy_port", VariableId::ProxyPort),
+    ("query_string", VariableId::QueryString),
+    ("realpath_root", VariableId::RealpathRoot),
+    ("remote_addr", VariableId::RemoteAddr),
+    ("remote_port", VariableId::RemotePort),
+    ("remote_user", VariableId::RemoteUser),
+    ("request", VariableId::Request),
+    ("request_body", VariableId::RequestBody),
+    ("request_body_file", VariableId::RequestBodyFile),
+    ("request_completion", VariableId::RequestCompletion),
+    ("request_filename", VariableId::RequestFilename),
+    ("request_id", VariableId::RequestId),
+    ("request_length", VariableId::RequestLength),
+    ("request_method", VariableId::RequestMethod),
+    ("request_time", VariableId::RequestTime),
+    ("request_uri", VariableId::RequestUri),
+    ("scheme", VariableId::Scheme),
+    ("server_addr", VariableId::ServerAddr),
+    ("server_name", VariableId::ServerName),
+    ("server_port", VariableId::ServerPort),
+    ("server_protocol", VariableId::ServerProtocol),
+    ("status", VariableId::Status),
+    ("time_iso8601", VariableId::TimeIso8601),
+    ("time_local", VariableId::TimeLocal),
+    ("upstream_addr", VariableId::UpstreamAddr),
+    ("upstream_bytes_received", VariableId::UpstreamBytesReceived),
+    ("upstream_bytes_sent", VariableId::UpstreamBytesSent),
+    ("upstream_connect_time", VariableId::UpstreamConnectTime),
+    ("upstream_header_time", VariableId::UpstreamHeaderTime),
+    ("upstream_response_length", VariableId::UpstreamResponseLength),
+    ("upstream_response_time", VariableId::UpstreamResponseTime),
+    ("upstream_status", VariableId::UpstreamStatus),
+    ("uri", VariableId::Uri),
+];
+
+/// Variables of nginx's modules that are not supported yet; they are empty.
+const UNSUPPORTED: &[&str] = &[
+    "ancient_browser",
+    "date_gmt",
+    "date_local",
+    "geoip_country_code",
+    "gzip_ratio",
+    "http2",
+    "http3",
+    "invalid_referer",
+    "limit_conn_status",
+    "limit_rate",
+    "limit_req_status",
+    "modern_browser",
+    "msie",
+    "proxy_internal_body_length",
+    "proxy_protocol_addr",
+    "proxy_protocol_port",
+    "proxy_protocol_server_addr",
+    "proxy_protocol_server_port",
+    "realip_remote_addr",
+    "realip_remote_port",
+    "secure_link",
+    "secure_link_expires",
+    "slice_range",
+    "tcpinfo_rcv_space",
+    "tcpinfo_rtt",
+    "tcpinfo_rttvar",
+    "tcpinfo_snd_cwnd",
+    "uid_got",
+    "uid_reset",
+    "uid_set",
+    "upstream_cache_status",
+    "upstream_queue_time",
+];
+
+impl Template {
+    /// Compiles `$name`, `${name}` and `$1`; a `$` before anything else is an error as in nginx.
+    ///
+    /// # Errors
+    /// nginx's message: `unknown "x" variable`, `invalid variable name`.
+    pub fn compile(text: &[u8], scope: &VariableScope) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut literal = Vec::new();
+        let mut rest = text;
+        while let Some(dollar) = memchr::memchr(b'$', rest) {
+            literal.extend_from_slice(&rest[..dollar]);
+            let (name, after) = take_name(&rest[dollar + 1..])?;
+            if !literal.is_empty() {
+                parts.push(Part::Literal(std::mem::take(&mut literal).into_boxed_slice()));
+            }
+            parts.push(Part::Var(VariableId::find(name, scope)?));
+            rest = after;
+        }
+        literal.extend_from_slice(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal.into_boxed_slice()));
+        }
+        Ok(Self { parts })
+    }
+
+    /// A template without variables.
+    pub fn literal(text: &[u8]) -> Self {
+        let parts = if text.is_empty() { Vec::new() } else { vec![Part::Literal(text.into())] };
+        Self { parts }
+    }
+
+    /// Its pieces in order.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// True without variables.
+    pub fn is_literal(&self) -> bool {
+        self.as_literal().is_some()
+    }
+
+    /// The text, when there are no variables.
+    pub fn as_literal(&self) -> Option<&[u8]> {
+        match self.parts.as_slice() {
+            [] => Some(b""),
+            [Part::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// True when any variable fits.
+    pub fn uses(&self, wanted: impl Fn(&VariableId) -> bool) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Var(id) if wanted(id)))
+    }
+}
+
+impl VariableId {
+    /// The variable of a name, without `$`.
+    ///
+    /// # Errors
+    /// `unknown "x" variable`.
+    pub fn find(name: &str, scope: &VariableScope) -> Result<Self, String> {
+        if let [digit @ b'1'..=b'9'] = name.as_bytes() {
+            return Ok(Self::Capture(digit - b'0'));
+        }
+        if let Some(slot) = scope.captures.iter().position(|n| n == name) {
+            return Ok(Self::Named(u16::try_from(slot).unwrap_or(u16::MAX)));
+        }
+        if scope.declared.iter().any(|n| n == name) {
+            return Ok(Self::Unsupported(name.into()));
+        }
+        let name = name.to_ascii_lowercase();
+        if let Ok(at) = PLAIN.binary_search_by(|(n, _)| n.cmp(&name.as_str())) {
+            return Ok(PLAIN[at].1.clone());
+        }
+        let prefixed: [(&str, fn(Box<str>) -> Self); 5] = [
+            ("arg_", Self::Arg),
+            ("cookie_", Self::Cookie),
+            ("http_", Self::Http),
+            ("sent_http_", Self::SentHttp),
+            ("upstream_http_", Self::UpstreamHttp),
+        ];
+        for (prefix, make) in prefixed {
+            if let Some(rest) = name.strip_prefix(prefix)
+                && !rest.is_empty()
+            {
+                return Ok(make(rest.into()));
+            }
+        }
+        let family = ["ssl_", "sent_trailer_", "upstream_cookie_", "upstream_trailer_", "proxy_protocol_tlv_", "geoip_"];
+        if UNSUPPORTED.binary_search(&name.as_str()).is_ok() || family.iter().any(|f| name.starts_with(f)) {
+            return Ok(Self::Unsupported(name.into()));
+        }
+        Err(format!("unknown \"{name}\" variable"))
+    }
+}
+
+/// The name behind a `$`, and what follows it.
+fn take_name(text: &[u8]) -> Result<(&str, &[u8]), String> {
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+    let (name, rest) = match text {
+        [b'{', inner @ ..] => {
+            let end = inner.iter().position(|b| !is_name(b)).unwrap_or(inner.len());
+            if inner.get(end) != Some(&b'}') {
+                let shown = String::from_utf8_lossy(&inner[..end]);
+                return Err(format!("the closing bracket in \"{shown}\" variable is missing"));
+            }
+            (&inner[..end], &inner[end + 1..])
+        }
+        [b'1'..=b'9', ..] => text.split_at(1),
+        _ => text.split_at(text.iter().position(|b| !is_name(b)).unwrap_or(text.len())),
+    };
+    match std::str::from_utf8(name) {
+        Ok(name) if !name.is_empty() => Ok((name, rest)),
+        _ => Err("invalid variable name".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PLAIN, Part, Template, UNSUPPORTED, VariableId, VariableScope};
+
+    #[test]
+    fn names_in_all_forms() {
+        let mut scope = VariableScope::default();
+        scope.capture_slot("app");
+        let template = Template::compile(b"a$host/${uri}b$1$2x$app-$http_x_y", &scope).unwrap();
+        let lit = |s: &str| Part::Literal(s.as_bytes().into());
+        assert_eq!(
+            template.parts(),
+            [
+                lit("a"),
+                Part::Var(VariableId::Host),
+                lit("/"),
+                Part::Var(VariableId::Uri),
+                lit("b"),
+                Part::Var(VariableId::Capture(1)),
+                Part::Var(VariableId::Capture(2)),
+                lit("x"),
+                Part::Var(VariableId::Named(0)),
+                lit("-"),
+                Part::Var(VariableId::Http("x_y".into())),
+            ]
+        );
+    }
+
+    #[test]
+    fn wrong_names() {
+        let scope = VariableScope::default();
+        for (text, message) in [
+            ("$nope", "unknown \"nope\" variable"),
+            ("$", "invalid variable name"),
+            ("a$-", "invalid variable name"),
+            ("${host", "the closing bracket in \"host\" variable is missing"),
+        ] {
+            assert_eq!(Template::compile(text.as_bytes(), &scope).unwrap_err(), message, "{text}");
+        }
+    }
+
+    #[test]
+    fn tables_are_sorted() {
+        assert!(PLAIN.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(UNSUPPORTED.is_sorted());
+    }
+}

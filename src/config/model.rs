@@ -649,7 +649,7 @@ pub enum BalancerConf {
 }
 
 /// One address of one `server` line in `upstream`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerConf {
     /// The address.
     pub addr: PeerAddr,

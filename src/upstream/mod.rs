@@ -1,1 +1,157 @@
-//! Peers, balancing, keep-alive pools: no HTTP here.
+//! Groups of app processes: their peers, how one is chosen, and connections kept for the next request.
+//!
+//! Everything here belongs to one worker; cores share nothing. No HTTP and no status: whoever talks to a peer reports
+//! what became of it through [`Lease`]. [`Upstreams`] outlives reloads: peers that stay the same keep their state and
+//! their idle connections.
+
+mod balancer;
+mod hash;
+mod peer;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+pub use balancer::{Key, Selection};
+pub use peer::{Lease, Peer};
+
+use crate::config::model::{BalancerConf, HttpConf, UpstreamConf, UpstreamId};
+use balancer::Balancer;
+
+/// Configurations whose groups are kept ready: requests begun before a reload may still ask for theirs.
+const MAX_GENERATIONS: usize = 4;
+
+/// All groups of one worker.
+#[derive(Default)]
+pub struct Upstreams {
+    /// Newest first.
+    generations: Vec<Generation>,
+}
+
+struct Generation {
+    number: u64,
+    groups: Vec<Rc<Upstream>>,
+    by_name: HashMap<String, UpstreamId>,
+}
+
+impl Upstreams {
+    /// No group yet: they are made at the first request of each configuration.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The group `id` of the configuration `conf`, the `number`th loaded. Groups of a new configuration take over what
+    /// stays the same from the last one.
+    pub fn group(&mut self, number: u64, conf: &HttpConf, id: UpstreamId) -> Option<Rc<Upstream>> {
+        self.generation(number, conf).groups.get(id.0 as usize).map(Rc::clone)
+    }
+
+    /// The group called `name` (`proxy_pass` with variables).
+    pub fn group_by_name(&mut self, number: u64, conf: &HttpConf, name: &str) -> Option<Rc<Upstream>> {
+        let generation = self.generation(number, conf);
+        let id = *generation.by_name.get(name)?;
+        generation.groups.get(id.0 as usize).map(Rc::clone)
+    }
+
+    fn generation(&mut self, number: u64, conf: &HttpConf) -> &Generation {
+        let index = match self.generations.iter().position(|g| g.number == number) {
+            Some(index) => index,
+            None => self.load(number, conf),
+        };
+        &self.generations[index]
+    }
+
+    /// Builds the groups of a configuration, from the newest known one where possible.
+    fn load(&mut self, number: u64, conf: &HttpConf) -> usize {
+        let newest = self.generations.first();
+        let groups: Vec<_> = conf
+            .upstreams
+            .iter()
+            .map(|conf| {
+                let before = newest.and_then(|g| g.by_name.get(&conf.name).and_then(|id| g.groups.get(id.0 as usize)));
+                Rc::new(Upstream::new(conf, before.map(Rc::as_ref)))
+            })
+            .collect();
+        let is_newest = newest.is_none_or(|g| number > g.number);
+        let by_name =
+            conf.upstreams.iter().enumerate().map(|(i, c)| (c.name.clone(), UpstreamId(i as u32))).collect();
+        if is_newest {
+            self.retire_all_but(&groups);
+        }
+        let index = if is_newest { 0 } else { self.generations.len() };
+        self.generations.insert(index, Generation { number, groups, by_name });
+        if index == 0 {
+            self.generations.truncate(MAX_GENERATIONS);
+        }
+        index
+    }
+
+    /// Peers of the newest groups that `groups` does not hold are not kept connected any more.
+    fn retire_all_but(&self, groups: &[Rc<Upstream>]) {
+        let Some(newest) = self.generations.first() else { return };
+        let stays = |peer: &Rc<Peer>| groups.iter().any(|group| group.peers().any(|p| Rc::ptr_eq(p, peer)));
+        for peer in newest.groups.iter().flat_map(|group| group.peers()).filter(|peer| !stays(peer)) {
+            peer.retire();
+        }
+    }
+}
+
+/// One group.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Its name, or `host:port`.
+    pub name: Rc<str>,
+    explicit: bool,
+    primary: Tier,
+    backup: Tier,
+    balancer: Balancer,
+    /// One peer, no backup: failures are not counted.
+    single: bool,
+}
+
+/// The peers of one rank.
+#[derive(Debug)]
+struct Tier {
+    peers: Vec<Rc<Peer>>,
+    total_weight: u64,
+    /// Peers not marked `down`.
+    tries: u32,
+}
+
+impl Upstream {
+    /// Builds the group; unchanged peers come from `before` with their state.
+    pub fn new(conf: &UpstreamConf, before: Option<&Upstream>) -> Self {
+        let primary = Tier::new(conf, false, before);
+        let backup = Tier::new(conf, true, before);
+        let balancer = match &conf.balancer {
+            BalancerConf::RoundRobin => Balancer::RoundRobin,
+            BalancerConf::LeastConn => Balancer::LeastConn,
+            BalancerConf::IpHash => Balancer::IpHash,
+            BalancerConf::Hash { consistent: false, .. } => Balancer::Hash,
+            BalancerConf::Hash { consistent: true, .. } => {
+                Balancer::ConsistentHash(hash::Ring::new(primary.peers.iter().map(Rc::as_ref)))
+            }
+            BalancerConf::Random { two } => Balancer::Random { two: *two, state: hash::seed().into() },
+        };
+        let single = primary.peers.len() == 1 && backup.peers.is_empty();
+        Self { name: Rc::from(conf.name.as_str()), explicit: conf.explicit, primary, backup, balancer, single }
+    }
+
+    /// All peers, backups last.
+    pub fn peers(&self) -> impl Iterator<Item = &Rc<Peer>> {
+        self.primary.peers.iter().chain(&self.backup.peers)
+    }
+}
+
+impl Tier {
+    fn new(conf: &UpstreamConf, backup: bool, before: Option<&Upstream>) -> Self {
+        let mut peers: Vec<Rc<Peer>> = Vec::new();
+        for peer in conf.peers.iter().filter(|peer| peer.backup == backup) {
+            let taken = |p: &Rc<Peer>| peers.iter().any(|taken| Rc::ptr_eq(taken, p));
+            let same = before.and_then(|b| b.peers().find(|p| p.is(peer) && !taken(p)));
+            peers.push(same.map_or_else(|| Rc::new(Peer::new(peer)), Rc::clone));
+        }
+        let total_weight = peers.iter().map(|peer| u64::from(peer.conf.weight)).sum();
+        let tries = peers.iter().filter(|peer| !peer.conf.down).count() as u32;
+        Self { peers, total_weight, tries }
+    }
+}

@@ -76,6 +76,12 @@ impl Cycle {
     }
 }
 
+impl std::fmt::Debug for Cycle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cycle {}", self.generation)
+    }
+}
+
 /// Every file that `error_log` and `access_log` name, opened once for all cores.
 ///
 /// USR1 replaces the file behind a descriptor and leaves its number alone, so that no worker needs to be told.

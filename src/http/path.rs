@@ -6,17 +6,18 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::exchange::Exchange;
 use super::variables::{self, Presence};
-use crate::config::model::{LocationConf, LocationKind};
+use crate::config::model::{AliasConf, LocationConf};
 
 /// Appends the path of the URI in force: `root` + URI, or `alias` with the location's prefix cut from the URI.
 /// An `alias` in a regex location is the whole path.
 pub fn map_uri(exchange: &Exchange, conf: &LocationConf, out: &mut Vec<u8>) {
     variables::evaluate(exchange, &conf.root.path, out);
-    if !conf.root.alias {
-        out.extend_from_slice(&exchange.uri);
-    } else if !matches!(conf.kind, LocationKind::Regex(_)) {
-        out.extend_from_slice(exchange.uri.get(conf.kind.matched_prefix().len()..).unwrap_or_default());
-    }
+    let cut = match conf.root.alias {
+        AliasConf::Root => 0,
+        AliasConf::Prefix(len) => len,
+        AliasConf::Whole => return,
+    };
+    out.extend_from_slice(exchange.uri.get(cut..).unwrap_or_default());
 }
 
 /// `$request_filename`.

@@ -3,8 +3,6 @@
 //! Small bodies leave with their head in one send; files go by sendfile(2) after a head sent with MSG_MORE; an app's
 //! answer is pumped by its [`Relay`](super::relay::Relay). Nothing here chooses a status or looks at a location's job.
 
-use std::os::fd::AsFd;
-
 use super::body::{Body, Segment};
 use super::error_page::{SERVER_BARE, SERVER_WITH_VERSION};
 use super::exchange::Exchange;
@@ -259,13 +257,14 @@ impl Exchange {
         start: u64,
         len: u64,
     ) -> std::io::Result<()> {
+        let Some(fd) = file.fd() else { return Err(std::io::ErrorKind::NotFound.into()) };
         let mut offset = start;
         let end = start + len;
         let mut share = 0;
         self.client.deadline.arm(conf.send_timeout);
         while offset < end {
             let want = usize::try_from(end - offset).unwrap_or(usize::MAX).min(FAIR_SHARE - share);
-            match crate::io::splice::sendfile(&self.client.stream, file.fd.as_fd(), &mut offset, want)? {
+            match crate::io::splice::sendfile(&self.client.stream, fd, &mut offset, want)? {
                 Transfer::Moved(n) => {
                     self.bytes_sent += n as u64;
                     share += n;

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::cycle::Cycle;
 use crate::http::Client;
-use crate::io::mailbox::{Mailbox, Receiver, Sender};
+use crate::io::mailbox::{Mailbox, Receiver};
 use crate::io::{self, Deadline, ListenSocket, Listener, RingMode};
 use crate::log::Level;
 use crate::shard::Shard;
@@ -237,7 +237,6 @@ async fn sweep(shard: Rc<Shard>) {
         io::timer::sleep(SWEEP_INTERVAL).await;
         crate::time::refresh();
         shard.flush_due_logs();
-        shard.upstreams.borrow_mut().sweep(crate::time::now().monotonic_ms);
     }
 }
 

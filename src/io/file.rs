@@ -15,6 +15,13 @@ use super::{check, retry};
 /// Tries for a free name where the file system has no O_TMPFILE.
 const TEMP_NAME_TRIES: u32 = 100;
 
+/// Too many symbolic links on the way (`ErrorKind` has no stable name for it).
+pub const ELOOP: i32 = libc::ELOOP;
+/// The process has no descriptor left.
+pub const EMFILE: i32 = libc::EMFILE;
+/// No such file.
+pub const ENOENT: i32 = libc::ENOENT;
+
 /// What fstat(2) says that a server needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileInfo {

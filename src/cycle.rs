@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::config::model::{
-    ErrorLogConf, Level, ListenAddr, ListenConf, ListenId, LocationConf, LocationId, LogTarget, MainConf, ServerConf, ServerId,
-    UpstreamConf, UpstreamId,
+    ErrorLogConf, Level, ListenAddr, ListenConf, ListenId, LocationConf, LocationId, LogTarget, MainConf,
+    ServerConf, ServerId, UpstreamConf, UpstreamId,
 };
 use crate::io::{self, SockAddr};
 use crate::log;
@@ -138,7 +138,13 @@ impl LogFiles {
     }
 
     /// Writes one `error_log` line to each log whose level asks for it.
-    pub fn error(&self, logs: &[ErrorLogConf], level: Level, connection: u64, message: std::fmt::Arguments<'_>) {
+    pub fn error(
+        &self,
+        logs: &[ErrorLogConf],
+        level: Level,
+        connection: u64,
+        message: std::fmt::Arguments<'_>,
+    ) {
         if !logs.iter().any(|log| level <= log.level) {
             return;
         }
@@ -157,8 +163,8 @@ impl LogFiles {
         let mut errors = Vec::new();
         for (target, fd) in &self.files {
             if let LogTarget::File(path) = target {
-                let reopened =
-                    io::file::append_open(path).and_then(|new| io::file::dup3_over(new.as_fd(), fd.as_raw_fd()));
+                let reopened = io::file::append_open(path)
+                    .and_then(|new| io::file::dup3_over(new.as_fd(), fd.as_raw_fd()));
                 if let Err(error) = reopened {
                     errors.push(LogOpenError { path: path.clone(), error });
                 }

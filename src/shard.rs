@@ -108,7 +108,13 @@ impl Shard {
                 }
             }
             line.clear();
-            variables::evaluate_for_log(exchange, &log.format.template, scratch, line, escape(log.format.escape));
+            variables::evaluate_for_log(
+                exchange,
+                &log.format.template,
+                scratch,
+                line,
+                escape(log.format.escape),
+            );
             line.push(b'\n');
             let capacity = log.buffer.unwrap_or(0);
             let flush_ms = log.flush.map_or(u64::MAX, |f| u64::try_from(f.as_millis()).unwrap_or(u64::MAX));

@@ -24,7 +24,11 @@ impl Pattern {
     ///
     /// # Errors
     /// The engine's message, for `pcre2_compile() failed: … in "…"`.
-    pub fn compile(source: &str, caseless: bool, mut slot_of: impl FnMut(&str) -> u16) -> Result<Self, String> {
+    pub fn compile(
+        source: &str,
+        caseless: bool,
+        mut slot_of: impl FnMut(&str) -> u16,
+    ) -> Result<Self, String> {
         let regex = RegexBuilder::new(source)
             .case_insensitive(caseless)
             .bytes_mode(BytesMode::Ascii)

@@ -356,7 +356,14 @@ impl VariableId {
                 return Ok(make(rest.into()));
             }
         }
-        let family = ["ssl_", "sent_trailer_", "upstream_cookie_", "upstream_trailer_", "proxy_protocol_tlv_", "geoip_"];
+        let family = [
+            "ssl_",
+            "sent_trailer_",
+            "upstream_cookie_",
+            "upstream_trailer_",
+            "proxy_protocol_tlv_",
+            "geoip_",
+        ];
         if UNSUPPORTED.binary_search(&name.as_str()).is_ok() || family.iter().any(|f| name.starts_with(f)) {
             return Ok(Self::Unsupported(name.into()));
         }

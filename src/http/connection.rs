@@ -97,7 +97,8 @@ impl Exchange {
     /// Closes so that a client which is still sending can read the answer: shut down our side, then read and drop
     /// what comes for at most `lingering_time` (nginx's lingering close).
     pub async fn linger(&mut self, conf: &LocationConf) {
-        let more_may_come = !self.body.is_finished() || self.consumed < self.input.len() || self.was_refused();
+        let more_may_come =
+            !self.body.is_finished() || self.consumed < self.input.len() || self.was_refused();
         match conf.lingering_close {
             LingeringClose::Off => return,
             LingeringClose::On if !more_may_come => return,

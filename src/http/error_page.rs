@@ -63,6 +63,7 @@ pub fn closes(status: Status) -> bool {
 fn pads(exchange: &Exchange, status: Status) -> bool {
     status.0 >= 400
         && exchange.header(b"user-agent").is_some_and(|agent| {
-            memchr::memmem::find(agent, b"Chrome/").is_some() || memchr::memmem::find(agent, b"MSIE ").is_some()
+            memchr::memmem::find(agent, b"Chrome/").is_some()
+                || memchr::memmem::find(agent, b"MSIE ").is_some()
         })
 }

@@ -330,7 +330,9 @@ impl Exchange {
     /// A response could not be sent whole.
     pub fn note_send_error(&self, error: &std::io::Error) {
         let (level, what) = match error.kind() {
-            std::io::ErrorKind::TimedOut => (Level::Info, "client timed out (110: Connection timed out)".to_owned()),
+            std::io::ErrorKind::TimedOut => {
+                (Level::Info, "client timed out (110: Connection timed out)".to_owned())
+            }
             _ => (Level::Info, format!("send() failed ({error})")),
         };
         self.log_error(level, format_args!("{what} while sending to client"));

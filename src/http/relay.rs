@@ -5,7 +5,14 @@ use crate::config::model::LocationConf;
 pub struct Relay {}
 impl Relay {
     /// x
-    pub async fn pump(self: Box<Self>, _e: &mut Exchange, _c: &LocationConf, _out: &mut Vec<u8>) -> std::io::Result<()> { Ok(()) }
+    pub async fn pump(
+        self: Box<Self>,
+        _e: &mut Exchange,
+        _c: &LocationConf,
+        _out: &mut Vec<u8>,
+    ) -> std::io::Result<()> {
+        Ok(())
+    }
     /// x
     pub fn finish_without_body(self: Box<Self>, _e: &mut Exchange) {}
 }

@@ -186,7 +186,11 @@ impl Exchange {
     ///
     /// # Errors
     /// See [`BodyError`].
-    pub async fn next_body_chunk(&mut self, conf: &LocationConf, out: &mut Vec<u8>) -> Result<bool, BodyError> {
+    pub async fn next_body_chunk(
+        &mut self,
+        conf: &LocationConf,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, BodyError> {
         let before = out.len();
         loop {
             self.body.take(&self.input, &mut self.consumed, out)?;

@@ -70,7 +70,9 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::Request => bytes(out, request_line(e)),
         VariableId::RequestLength => number(out, e.request_length),
         VariableId::RequestId => bytes(out, &request_id(e)),
-        VariableId::RequestBody => found_unless_empty(out, if e.body.file.is_none() { &e.body.memory } else { b"" }),
+        VariableId::RequestBody => {
+            found_unless_empty(out, if e.body.file.is_none() { &e.body.memory } else { b"" })
+        }
         VariableId::RequestBodyFile => Missing,
         VariableId::RequestFilename => super::path::request_filename(e, out),
         VariableId::RequestCompletion => found_unless_empty(out, if e.completed { b"OK" } else { b"" }),
@@ -91,8 +93,13 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::BytesSent => number(out, e.bytes_sent),
         VariableId::BodyBytesSent => number(out, e.body_bytes_sent),
         VariableId::Msec => seconds(out, crate::time::now().unix_ms),
-        VariableId::TimeLocal => bytes(out, &crate::time::local_time(crate::time::now().unix_secs(), crate::time::utc_offset() / 60)),
-        VariableId::TimeIso8601 => bytes(out, &crate::time::iso8601(crate::time::now().unix_secs(), crate::time::utc_offset() / 60)),
+        VariableId::TimeLocal => bytes(
+            out,
+            &crate::time::local_time(crate::time::now().unix_secs(), crate::time::utc_offset() / 60),
+        ),
+        VariableId::TimeIso8601 => {
+            bytes(out, &crate::time::iso8601(crate::time::now().unix_secs(), crate::time::utc_offset() / 60))
+        }
         VariableId::Connection => number(out, e.client.serial),
         VariableId::ConnectionRequests => number(out, e.client.requests.get()),
         VariableId::ConnectionTime => {

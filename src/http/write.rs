@@ -195,8 +195,7 @@ impl Exchange {
         }
         let len = out.len() as u64;
         self.client.deadline.arm(conf.send_timeout);
-        let (result, buffer) =
-            self.client.stream.send_all(std::mem::take(out), &self.client.deadline).await;
+        let (result, buffer) = self.client.stream.send_all(std::mem::take(out), &self.client.deadline).await;
         *out = buffer;
         out.clear();
         result?;
@@ -204,7 +203,12 @@ impl Exchange {
         Ok(())
     }
 
-    async fn send_with(&mut self, conf: &LocationConf, out: &mut Vec<u8>, body: &[u8]) -> std::io::Result<()> {
+    async fn send_with(
+        &mut self,
+        conf: &LocationConf,
+        out: &mut Vec<u8>,
+        body: &[u8],
+    ) -> std::io::Result<()> {
         if body.len() <= COPY_LIMIT {
             out.extend_from_slice(body);
             return self.send_out(conf, out).await;

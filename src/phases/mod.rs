@@ -7,8 +7,8 @@ use crate::config::model::{HandlerConf, LocationConf, LocationId};
 use crate::cycle::Cycle;
 use crate::filter;
 use crate::handler;
-use crate::http::exchange::{Exchange, Outcome};
 use crate::http::error_page;
+use crate::http::exchange::{Exchange, Outcome};
 use crate::http1::{Method, Status, target};
 use crate::log::Level;
 use crate::route::LocationMatch;
@@ -196,8 +196,10 @@ fn count_redirect(exchange: &mut Exchange) -> Result<(), Status> {
     if exchange.redirects_left == 0 {
         exchange.log_error(
             Level::Error,
-            format_args!("rewrite or internal redirection cycle while internally redirecting to \"{}\"",
-                String::from_utf8_lossy(&exchange.uri)),
+            format_args!(
+                "rewrite or internal redirection cycle while internally redirecting to \"{}\"",
+                String::from_utf8_lossy(&exchange.uri)
+            ),
         );
         return Err(Status(500));
     }

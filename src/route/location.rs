@@ -43,7 +43,8 @@ struct PrefixEntry {
 
 impl LocationTree {
     pub(super) fn build(http: &HttpConf, ids: &[LocationId]) -> Self {
-        let mut tree = Self { paths: Vec::new(), patterns: Vec::new(), named: Vec::new(), any_auto_redirect: false };
+        let mut tree =
+            Self { paths: Vec::new(), patterns: Vec::new(), named: Vec::new(), any_auto_redirect: false };
         for &id in ids {
             let conf = &http.locations[id.0 as usize];
             match &conf.kind {
@@ -171,9 +172,9 @@ impl LocationTree {
 
     fn link_parents(&mut self) {
         for i in 0..self.paths.len() {
-            self.paths[i].parent = (0..i)
-                .rev()
-                .find(|&j| self.paths[j].prefix.is_some() && self.paths[i].path.starts_with(&self.paths[j].path));
+            self.paths[i].parent = (0..i).rev().find(|&j| {
+                self.paths[j].prefix.is_some() && self.paths[i].path.starts_with(&self.paths[j].path)
+            });
         }
     }
 }

@@ -73,9 +73,7 @@ impl NameTable {
         if let Some(&server) = self.exact.get(host) {
             return ServerMatch { server, pattern: None };
         }
-        let by_suffix = dots(host)
-            .filter(|&at| at > 0)
-            .find_map(|at| self.suffixes.get(&host[at..]));
+        let by_suffix = dots(host).filter(|&at| at > 0).find_map(|at| self.suffixes.get(&host[at..]));
         let by_prefix = || dots(host).rev().find_map(|at| self.prefixes.get(&host[..=at]));
         if let Some(&server) = by_suffix.or_else(by_prefix) {
             return ServerMatch { server, pattern: None };

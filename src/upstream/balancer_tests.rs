@@ -105,7 +105,8 @@ fn a_single_peer_is_never_disabled() {
 
 #[test]
 fn an_implicit_group_is_tried_again_at_once() {
-    let conf = UpstreamConf { explicit: false, ..conf(vec![peer(29999), peer(29999)], BalancerConf::RoundRobin) };
+    let conf =
+        UpstreamConf { explicit: false, ..conf(vec![peer(29999), peer(29999)], BalancerConf::RoundRobin) };
     let upstream = Rc::new(Upstream::new(&conf, None));
     for _ in 0..3 {
         let mut selection = Selection::new(Rc::clone(&upstream));

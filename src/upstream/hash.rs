@@ -74,7 +74,8 @@ impl Ring {
             let index = u16::try_from(ring.servers.len()).unwrap_or(u16::MAX);
             ring.servers.push(peer.conf.server.clone());
             let (host, port) = host_and_port(&peer.conf.server);
-            let base = [host.as_bytes(), &[0], port.as_bytes()].iter().fold(u32::MAX, |c, b| crc32_update(c, b));
+            let base =
+                [host.as_bytes(), &[0], port.as_bytes()].iter().fold(u32::MAX, |c, b| crc32_update(c, b));
             let mut previous = 0_u32;
             for _ in 0..peer.conf.weight.saturating_mul(POINTS_PER_WEIGHT) {
                 previous = !crc32_update(base, &previous.to_le_bytes());

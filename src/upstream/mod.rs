@@ -67,7 +67,8 @@ impl Upstreams {
             .upstreams
             .iter()
             .map(|conf| {
-                let before = newest.and_then(|g| g.by_name.get(&conf.name).and_then(|id| g.groups.get(id.0 as usize)));
+                let before =
+                    newest.and_then(|g| g.by_name.get(&conf.name).and_then(|id| g.groups.get(id.0 as usize)));
                 Rc::new(Upstream::new(conf, before.map(Rc::as_ref)))
             })
             .collect();
@@ -133,7 +134,14 @@ impl Upstream {
             BalancerConf::Random { two } => Balancer::Random { two: *two, state: hash::seed().into() },
         };
         let single = primary.peers.len() == 1 && backup.peers.is_empty();
-        Self { name: Rc::from(conf.name.as_str()), explicit: conf.explicit, primary, backup, balancer, single }
+        Self {
+            name: Rc::from(conf.name.as_str()),
+            explicit: conf.explicit,
+            primary,
+            backup,
+            balancer,
+            single,
+        }
     }
 
     /// All peers, backups last.

@@ -48,6 +48,18 @@ pub const INTERIM: Difference = Difference {
     reason: "RFC 9110 15.2: a client must be able to parse 1xx before the final answer",
 };
 
+/// An application that does not begin its answer with a status line is HTTP/0.9 for nginx, which passes it on.
+pub const NO_HTTP_09: Difference = Difference {
+    name: "no HTTP/0.9 from the application",
+    reason: "what is not HTTP is an error that the operator should see (502), not a page",
+};
+
+/// Messages whose length can be read in two ways: nginx 1.22 picks one of them.
+pub const STRICT_FRAMING: Difference = Difference {
+    name: "strict framing on both sides",
+    reason: "RFC 9112 6.3: where two readers can disagree about the end of a message, requests can be smuggled",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {

@@ -311,6 +311,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn no_byte_is_looked_at_twice() {
+        let bytes = b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: abcdefghijklmnopqrstuvwxyz\r\n\r\n";
+        let mut scan = HeadScan::default();
+        for end in 1..bytes.len() {
+            scan.advance(&bytes[..end], &HeadLimits::default()).unwrap();
+            // Only a CR that waits for its LF is looked at again.
+            let waiting = usize::from(bytes[end - 1] == b'\r');
+            assert_eq!(scan.pos, end - waiting, "{end}");
+        }
+    }
+
     fn fields(section: &str, limits: &HeadLimits) -> Result<Vec<(String, String)>, FieldError> {
         let mut headers = Headers::default();
         let buf = section.as_bytes();

@@ -736,7 +736,7 @@ mod tests {
     }
 
     #[test]
-    fn one_byte_at_a_time_is_not_quadratic() {
+    fn one_byte_at_a_time_means_the_same() {
         let mut bytes = b"GET / HTTP/1.1\r\nHost: a\r\n".to_vec();
         bytes.extend(b"X-Long: abcdefghijklmnopqrstuvwxyz\r\n".repeat(800));
         bytes.extend(b"\r\n");

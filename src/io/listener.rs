@@ -330,3 +330,6 @@ fn set_options(fd: &OwnedFd, addr: &SockAddr, options: &ListenOptions) -> io::Re
 fn seconds(time: Duration) -> libc::c_int {
     libc::c_int::try_from(time.as_secs()).unwrap_or(libc::c_int::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,3 +90,40 @@ impl<T> Receiver<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::test_support::each_mode;
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn every_message_arrives_in_order_and_the_end_is_seen() {
+        each_mode(|| async {
+            let (sender, mailbox) = mailbox::<u32>().unwrap();
+            let receiver = mailbox.open().unwrap();
+            // More rings than the socket pair holds.
+            let writer = thread::spawn(move || {
+                for number in 0..20_000 {
+                    sender.send(number).unwrap();
+                    if number == 10 {
+                        thread::sleep(Duration::from_millis(20));
+                    }
+                }
+            });
+            for expected in 0..20_000 {
+                assert_eq!(receiver.recv().await, Some(expected));
+            }
+            assert_eq!(receiver.recv().await, None);
+            writer.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_message_for_nobody_comes_back() {
+        let (sender, mailbox) = mailbox::<&str>().unwrap();
+        drop(mailbox);
+        assert_eq!(sender.clone().send("hello"), Err("hello"));
+    }
+}

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use monoio::io::{AsyncWriteRent, OwnedWriteHalf};
+use monoio::io::AsyncWriteRent;
 use monoio::net::TcpStream;
 
 use super::runtime;
@@ -71,10 +71,16 @@ impl Polled {
         })
     }
 
-    /// One send operation in the ring. The buffer comes back with the result; `WouldBlock` when the socket
-    /// buffer is full, because the descriptor is non-blocking.
+    /// One send operation in the ring, which waits there while the socket buffer is full. The buffer comes
+    /// back with the result. A wait that is dropped leaves buffer and descriptor to the operation, which is
+    /// cancelled; whether it sent anything is then unknown.
     pub(super) async fn ring_send<B: monoio::buf::IoBuf>(&self, buffer: B) -> (io::Result<usize>, B) {
-        let result = OwnedWriteHalf(Rc::clone(&self.handle)).write(buffer).await;
+        let pointer = self.handle.get();
+        // SAFETY: the pointer is to a live TcpStream, and `write` only copies the descriptor out of it before
+        // it returns its future: the contract of monoio's `Split`, on which its own split halves rest. (They
+        // cannot be used: dropping the write half shuts the connection down.)
+        let writer = unsafe { &mut *pointer };
+        let result = writer.write(buffer).await;
         runtime::awake();
         result
     }
@@ -84,8 +90,7 @@ impl Polled {
 fn stream(handle: &UnsafeCell<TcpStream>) -> &TcpStream {
     let pointer: *const TcpStream = handle.get();
     // SAFETY: the pointer is to a live TcpStream. It is never replaced or moved out of; the one place that
-    // takes it mutably is monoio's OwnedWriteHalf, whose `write` only copies the descriptor out of it before
-    // it returns (the contract of monoio's `Split`, on which its own split halves rest).
+    // takes it mutably is `ring_send`, which only copies the descriptor out of it.
     unsafe { &*pointer }
 }
 

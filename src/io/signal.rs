@@ -127,3 +127,33 @@ fn signal_set() -> libc::sigset_t {
     }
     set
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Signals are delivered to a thread here, so that the test program's other threads are left alone.
+    fn raise_here(signal: Signal) {
+        // SAFETY: raise(3) takes no pointers; the signal is blocked in this thread.
+        unsafe { libc::raise(signal.number()) };
+    }
+
+    #[test]
+    fn blocked_signals_are_fetched_one_by_one() {
+        block().unwrap();
+        assert_eq!(wait(Duration::ZERO), None);
+        for signal in [Signal::Reload, Signal::Quit, Signal::Terminate, Signal::Reopen, Signal::Winch] {
+            raise_here(signal);
+            assert_eq!(wait(Duration::from_secs(5)), Some(signal), "{}", signal.name());
+        }
+        assert_eq!(wait(Duration::from_millis(1)), None);
+    }
+
+    #[test]
+    fn a_pid_is_one_process() {
+        for pid in [0, -1, -7] {
+            assert_eq!(send(pid, Signal::Child).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        }
+        assert_eq!(send(i32::MAX, Signal::Child).unwrap_err().raw_os_error(), Some(libc::ESRCH));
+    }
+}

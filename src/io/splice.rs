@@ -218,3 +218,6 @@ fn transfer(result: io::Result<usize>) -> io::Result<Transfer> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::os::fd::{OwnedFd, RawFd};
+use std::pin::pin;
 use std::task::{Context, Poll};
 
 use super::addr::{self, SockAddr};
@@ -147,17 +148,22 @@ impl Stream {
     ///
     /// # Errors
     /// `TimedOut` when the peer takes nothing for the time of `deadline`; how much was sent is then unknown,
-    /// and the connection is of no further use.
+    /// the connection is of no further use, and an empty buffer may come back.
     pub async fn send_all(&self, mut buf: Vec<u8>, deadline: &Deadline) -> (io::Result<()>, Vec<u8>) {
         let mut sent = 0;
         if runtime::ring_send_pays() {
-            let result;
-            (result, buf) = self.socket.ring_send(buf).await;
-            match result {
-                Ok(count) => sent = count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return (Err(error), buf),
+            let mut operation = pin!(self.socket.ring_send(buf));
+            let outcome = poll_fn(|context| match operation.as_mut().poll(context) {
+                Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
+                Poll::Pending => deadline.poll_over(context).map(Err),
+            });
+            match outcome.await {
+                Ok((Ok(count), returned)) => (sent, buf) = (count, returned),
+                Ok((Err(error), returned)) => return (Err(error), returned),
+                // The buffer stays with the operation until the kernel has let go of it.
+                Err(late) => return (Err(late), Vec::new()),
             }
+            deadline.rearm();
         }
         let result = if sent < buf.len() { self.send_slice(&buf[sent..], deadline).await } else { Ok(()) };
         (result, buf)
@@ -333,3 +339,6 @@ fn send_flags(more: bool) -> libc::c_int {
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     if more { flags | libc::MSG_MORE } else { flags }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,8 @@
-//! What the tests of this room share: a loop per rung, and a connected pair of TCP sockets.
+//! What the tests of this room share: a loop per rung, a connected pair of TCP sockets, and an allocator that
+//! counts per thread (the unit tests' global one: the steady state of a connection is to allocate nothing).
 
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::future::Future;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -23,4 +26,49 @@ pub(super) fn pair() -> (Stream, TcpStream) {
     let (near, _) = listener.accept().unwrap();
     near.set_nonblocking(true).unwrap();
     (Stream::from_fd(OwnedFd::from(near)).unwrap(), far)
+}
+
+/// Allocations of this thread so far.
+pub(crate) fn allocations() -> u64 {
+    ALLOCATIONS.with(Cell::get)
+}
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn count() {
+    // A thread that ends may still free and allocate when its counter is gone.
+    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+}
+
+// SAFETY: every call goes to the system allocator unchanged; counting touches a thread-local integer only.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are the same as the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are the same as the system allocator's.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are the same as the system allocator's.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are the same as the system allocator's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
 }

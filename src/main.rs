@@ -1,6 +1,10 @@
-//! The `ringx` program.
+//! The `ringx` program: see the library's crate documentation for the map.
+
+use std::process::ExitCode;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() {}
+fn main() -> ExitCode {
+    ringx::cli::main(std::env::args_os().skip(1))
+}

@@ -1,1 +1,309 @@
 //! The master thread: listeners, signals, reload, pid file, privileges.
+//!
+//! One process. The master binds sockets, opens logs, starts one worker thread per core, and then only waits for
+//! signals and reports. It never runs on the request path; workers hear from it through their mailboxes.
+
+mod listeners;
+mod pid_file;
+mod workers;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::model::{ErrorLogConf, ListenAddr, LogTarget, MainConf};
+use crate::config::{self, LoadOptions};
+use crate::cycle::{Cycle, LogFiles};
+use crate::io::{self, signal::Signal, sys};
+use crate::log::Level;
+use crate::worker::Order;
+
+use listeners::Listeners;
+pub use pid_file::read as read_pid;
+use pid_file::PidFile;
+use workers::Workers;
+
+/// How long the master sleeps before it looks at its workers' reports.
+const REPORT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Why the program could not start. Its text is the whole message, in nginx's shape without the program's name.
+#[derive(Debug)]
+pub struct StartError {
+    /// Usually emerg.
+    pub level: Level,
+    /// What failed.
+    pub message: String,
+}
+
+impl StartError {
+    fn emerg(message: impl Into<String>) -> Self {
+        Self { level: Level::Emerg, message: message.into() }
+    }
+}
+
+/// Starts serving and returns when told to end.
+///
+/// # Errors
+/// A socket, log, pid file or user that cannot be had: nothing serves then.
+pub fn run(options: &LoadOptions, conf: MainConf) -> Result<(), StartError> {
+    let daemon = conf.daemon;
+    let cycle = open_cycle(conf, 1)?;
+    raise_file_limit(&cycle);
+    let count = worker_count(&cycle.conf);
+    let mut listeners = Listeners::default();
+    let sockets = listeners.open(&cycle, count)?;
+    prepare_temp_paths(&cycle);
+    if daemon {
+        sys::daemonize().map_err(|e| StartError::emerg(format!("fork() failed ({})", describe(&e))))?;
+    }
+    io::signal::block().map_err(|e| StartError::emerg(format!("sigprocmask() failed ({})", describe(&e))))?;
+    set_utc_offset();
+    let pid_file = PidFile::write(&cycle.conf.pid)
+        .map_err(|e| StartError::emerg(format!("open() \"{}\" failed ({})", cycle.conf.pid.display(), describe(&e))))?;
+    let identity = identity(&cycle)?;
+    let mut workers = Workers::start(&cycle, sockets, identity).map_err(|e| StartError::emerg(describe(&e)))?;
+    announce(&cycle, count, daemon);
+    let mut master = Master { options, cycle, listeners, pid_file };
+    master.serve(&mut workers);
+    master.end();
+    Ok(())
+}
+
+/// Opens what a configuration names; for `-t` too.
+///
+/// # Errors
+/// A log that cannot be opened.
+pub fn open_cycle(conf: MainConf, generation: u64) -> Result<Arc<Cycle>, StartError> {
+    Cycle::new(conf, generation).map(Arc::new).map_err(|e| {
+        StartError::emerg(format!("open() \"{}\" failed ({})", e.path.display(), describe(&e.error)))
+    })
+}
+
+/// An error as nginx writes it: `2: No such file or directory`.
+pub fn describe(error: &std::io::Error) -> String {
+    match error.raw_os_error() {
+        Some(code) => {
+            let text = error.to_string();
+            let text = text.split(" (os error").next().unwrap_or_default();
+            format!("{code}: {text}")
+        }
+        None => error.to_string(),
+    }
+}
+
+/// The master at work.
+struct Master<'o> {
+    options: &'o LoadOptions,
+    cycle: Arc<Cycle>,
+    listeners: Listeners,
+    pid_file: PidFile,
+}
+
+impl Master<'_> {
+    /// Waits for signals and reports until every worker ended.
+    fn serve(&mut self, workers: &mut Workers) {
+        while workers.any_running() {
+            match io::signal::wait(REPORT_INTERVAL) {
+                Some(signal) => {
+                    crate::time::refresh();
+                    self.log(Level::Notice, &format!("signal {} ({}) received", signal.number(), signal.name()));
+                    self.obey(signal, workers);
+                }
+                None => {
+                    crate::time::refresh();
+                }
+            }
+            for message in workers.hear(&self.cycle) {
+                self.log(Level::Alert, &message);
+            }
+        }
+    }
+
+    fn obey(&mut self, signal: Signal, workers: &mut Workers) {
+        match signal {
+            Signal::Reload => self.reload(workers),
+            Signal::Quit => {
+                self.log(Level::Notice, "gracefully shutting down");
+                self.listeners.close();
+                workers.end_after(Order::Drain);
+            }
+            Signal::Terminate | Signal::Interrupt => {
+                self.listeners.close();
+                workers.end_after(Order::Stop);
+            }
+            Signal::Reopen => {
+                self.log(Level::Notice, "reopening logs");
+                workers.tell_all(|| Order::FlushLogs);
+                for error in self.cycle.logs.reopen() {
+                    let text = format!("open() \"{}\" failed ({})", error.path.display(), describe(&error.error));
+                    self.log(Level::Emerg, &text);
+                }
+            }
+            Signal::Upgrade => self.log(Level::Warn, "upgrading the executable is not supported yet, USR2 ignored"),
+            Signal::Winch | Signal::Child => {}
+        }
+    }
+
+    /// Takes up a new configuration; an invalid one leaves the old one running.
+    fn reload(&mut self, workers: &mut Workers) {
+        self.log(Level::Notice, "reconfiguring");
+        set_utc_offset();
+        let loaded = match config::load(self.options) {
+            Ok(loaded) => loaded,
+            Err(diagnostics) => {
+                for (level, text) in diagnostics.lines() {
+                    self.log(level, &text);
+                }
+                self.log(Level::Emerg, "the new configuration is invalid, the old one stays in force");
+                return;
+            }
+        };
+        for (level, text) in loaded.diagnostics.lines() {
+            self.log(level, &text);
+        }
+        match self.take_up(loaded.conf, workers) {
+            Ok(()) => self.log(Level::Notice, "reconfigured"),
+            Err(error) => {
+                self.log(error.level, &error.message);
+                self.log(Level::Emerg, "the new configuration cannot be used, the old one stays in force");
+            }
+        }
+    }
+
+    fn take_up(&mut self, conf: MainConf, workers: &mut Workers) -> Result<(), StartError> {
+        let cycle = open_cycle(conf, self.cycle.generation + 1)?;
+        let sockets = self.listeners.open(&cycle, workers.count())?;
+        prepare_temp_paths(&cycle);
+        if worker_count(&cycle.conf) != workers.count() {
+            self.log(Level::Warn, "the number of worker_processes changes only with a restart");
+        }
+        if cycle.conf.pid != self.cycle.conf.pid {
+            match PidFile::write(&cycle.conf.pid) {
+                Ok(pid_file) => std::mem::replace(&mut self.pid_file, pid_file).remove(),
+                Err(e) => self.log(
+                    Level::Emerg,
+                    &format!("open() \"{}\" failed ({})", cycle.conf.pid.display(), describe(&e)),
+                ),
+            }
+        }
+        workers.adopt(&cycle, sockets);
+        self.cycle = cycle;
+        Ok(())
+    }
+
+    fn end(self) {
+        self.log(Level::Notice, "exit");
+        self.listeners.remove_unix_sockets(&self.cycle);
+        self.pid_file.remove();
+    }
+
+    fn log(&self, level: Level, message: &str) {
+        log(&self.cycle.logs, &self.cycle.conf.error_log, level, message);
+    }
+}
+
+fn log(logs: &LogFiles, targets: &[ErrorLogConf], level: Level, message: &str) {
+    logs.error(targets, level, 0, format_args!("{message}"));
+}
+
+/// `worker_processes`.
+fn worker_count(conf: &MainConf) -> usize {
+    conf.worker_processes.unwrap_or_else(sys::auto_workers).max(1)
+}
+
+/// `worker_rlimit_nofile`; without it, as many as the hard limit allows.
+fn raise_file_limit(cycle: &Cycle) {
+    let wanted = match (cycle.conf.worker_rlimit_nofile, sys::open_file_limit()) {
+        (Some(files), _) => files,
+        (None, Ok((soft, hard))) if soft < hard => hard,
+        (None, _) => return,
+    };
+    if let Err(error) = sys::set_open_file_limit(wanted) {
+        let text = format!("setrlimit(RLIMIT_NOFILE, {wanted}) failed ({})", describe(&error));
+        log(&cycle.logs, &cycle.conf.error_log, Level::Alert, &text);
+    }
+}
+
+/// The `user` that workers become; only when started as root.
+fn identity(cycle: &Cycle) -> Result<Option<sys::Identity>, StartError> {
+    match &cycle.conf.user {
+        Some((user, group)) if sys::is_root() => sys::identity(user, group.as_deref())
+            .map(Some)
+            .map_err(|e| StartError::emerg(format!("getpwnam(\"{user}\") failed ({})", describe(&e)))),
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// Makes the directories for temporary files, owned by the workers' user. What fails here is told again, with the
+/// request, when a body does not fit into memory.
+fn prepare_temp_paths(cycle: &Cycle) {
+    let owner = identity(cycle).ok().flatten();
+    let mut paths: Vec<&PathBuf> = Vec::new();
+    for location in &cycle.conf.http.locations {
+        for path in [&location.client_body_temp_path, &location.proxy.temp_path] {
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+    }
+    for path in paths {
+        let made = std::fs::create_dir_all(path);
+        let owned = made.and_then(|()| owner.as_ref().map_or(Ok(()), |owner| sys::chown(path, owner.uid)));
+        if let Err(error) = owned {
+            let text = format!("mkdir() \"{}\" failed ({})", path.display(), describe(&error));
+            log(&cycle.logs, &cycle.conf.error_log, Level::Warn, &text);
+        }
+    }
+}
+
+fn set_utc_offset() {
+    crate::time::set_utc_offset(sys::utc_offset(crate::time::refresh().unix_secs()));
+}
+
+/// One log line with what the kernel gave, and in the foreground the URLs to open.
+fn announce(cycle: &Cycle, workers: usize, daemon: bool) {
+    let line = format!(
+        "ringx/{} on Linux {}, {workers} worker{}: {}",
+        env!("CARGO_PKG_VERSION"),
+        io::runtime::kernel_release(),
+        if workers == 1 { "" } else { "s" },
+        io::runtime::probe().line(),
+    );
+    log(&cycle.logs, &cycle.conf.error_log, Level::Notice, &line);
+    if daemon {
+        return;
+    }
+    let mut text = format!("{line}\n");
+    for listen in &cycle.conf.http.listens {
+        text.push_str(&match &listen.addr {
+            ListenAddr::Inet(addr) => format!("serving http://{}/\n", browsable(*addr)),
+            ListenAddr::Unix(path) => format!("serving unix:{}\n", path.display()),
+        });
+    }
+    // A closed standard output is nobody's loss.
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+}
+
+/// An address that a browser on this machine can open.
+fn browsable(mut addr: std::net::SocketAddr) -> String {
+    if addr.ip().is_unspecified() {
+        addr.set_ip(match addr {
+            std::net::SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            std::net::SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    if addr.port() == 80 { addr.to_string().trim_end_matches(":80").to_owned() } else { addr.to_string() }
+}
+
+/// Where start-up messages go besides standard error.
+pub fn log_start_error(conf: &MainConf, error: &StartError) {
+    for log in conf.error_log.iter().filter(|log| error.level <= log.level) {
+        if let LogTarget::File(path) = &log.target
+            && let Ok(file) = io::file::append_open(path)
+        {
+            let mut line = Vec::new();
+            crate::log::format_line(&mut line, error.level, 0, format_args!("{}", error.message));
+            let _ = io::file::write_all(std::os::fd::AsFd::as_fd(&file), &line);
+        }
+    }
+}

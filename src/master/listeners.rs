@@ -1,0 +1,109 @@
+//! Which addresses are listened on. Each worker has a socket of its own per address; the master keeps a copy of
+//! each, so that a worker that died can be replaced without closing the port.
+
+use crate::config::model::{ListenAddr, ListenConf};
+use crate::cycle::Cycle;
+use crate::io::listener::Keepalive;
+use crate::io::{ListenOptions, ListenSocket, SockAddr};
+
+use super::{StartError, describe};
+
+/// How often a busy address is tried, half a second apart, as nginx does.
+const BIND_TRIES: u32 = 5;
+const BIND_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// The addresses in use.
+#[derive(Debug, Default)]
+pub(super) struct Listeners {
+    open: Vec<SockAddr>,
+}
+
+impl Listeners {
+    /// Opens what a configuration names and was not open yet, and forgets what it does not name: one list of sockets
+    /// per worker.
+    ///
+    /// # Errors
+    /// An address that cannot be bound; nothing changed then.
+    pub(super) fn open(&mut self, cycle: &Cycle, workers: usize) -> Result<Vec<Vec<ListenSocket>>, StartError> {
+        let mut sockets: Vec<Vec<ListenSocket>> = (0..workers).map(|_| Vec::new()).collect();
+        let mut named = Vec::new();
+        for listen in &cycle.conf.http.listens {
+            let addr = address(listen);
+            if !self.open.contains(&addr) {
+                for (worker, socket) in sockets.iter_mut().zip(bind(&addr, listen, workers)?) {
+                    worker.push(socket);
+                }
+            }
+            named.push(addr);
+        }
+        for addr in self.open.iter().filter(|addr| !named.contains(addr)) {
+            remove_unix_socket(addr);
+        }
+        self.open = named;
+        Ok(sockets)
+    }
+
+    /// Forgets all addresses: they are about to close.
+    pub(super) fn close(&mut self) {
+        for addr in self.open.drain(..) {
+            remove_unix_socket(&addr);
+        }
+    }
+
+    /// Removes the files of unix sockets at the end.
+    pub(super) fn remove_unix_sockets(&self, cycle: &Cycle) {
+        for listen in &cycle.conf.http.listens {
+            if self.open.contains(&address(listen)) {
+                remove_unix_socket(&address(listen));
+            }
+        }
+    }
+}
+
+fn address(listen: &ListenConf) -> SockAddr {
+    match &listen.addr {
+        ListenAddr::Inet(addr) => SockAddr::Inet(*addr),
+        ListenAddr::Unix(path) => SockAddr::Unix(path.clone()),
+    }
+}
+
+fn remove_unix_socket(addr: &SockAddr) {
+    if let SockAddr::Unix(path) = addr {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+fn bind(addr: &SockAddr, listen: &ListenConf, workers: usize) -> Result<Vec<ListenSocket>, StartError> {
+    let small = |bytes: Option<usize>| bytes.map(|n| i32::try_from(n).unwrap_or(i32::MAX));
+    let options = ListenOptions {
+        backlog: listen.backlog,
+        ipv6only: listen.ipv6only,
+        deferred: listen.deferred,
+        rcvbuf: small(listen.rcvbuf),
+        sndbuf: small(listen.sndbuf),
+        keepalive: listen.so_keepalive.then_some(Keepalive { on: true, ..Keepalive::default() }),
+        ..ListenOptions::default()
+    };
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match ListenSocket::bind(addr, &options, workers) {
+            Ok(sockets) => return Ok(sockets),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && tries < BIND_TRIES => {
+                eprintln!("ringx: [emerg] bind() to {} failed ({})", shown(addr), describe(&error));
+                std::thread::sleep(BIND_PAUSE);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                eprintln!("ringx: [emerg] bind() to {} failed ({})", shown(addr), describe(&error));
+                return Err(StartError::emerg("still could not bind()"));
+            }
+            Err(error) => {
+                return Err(StartError::emerg(format!("bind() to {} failed ({})", shown(addr), describe(&error))));
+            }
+        }
+    }
+}
+
+fn shown(addr: &SockAddr) -> String {
+    addr.to_string()
+}

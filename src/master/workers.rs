@@ -1,0 +1,171 @@
+//! The worker threads as the master sees them: start, orders, reports, replacement.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::JoinHandle;
+
+use crate::config::model::CpuAffinity;
+use crate::cycle::Cycle;
+use crate::io::mailbox::{self, Sender};
+use crate::io::signal::{self, Signal};
+use crate::io::{ListenSocket, sys};
+use crate::worker::{self, Order, Report, Start};
+
+/// How long start-up waits for the workers to run their loops.
+const START_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// All workers.
+pub(super) struct Workers {
+    slots: Vec<Slot>,
+    reports: Receiver<Report>,
+    report: mpsc::Sender<Report>,
+    identity: Option<sys::Identity>,
+    ending: bool,
+}
+
+struct Slot {
+    orders: Sender<Order>,
+    thread: Option<JoinHandle<()>>,
+    /// Copies of the worker's sockets.
+    sockets: Vec<ListenSocket>,
+}
+
+impl Workers {
+    /// Starts one thread per list of sockets and waits until every loop runs.
+    pub(super) fn start(
+        cycle: &Arc<Cycle>,
+        sockets: Vec<Vec<ListenSocket>>,
+        identity: Option<sys::Identity>,
+    ) -> io::Result<Self> {
+        let (report, reports) = mpsc::channel();
+        let mut workers = Self { slots: Vec::new(), reports, report, identity, ending: false };
+        for (index, sockets) in sockets.into_iter().enumerate() {
+            let slot = workers.spawn(index, cycle, sockets)?;
+            workers.slots.push(slot);
+        }
+        let mut started = 0;
+        while started < workers.slots.len() {
+            match workers.reports.recv_timeout(START_PATIENCE) {
+                Ok(Report::Started(..)) => started += 1,
+                Ok(Report::Failed(_, error)) => return Err(error),
+                Ok(Report::Ended(_)) | Err(_) => return Err(io::Error::other("a worker did not start")),
+            }
+        }
+        Ok(workers)
+    }
+
+    fn spawn(&self, index: usize, cycle: &Arc<Cycle>, sockets: Vec<ListenSocket>) -> io::Result<Slot> {
+        let (orders, mailbox) = mailbox::mailbox()?;
+        let listens = sockets.iter().map(ListenSocket::try_clone).collect::<io::Result<Vec<_>>>()?;
+        let start = Start {
+            index,
+            cycle: Arc::clone(cycle),
+            listens,
+            orders: mailbox,
+            reports: self.report.clone(),
+        };
+        let core = core_of(&cycle.conf.worker_cpu_affinity, index);
+        let identity = self.identity.clone();
+        let failed = self.report.clone();
+        let thread = std::thread::Builder::new().name(format!("ringx-{index}")).spawn(move || {
+            if let Some(core) = core {
+                sys::pin_to_core(core);
+            }
+            match identity.as_ref().map(sys::become_thread) {
+                None | Some(Ok(())) => worker::run(start),
+                Some(Err(error)) => {
+                    let _ = failed.send(Report::Failed(index, error));
+                }
+            }
+            signal::raise(Signal::Child);
+        })?;
+        Ok(Slot { orders, thread: Some(thread), sockets })
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// True until the last one ended.
+    pub(super) fn any_running(&self) -> bool {
+        self.slots.iter().any(|slot| slot.thread.is_some())
+    }
+
+    /// Sends an order to every worker.
+    pub(super) fn tell_all(&self, order: impl Fn() -> Order) {
+        for slot in &self.slots {
+            let _ = slot.orders.send(order());
+        }
+    }
+
+    /// The last order: no worker is replaced any more, and the ports close.
+    pub(super) fn end_after(&mut self, order: Order) {
+        self.ending = true;
+        let stop = matches!(order, Order::Stop);
+        for slot in &mut self.slots {
+            slot.sockets.clear();
+            let _ = slot.orders.send(if stop { Order::Stop } else { Order::Drain });
+        }
+    }
+
+    /// Gives every worker the new configuration and its sockets for new addresses.
+    pub(super) fn adopt(&mut self, cycle: &Arc<Cycle>, sockets: Vec<Vec<ListenSocket>>) {
+        for (slot, new) in self.slots.iter_mut().zip(sockets) {
+            let copies = new.iter().filter_map(|socket| socket.try_clone().ok()).collect();
+            slot.sockets.retain(|socket| cycle.listen_of(socket.addr()).is_some());
+            slot.sockets.extend(new);
+            let _ = slot.orders.send(Order::Adopt(Arc::clone(cycle), copies));
+        }
+    }
+
+    /// Takes note of ended workers and replaces those that were not told to end. Gives what is to be logged.
+    pub(super) fn hear(&mut self, cycle: &Arc<Cycle>) -> Vec<String> {
+        let mut messages = Vec::new();
+        while let Ok(report) = self.reports.try_recv() {
+            if let Report::Failed(index, error) = report {
+                messages.push(format!("worker {index} could not run its loop ({error})"));
+            }
+        }
+        for index in 0..self.slots.len() {
+            let ended = self.slots[index].thread.as_ref().is_some_and(JoinHandle::is_finished);
+            if !ended {
+                continue;
+            }
+            let panicked = self.slots[index].thread.take().is_some_and(|thread| thread.join().is_err());
+            if self.ending {
+                continue;
+            }
+            let how = if panicked { "panicked" } else { "ended" };
+            messages.push(format!("worker {index} {how} and is replaced"));
+            let sockets = std::mem::take(&mut self.slots[index].sockets);
+            match self.spawn(index, cycle, sockets) {
+                Ok(slot) => self.slots[index] = slot,
+                Err(error) => messages.push(format!("worker {index} cannot be replaced ({error})")),
+            }
+        }
+        messages
+    }
+}
+
+/// The core of a worker.
+fn core_of(affinity: &CpuAffinity, index: usize) -> Option<core_affinity::CoreId> {
+    let usable = sys::cores();
+    let allowed = match affinity {
+        CpuAffinity::Auto(None) => None,
+        CpuAffinity::Auto(Some(cores)) => Some(cores),
+        CpuAffinity::Masks(masks) => masks.get(index).or(masks.last()),
+    };
+    match affinity {
+        CpuAffinity::Auto(_) => {
+            let cores: Vec<_> =
+                usable.into_iter().filter(|core| allowed.is_none_or(|list| list.contains(&core.id))).collect();
+            (!cores.is_empty()).then(|| cores[index % cores.len()])
+        }
+        CpuAffinity::Masks(_) => {
+            let wanted = allowed?.first()?;
+            usable.into_iter().find(|core| core.id == *wanted)
+        }
+    }
+}

@@ -30,6 +30,7 @@ pub struct Shard {
     /// Which worker this is, from 0.
     pub worker: usize,
     cycle: RefCell<CycleRef>,
+    #[expect(clippy::vec_box, reason = "an exchange is large and moves between pool and task")]
     exchanges: RefCell<Vec<Box<Exchange>>>,
     /// Open files and small files' content.
     pub files: RefCell<OpenFileCache>,

@@ -79,7 +79,10 @@ impl Switches {
         for (at, letter) in letters.char_indices() {
             let glued = &letters[at + letter.len_utf8()..];
             let mut value = |what: &str| match glued {
-                "" => rest.next().filter(|v| !v.is_empty()).ok_or(format!("option \"-{letter}\" requires {what}")),
+                "" => rest
+                    .next()
+                    .filter(|v| !v.is_empty())
+                    .ok_or(format!("option \"-{letter}\" requires {what}")),
                 glued => Ok(glued.to_owned()),
             };
             match letter {
@@ -150,7 +153,9 @@ impl Switches {
         let prefix = self.prefix.as_ref().map_or_else(|| here.clone(), |prefix| here.join(prefix));
         if !self.listen.is_empty() || self.proxy.is_some() || !self.statics.is_empty() {
             if self.file.is_some() {
-                return Err("\"-c\" cannot be used with \"--listen\", \"--proxy\" and \"--static\"".to_owned());
+                return Err(
+                    "\"-c\" cannot be used with \"--listen\", \"--proxy\" and \"--static\"".to_owned()
+                );
             }
             let text = self.inline_configuration(&here)?;
             let mut load = super::inline_options(text, prefix);
@@ -178,7 +183,9 @@ impl Switches {
 
     /// The configuration that `--listen`, `--proxy` and `--static` stand for.
     fn inline_configuration(&self, here: &std::path::Path) -> Result<String, String> {
-        let mut text = String::from("daemon off;\nerror_log stderr;\nevents {}\nhttp {\n    access_log off;\n    server {\n");
+        let mut text = String::from(
+            "daemon off;\nerror_log stderr;\nevents {}\nhttp {\n    access_log off;\n    server {\n",
+        );
         if self.listen.is_empty() {
             return Err("\"--listen\" is needed with \"--proxy\" and \"--static\"".to_owned());
         }
@@ -216,7 +223,9 @@ impl Switches {
 /// A value as a quoted word of the configuration language.
 fn quoted(value: &str) -> Result<String, String> {
     if value.contains(['"', '\\', '$', '\n', '\r', '\0']) {
-        return Err(format!("invalid value \"{value}\": quotes, backslashes, \"$\" and line breaks are not possible here"));
+        return Err(format!(
+            "invalid value \"{value}\": quotes, backslashes, \"$\" and line breaks are not possible here"
+        ));
     }
     Ok(format!("\"{value}\""))
 }

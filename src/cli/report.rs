@@ -57,7 +57,7 @@ pub(super) fn dump(sources: &[Source]) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     for source in sources {
-        let _ = write!(out, "# configuration file {}:\n", source.path().display());
+        let _ = writeln!(out, "# configuration file {}:", source.path().display());
         let _ = out.write_all(source.content());
         let _ = out.write_all(b"\n");
     }

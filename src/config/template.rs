@@ -342,7 +342,8 @@ impl VariableId {
         if let Ok(at) = PLAIN.binary_search_by(|(n, _)| n.cmp(&name.as_str())) {
             return Ok(PLAIN[at].1.clone());
         }
-        let prefixed: [(&str, fn(Box<str>) -> Self); 5] = [
+        type Make = fn(Box<str>) -> VariableId;
+        let prefixed: [(&str, Make); 5] = [
             ("arg_", Self::Arg),
             ("cookie_", Self::Cookie),
             ("http_", Self::Http),

@@ -30,6 +30,8 @@ pub struct Client {
     pub serial: u64,
     /// When it was accepted, `Now::monotonic_ms`.
     pub accepted_ms: u64,
+    /// `keepalive_timeout` of the location that answered last.
+    pub keepalive_timeout: Cell<Duration>,
     /// `$connection_requests`.
     pub requests: Cell<u64>,
 }
@@ -60,6 +62,7 @@ impl Client {
             generation: Cell::new(generation),
             serial,
             accepted_ms: crate::time::now().monotonic_ms,
+            keepalive_timeout: Cell::new(Duration::ZERO),
             requests: Cell::new(0),
         }
     }

@@ -32,7 +32,7 @@ impl Exchange {
                     Err(error) => return Arrival::Refused(self.refuse(error.status())),
                 }
             }
-            match self.client.stream.recv_into(&mut self.input, default_server.client_header_buffer_size) {
+            match self.client.stream.recv_into(&mut self.input, HEAD_READ) {
                 Ok(0) => return Arrival::Closed((!self.input.is_empty()).then_some(Status(400))),
                 Ok(_) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
@@ -131,6 +131,10 @@ impl Exchange {
         self.request.len == 0
     }
 }
+
+/// Bytes read at once while a head is awaited: any usual head with the beginning of its body. `client_header_buffer_size`
+/// only bounds what nginx allocates.
+const HEAD_READ: usize = 8 * 1024;
 
 /// Bytes dropped per read while lingering.
 const LINGER_READ: usize = 16 * 1024;

@@ -136,7 +136,8 @@ impl Exchange {
     fn decide_framing(&mut self, conf: &LocationConf) -> bool {
         let status = self.response.status.0;
         self.header_only = self.header_only || status == 304 || status == 204;
-        if self.response.close {
+        // A client that still waits for 100 Continue may send its body or leave it: what comes next is unknown.
+        if self.response.close || self.body.expects_continue() {
             self.keep_alive = false;
         }
         if self.response.content_length.is_some() || self.header_only || status == 101 {

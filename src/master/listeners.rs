@@ -24,7 +24,11 @@ impl Listeners {
     ///
     /// # Errors
     /// An address that cannot be bound; nothing changed then.
-    pub(super) fn open(&mut self, cycle: &Cycle, workers: usize) -> Result<Vec<Vec<ListenSocket>>, StartError> {
+    pub(super) fn open(
+        &mut self,
+        cycle: &Cycle,
+        workers: usize,
+    ) -> Result<Vec<Vec<ListenSocket>>, StartError> {
         let mut sockets: Vec<Vec<ListenSocket>> = (0..workers).map(|_| Vec::new()).collect();
         let mut named = Vec::new();
         for listen in &cycle.conf.http.listens {
@@ -98,7 +102,11 @@ fn bind(addr: &SockAddr, listen: &ListenConf, workers: usize) -> Result<Vec<List
                 return Err(StartError::emerg("still could not bind()"));
             }
             Err(error) => {
-                return Err(StartError::emerg(format!("bind() to {} failed ({})", shown(addr), describe(&error))));
+                return Err(StartError::emerg(format!(
+                    "bind() to {} failed ({})",
+                    shown(addr),
+                    describe(&error)
+                )));
             }
         }
     }

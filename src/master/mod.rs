@@ -19,8 +19,8 @@ use crate::log::Level;
 use crate::worker::Order;
 
 use listeners::Listeners;
-pub use pid_file::read as read_pid;
 use pid_file::PidFile;
+pub use pid_file::read as read_pid;
 use workers::Workers;
 
 /// How long the master sleeps before it looks at its workers' reports.
@@ -58,10 +58,12 @@ pub fn run(options: &LoadOptions, conf: MainConf) -> Result<(), StartError> {
     }
     io::signal::block().map_err(|e| StartError::emerg(format!("sigprocmask() failed ({})", describe(&e))))?;
     set_utc_offset();
-    let pid_file = PidFile::write(&cycle.conf.pid)
-        .map_err(|e| StartError::emerg(format!("open() \"{}\" failed ({})", cycle.conf.pid.display(), describe(&e))))?;
+    let pid_file = PidFile::write(&cycle.conf.pid).map_err(|e| {
+        StartError::emerg(format!("open() \"{}\" failed ({})", cycle.conf.pid.display(), describe(&e)))
+    })?;
     let identity = identity(&cycle)?;
-    let mut workers = Workers::start(&cycle, sockets, identity).map_err(|e| StartError::emerg(describe(&e)))?;
+    let mut workers =
+        Workers::start(&cycle, sockets, identity).map_err(|e| StartError::emerg(describe(&e)))?;
     announce(&cycle, count, daemon);
     let mut master = Master { options, cycle, listeners, pid_file };
     master.serve(&mut workers);
@@ -106,7 +108,10 @@ impl Master<'_> {
             match io::signal::wait(REPORT_INTERVAL) {
                 Some(signal) => {
                     crate::time::refresh();
-                    self.log(Level::Notice, &format!("signal {} ({}) received", signal.number(), signal.name()));
+                    self.log(
+                        Level::Notice,
+                        &format!("signal {} ({}) received", signal.number(), signal.name()),
+                    );
                     self.obey(signal, workers);
                 }
                 None => {
@@ -135,11 +140,14 @@ impl Master<'_> {
                 self.log(Level::Notice, "reopening logs");
                 workers.tell_all(|| Order::FlushLogs);
                 for error in self.cycle.logs.reopen() {
-                    let text = format!("open() \"{}\" failed ({})", error.path.display(), describe(&error.error));
+                    let text =
+                        format!("open() \"{}\" failed ({})", error.path.display(), describe(&error.error));
                     self.log(Level::Emerg, &text);
                 }
             }
-            Signal::Upgrade => self.log(Level::Warn, "upgrading the executable is not supported yet, USR2 ignored"),
+            Signal::Upgrade => {
+                self.log(Level::Warn, "upgrading the executable is not supported yet, USR2 ignored")
+            }
             Signal::Winch | Signal::Child => {}
         }
     }

@@ -58,13 +58,8 @@ impl Workers {
     fn spawn(&self, index: usize, cycle: &Arc<Cycle>, sockets: Vec<ListenSocket>) -> io::Result<Slot> {
         let (orders, mailbox) = mailbox::mailbox()?;
         let listens = sockets.iter().map(ListenSocket::try_clone).collect::<io::Result<Vec<_>>>()?;
-        let start = Start {
-            index,
-            cycle: Arc::clone(cycle),
-            listens,
-            orders: mailbox,
-            reports: self.report.clone(),
-        };
+        let start =
+            Start { index, cycle: Arc::clone(cycle), listens, orders: mailbox, reports: self.report.clone() };
         let core = core_of(&cycle.conf.worker_cpu_affinity, index);
         let identity = self.identity.clone();
         let failed = self.report.clone();
@@ -159,8 +154,10 @@ fn core_of(affinity: &CpuAffinity, index: usize) -> Option<core_affinity::CoreId
     };
     match affinity {
         CpuAffinity::Auto(_) => {
-            let cores: Vec<_> =
-                usable.into_iter().filter(|core| allowed.is_none_or(|list| list.contains(&core.id))).collect();
+            let cores: Vec<_> = usable
+                .into_iter()
+                .filter(|core| allowed.is_none_or(|list| list.contains(&core.id)))
+                .collect();
             (!cores.is_empty()).then(|| cores[index % cores.len()])
         }
         CpuAffinity::Masks(_) => {

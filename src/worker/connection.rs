@@ -5,13 +5,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::config::model::{LocationConf, ServerConf};
 use crate::cycle::Cycle;
 use crate::http::{Arrival, Client, Exchange, Sent};
+use crate::io::Liveness;
 use crate::log::Level;
 use crate::phases::{self, Verdict};
 use crate::shard::Shard;
+
+/// How long a new connection may take for its request once the worker drains.
+const LAST_REQUEST_GRACE: Duration = Duration::from_secs(1);
 
 /// Serves a connection; a panic ends it alone and is logged.
 pub(super) async fn serve_fenced(shard: Rc<Shard>, client: Rc<Client>) {
@@ -72,22 +77,30 @@ async fn wait_for_bytes(shard: &Shard, client: &Client, first: bool) -> bool {
         return false;
     }
     let server = default_server(&cycle, client);
-    let timeout = if first {
-        server.client_header_timeout
-    } else {
-        cycle.location(server.root_location).keepalive_timeout
-    };
+    let timeout = if first { server.client_header_timeout } else { client.keepalive_timeout.get() };
     drop(cycle);
-    client.deadline.arm(timeout);
-    if !first {
-        client.deadline.set_idle(true);
-        if shard.draining.get() {
-            return false;
-        }
+    if shard.draining.get() {
+        return first && await_last_request(client).await;
     }
-    let ready = client.stream.readable(&client.deadline).await.is_ok();
+    client.deadline.arm(timeout);
+    client.deadline.set_idle(true);
+    let arrived = client.stream.readable(&client.deadline).await;
     client.deadline.set_idle(false);
-    ready
+    match arrived {
+        Ok(()) => true,
+        // A request may have come in the same moment as the order to drain.
+        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+            client.stream.peek_closed() == Liveness::HasData || (first && await_last_request(client).await)
+        }
+        Err(_) => false,
+    }
+}
+
+/// While draining, a connection that has not sent anything yet gets a moment to do so.
+async fn await_last_request(client: &Client) -> bool {
+    client.deadline.set_idle(false);
+    client.deadline.arm(LAST_REQUEST_GRACE);
+    client.stream.readable(&client.deadline).await.is_ok()
 }
 
 /// Serves requests as long as bytes of the next one are already here. `true`: the connection is kept and idle.
@@ -101,10 +114,7 @@ async fn serve_arrived(shard: &Rc<Shard>, client: &Rc<Client>, exchange: &mut Ex
         let server = default_server(&cycle, client);
         enter_default_server(exchange, &cycle, client);
         let verdict = match exchange.read_request(&cycle, server).await {
-            Arrival::Request => {
-                limit_keepalive(exchange, &cycle, shard);
-                phases::run(exchange, &cycle, shard).await
-            }
+            Arrival::Request => phases::run(exchange, &cycle, shard).await,
             Arrival::Refused(status) => {
                 enter_default_server(exchange, &cycle, client);
                 phases::refuse(exchange, &cycle, shard, status).await
@@ -132,6 +142,8 @@ async fn answer(shard: &Shard, exchange: &mut Exchange, cycle: &Cycle, verdict: 
         shard.log_access(exchange);
         return false;
     }
+    limit_keepalive(exchange, cycle, shard);
+    exchange.client.keepalive_timeout.set(conf.keepalive_timeout);
     let sent = exchange.respond(cycle, conf).await;
     crate::time::refresh();
     shard.log_access(exchange);
@@ -150,7 +162,7 @@ async fn answer(shard: &Shard, exchange: &mut Exchange, cycle: &Cycle, verdict: 
     }
 }
 
-/// `keepalive_requests`, `keepalive_time`, `keepalive_timeout 0` of the server's own level; the location's come with it.
+/// `keepalive_requests`, `keepalive_time` and `keepalive_timeout 0`.
 fn limit_keepalive(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) {
     let conf: &LocationConf = exchange.location_conf(cycle);
     let age = crate::time::now().monotonic_ms.saturating_sub(exchange.client.accepted_ms);

@@ -158,38 +158,7 @@ fn escape(kind: LogEscape) -> impl FnMut(&mut Vec<u8>, &[u8], Presence) {
     move |out, value, presence| match kind {
         LogEscape::Default if presence == Presence::Missing => out.push(b'-'),
         LogEscape::Default => encode::push_escaped(out, value),
-        LogEscape::Json => escape_json(out, value),
+        LogEscape::Json => encode::push_json(out, value),
         LogEscape::None => out.extend_from_slice(value),
-    }
-}
-
-/// JSON string escapes (nginx's `ngx_escape_json`): bytes above 126 pass.
-fn escape_json(out: &mut Vec<u8>, value: &[u8]) {
-    for &byte in value {
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x0c => out.extend_from_slice(b"\\f"),
-            0..=0x1f => {
-                out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&[b'0' + (byte >> 4), b"0123456789ABCDEF"[usize::from(byte & 15)]]);
-            }
-            _ => out.push(byte),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escape_json;
-
-    #[test]
-    fn log_escapes() {
-        let mut out = Vec::new();
-        escape_json(&mut out, b"a\"\\\n\x01\xc3");
-        assert_eq!(out, b"a\\\"\\\\\\n\\u0001\xc3");
     }
 }

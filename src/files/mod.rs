@@ -3,6 +3,7 @@
 //! Nothing here knows a request or a location: `handler` asks with a path it made, `http` sends what it got. The
 //! room follows symbolic links and judges no path.
 
+pub mod directory;
 pub mod mime;
 pub mod open_file_cache;
 

@@ -40,6 +40,8 @@ pub struct Exchange {
     pub args: Vec<u8>,
     /// The URI in force is the client's own, untouched (`proxy_pass` without URI part then sends its bytes).
     pub uri_is_original: bool,
+    /// `try_files` found the URI in force below the `alias` of a regex location: it is appended after all.
+    pub uri_below_alias: bool,
     /// `$host`: lower-case, without port and trailing dot; empty when the request names none.
     pub host: Vec<u8>,
     /// The chosen server.
@@ -223,6 +225,7 @@ impl Exchange {
             uri: Vec::new(),
             args: Vec::new(),
             uri_is_original: true,
+            uri_below_alias: false,
             host: Vec::new(),
             server: ServerId(0),
             location: LocationId(0),
@@ -274,6 +277,7 @@ impl Exchange {
         self.uri.clear();
         self.args.clear();
         self.uri_is_original = true;
+        self.uri_below_alias = false;
         self.host.clear();
         self.captures.clear();
         self.internal = false;

@@ -15,6 +15,7 @@ pub fn map_uri(exchange: &Exchange, conf: &LocationConf, out: &mut Vec<u8>) {
     let cut = match conf.root.alias {
         AliasConf::Root => 0,
         AliasConf::Prefix(len) => len,
+        AliasConf::Whole if exchange.uri_below_alias => 0,
         AliasConf::Whole => return,
     };
     out.extend_from_slice(exchange.uri.get(cut..).unwrap_or_default());

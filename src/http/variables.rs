@@ -189,7 +189,7 @@ fn request_line(e: &Exchange) -> &[u8] {
 }
 
 /// `$arg_name`: the first of that name, case-insensitive as in nginx.
-fn argument<'a>(args: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+pub fn argument<'a>(args: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     args.split(|&b| b == b'&').find_map(|pair| {
         let at = memchr::memchr(b'=', pair)?;
         pair[..at].eq_ignore_ascii_case(name).then(|| &pair[at + 1..])

@@ -107,11 +107,10 @@ impl Exchange {
         if let Some(seconds) = response.last_modified {
             push_field(out, b"Last-Modified", &crate::time::http_date(seconds));
         }
-        if !response.location.is_empty() {
+        let made_absolute = conf.absolute_redirect && response.location.first() == Some(&b'/');
+        if made_absolute {
             out.extend_from_slice(b"Location: ");
-            if response.location[0] == b'/' && conf.absolute_redirect {
-                self.write_origin(cycle, conf, out);
-            }
+            self.write_origin(cycle, conf, out);
             out.extend_from_slice(&response.location);
             out.extend_from_slice(b"\r\n");
         }
@@ -120,6 +119,9 @@ impl Exchange {
         }
         self.write_connection(conf, out);
         let response = &self.response;
+        if !made_absolute && !response.location.is_empty() {
+            push_field(out, b"Location", &response.location);
+        }
         if !response.etag.is_empty() {
             push_field(out, b"ETag", &response.etag);
         }

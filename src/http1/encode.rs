@@ -122,9 +122,35 @@ fn write_decimal(digits: &mut [u8; 20], n: u64) -> &[u8] {
     &digits[at..]
 }
 
+/// Appends bytes as the inside of a JSON string (nginx's `ngx_escape_json`): bytes above 126 pass.
+pub fn push_json(out: &mut Vec<u8>, bytes: &[u8]) {
+    for &byte in bytes {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            0..=0x1f => {
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&[b'0' + (byte >> 4), b"0123456789ABCDEF"[usize::from(byte & 15)]]);
+            }
+            _ => out.push(byte),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_strings() {
+        let mut out = Vec::new();
+        push_json(&mut out, b"a\"\\\n\x01\x1f\xc3");
+        assert_eq!(out, b"a\\\"\\\\\\n\\u0001\\u001F\xc3");
+    }
     use proptest::prelude::*;
 
     fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {

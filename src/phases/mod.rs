@@ -65,10 +65,10 @@ enum Next {
 /// What follows from an outcome: an answer, or another turn.
 fn settle(exchange: &mut Exchange, cycle: &Cycle, outcome: Outcome) -> Next {
     match outcome {
-        Outcome::Response => {
-            filter::apply(exchange, cycle, exchange.location_conf(cycle));
-            Next::Done(Verdict::Respond)
-        }
+        Outcome::Response => match filter::apply(exchange, exchange.location_conf(cycle)) {
+            None => Next::Done(Verdict::Respond),
+            Some(status) => special_response(exchange, cycle, status),
+        },
         Outcome::Close => Next::Done(Verdict::Close),
         Outcome::Declined => settle(exchange, cycle, Outcome::Status(Status(404))),
         Outcome::Status(status) => special_response(exchange, cycle, status),
@@ -181,6 +181,7 @@ fn internal_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Result<(), Statu
     count_redirect(exchange)?;
     exchange.internal = true;
     exchange.uri_is_original = false;
+    exchange.uri_below_alias = false;
     exchange.location = exchange.server_conf(cycle).root_location;
     Ok(())
 }
@@ -188,6 +189,7 @@ fn internal_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Result<(), Statu
 fn named_redirect(exchange: &mut Exchange, location: LocationId) -> Result<(), Status> {
     count_redirect(exchange)?;
     exchange.internal = true;
+    exchange.uri_below_alias = false;
     exchange.location = location;
     Ok(())
 }
@@ -227,9 +229,16 @@ fn special_response(exchange: &mut Exchange, cycle: &Cycle, status: Status) -> N
         // A failing error page answers with its own status unless `error_page` named one.
         exchange.error_status = Some(status);
     }
+    exchange.status_override = None;
+    Next::Done(page(exchange, conf, status))
+}
+
+/// The built-in page. It passes the filters, none of which has anything against a page.
+fn page(exchange: &mut Exchange, conf: &LocationConf, status: Status) -> Verdict {
     error_page::build(exchange, conf, status);
-    filter::apply(exchange, cycle, conf);
-    Next::Done(Verdict::Respond)
+    let refused = filter::apply(exchange, conf);
+    debug_assert!(refused.is_none(), "a page has no ranges and no conditions");
+    Verdict::Respond
 }
 
 fn take_error_page(
@@ -278,9 +287,7 @@ fn take_error_page(
             };
             exchange.status_override = None;
             exchange.response.location.extend_from_slice(uri);
-            error_page::build(exchange, conf, status);
-            filter::apply(exchange, cycle, conf);
-            Some(Next::Done(Verdict::Respond))
+            Some(Next::Done(page(exchange, conf, status)))
         }
         None => None,
     }

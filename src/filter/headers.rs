@@ -1,0 +1,87 @@
+//! `add_header`.
+
+use crate::config::model::LocationConf;
+use crate::http::{Exchange, Response, variables};
+use crate::http1::encode;
+
+/// Appends the `add_header`s that apply to the status.
+pub(super) fn apply(exchange: &mut Exchange, conf: &LocationConf) {
+    if conf.add_headers.is_empty() {
+        return;
+    }
+    let everywhere = is_safe_status(exchange.response.status.0);
+    let mut value = std::mem::take(&mut exchange.scratch);
+    for header in conf.add_headers.iter().filter(|header| everywhere || header.always) {
+        value.clear();
+        variables::evaluate(exchange, &header.value, &mut value);
+        if !encode::is_safe_value(&value) {
+            // `$uri` and captures are decoded: a line break in them must not become a header of its own.
+            value.retain(|b| crate::http1::is_value_byte(*b));
+        }
+        add(&mut exchange.response, &header.name, &value);
+    }
+    exchange.scratch = value;
+}
+
+/// The statuses that get headers without `always` (nginx's `ngx_http_headers_filter`).
+fn is_safe_status(status: u16) -> bool {
+    matches!(status, 200 | 201 | 204 | 206 | 301 | 302 | 303 | 304 | 307 | 308)
+}
+
+/// nginx replaces `Last-Modified` and `ETag` and adds every other name; an empty value removes those and adds nothing.
+fn add(response: &mut Response, name: &str, value: &[u8]) {
+    if name.eq_ignore_ascii_case("last-modified") {
+        response.fields.remove(b"last-modified");
+        response.last_modified = crate::time::parse_http_date(value);
+        if response.last_modified.is_some() {
+            return;
+        }
+    } else if name.eq_ignore_ascii_case("etag") {
+        response.etag.clear();
+        response.etag.extend_from_slice(value);
+        return;
+    }
+    if !value.is_empty() {
+        response.fields.push(name.as_bytes(), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(response: &Response) -> Vec<(&str, &str)> {
+        let text = |bytes| std::str::from_utf8(bytes).unwrap();
+        response.fields.iter().map(|(name, value)| (text(name), text(value))).collect()
+    }
+
+    #[test]
+    fn names_are_added_and_repeated() {
+        let mut response = Response::default();
+        add(&mut response, "X-A", b"1");
+        add(&mut response, "x-a", b"2");
+        add(&mut response, "X-B", b"");
+        assert_eq!(fields(&response), [("X-A", "1"), ("x-a", "2")]);
+    }
+
+    #[test]
+    fn two_names_are_replaced() {
+        let mut response =
+            Response { last_modified: Some(1), etag: b"\"a\"".to_vec(), ..Response::default() };
+        add(&mut response, "ETag", b"\"b\"");
+        add(&mut response, "Last-Modified", b"Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!((response.last_modified, &response.etag[..]), (Some(784_111_777), &b"\"b\""[..]));
+        add(&mut response, "last-modified", b"never");
+        add(&mut response, "etag", b"");
+        assert_eq!((response.last_modified, &response.etag[..]), (None, &b""[..]));
+        assert_eq!(fields(&response), [("last-modified", "never")]);
+        add(&mut response, "Last-Modified", b"");
+        assert!(response.fields.is_empty());
+    }
+
+    #[test]
+    fn which_statuses() {
+        assert!(is_safe_status(200) && is_safe_status(304) && is_safe_status(308));
+        assert!(!is_safe_status(404) && !is_safe_status(416) && !is_safe_status(502) && !is_safe_status(202));
+    }
+}

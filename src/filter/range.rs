@@ -1,0 +1,179 @@
+//! Parts of a body: 206 with one range or `multipart/byteranges`, 416 (RFC 9110 section 14, as nginx answers it).
+//!
+//! Which ranges are asked for is `http1::range`'s reading; this file decides whether they are served and cuts the
+//! body. Only bodies that are a whole file are cut: nothing else allows ranges.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use crate::config::model::LocationConf;
+use crate::files::OpenFile;
+use crate::http::{Body, Exchange, Response, Segment};
+use crate::http1::range::{self, RangeOutcome};
+use crate::http1::{Known, Status, encode, etag};
+use crate::time::parse_http_date;
+
+/// Requests one connection may make before its boundaries repeat; connections have numbers of their own.
+const BOUNDARIES_PER_CONNECTION: u64 = 1 << 24;
+
+/// Serves the ranges that the request asks for, or asks for the page of 416.
+pub(super) fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
+    let response = &exchange.response;
+    let size = match (&response.body, response.content_length) {
+        (Body::Cached(_), Some(length)) if response.status == Status::OK && response.allow_ranges => length,
+        _ => return None,
+    };
+    if conf.max_ranges == 0 {
+        exchange.response.allow_ranges = false;
+        return None;
+    }
+    let field = |name| exchange.request.headers.get(name, &exchange.input);
+    let wanted = field(Known::Range)?;
+    if !field(Known::IfRange).is_none_or(|validator| is_current(validator, response)) {
+        return None;
+    }
+    let limit = usize::try_from(conf.max_ranges).unwrap_or(usize::MAX);
+    let mut ranges = Vec::new();
+    match range::parse(wanted, size, limit, &mut ranges) {
+        RangeOutcome::Whole => None,
+        RangeOutcome::NotSatisfiable => {
+            exchange.response.fields.push(b"Content-Range", format!("bytes */{size}").as_bytes());
+            Some(Status::RANGE_NOT_SATISFIABLE)
+        }
+        RangeOutcome::Ranges => {
+            let connection = exchange.client.serial.wrapping_mul(BOUNDARIES_PER_CONNECTION);
+            let boundary = connection.wrapping_add(exchange.client.requests.get());
+            serve(&mut exchange.response, &ranges, size, boundary);
+            None
+        }
+    }
+}
+
+/// If-Range: the tag or date the client knows is this response's (strong comparison as nginx does it: equal text).
+fn is_current(validator: &[u8], response: &Response) -> bool {
+    if etag::is_etag(validator) {
+        return validator == response.etag;
+    }
+    response.last_modified.is_some() && parse_http_date(validator) == response.last_modified
+}
+
+fn serve(response: &mut Response, ranges: &[(u64, u64)], size: u64, boundary: u64) {
+    let Body::Cached(file) = std::mem::take(&mut response.body) else { return };
+    response.status = Status::PARTIAL_CONTENT;
+    response.allow_ranges = false;
+    let segments = if let [(start, end)] = *ranges {
+        response.content_length = Some(end - start);
+        response.fields.push(b"Content-Range", content_range(start, end, size).as_bytes());
+        vec![Segment::File { start, len: end - start }]
+    } else {
+        multipart(response, ranges, size, boundary)
+    };
+    response.body = from_memory(&file, &segments).map_or(Body::Segments(file, segments), Body::Bytes);
+}
+
+/// The pieces of a `multipart/byteranges` body; sets type and length.
+fn multipart(response: &mut Response, ranges: &[(u64, u64)], size: u64, boundary: u64) -> Vec<Segment> {
+    let mut segments = Vec::with_capacity(ranges.len() * 2 + 1);
+    let mut length = 0;
+    for &(start, end) in ranges {
+        let mut head = format!("\r\n--{boundary:020}\r\n").into_bytes();
+        if !response.content_type.is_empty() {
+            encode::push_field(&mut head, b"Content-Type", &response.content_type);
+        }
+        encode::push_field(&mut head, b"Content-Range", content_range(start, end, size).as_bytes());
+        head.extend_from_slice(b"\r\n");
+        length += head.len() as u64 + (end - start);
+        segments.push(Segment::Bytes(Bytes::from(head)));
+        segments.push(Segment::File { start, len: end - start });
+    }
+    let tail = format!("\r\n--{boundary:020}--\r\n");
+    length += tail.len() as u64;
+    segments.push(Segment::Bytes(Bytes::from(tail)));
+    response.content_length = Some(length);
+    response.content_type.clear();
+    response
+        .content_type
+        .extend_from_slice(format!("multipart/byteranges; boundary={boundary:020}").as_bytes());
+    segments
+}
+
+fn content_range(start: u64, end: u64, size: u64) -> String {
+    format!("bytes {start}-{}/{size}", end - 1)
+}
+
+/// The same bytes cut from a content in memory; a single range is not even copied.
+fn from_memory(file: &Rc<OpenFile>, segments: &[Segment]) -> Option<Bytes> {
+    let content = file.content.as_ref()?;
+    let part = |start: u64, len: u64| {
+        let start = usize::try_from(start).ok()?;
+        let end = start.checked_add(usize::try_from(len).ok()?)?;
+        (end <= content.len()).then_some(start..end)
+    };
+    if let [Segment::File { start, len }] = *segments {
+        return Some(content.slice(part(start, len)?));
+    }
+    let mut joined = Vec::new();
+    for segment in segments {
+        match segment {
+            Segment::Bytes(bytes) => joined.extend_from_slice(bytes),
+            Segment::File { start, len } => joined.extend_from_slice(&content[part(*start, *len)?]),
+        }
+    }
+    Some(Bytes::from(joined))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response() -> Response {
+        Response {
+            content_type: b"text/plain".to_vec(),
+            content_length: Some(12),
+            last_modified: Some(784_111_777),
+            etag: b"\"a\"".to_vec(),
+            ..Response::default()
+        }
+    }
+
+    #[test]
+    fn if_range_compares_text_and_dates() {
+        let mut response = response();
+        for (validator, expected) in [
+            ("\"a\"", true),
+            ("\"b\"", false),
+            ("W/\"a\"", false),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", true),
+            ("Sun, 06 Nov 1994 08:49:38 GMT", false),
+            ("garbage", false),
+            ("", false),
+        ] {
+            assert_eq!(is_current(validator.as_bytes(), &response), expected, "{validator}");
+        }
+        response.last_modified = None;
+        assert!(!is_current(b"garbage", &response));
+    }
+
+    #[test]
+    fn several_parts_are_framed_as_nginx_frames_them() {
+        let mut response = response();
+        let segments = multipart(&mut response, &[(0, 2), (4, 6)], 12, 7);
+        let content = b"hello world\n";
+        let mut body = Vec::new();
+        for segment in &segments {
+            match segment {
+                Segment::Bytes(bytes) => body.extend_from_slice(bytes),
+                Segment::File { start, len } => {
+                    body.extend_from_slice(&content[*start as usize..(start + len) as usize]);
+                }
+            }
+        }
+        let expected = "\r\n--00000000000000000007\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-1/12\r\n\r\nhe\
+                        \r\n--00000000000000000007\r\nContent-Type: text/plain\r\nContent-Range: bytes 4-5/12\r\n\r\no \
+                        \r\n--00000000000000000007--\r\n";
+        assert_eq!(std::str::from_utf8(&body).unwrap(), expected);
+        assert_eq!(response.content_length, Some(198));
+        assert_eq!(response.content_type, b"multipart/byteranges; boundary=00000000000000000007");
+    }
+}

@@ -1,0 +1,96 @@
+//! `return`: a status, a redirect, or a text.
+
+use bytes::Bytes;
+
+use crate::config::model::{LocationConf, ReturnConf};
+use crate::config::template::Template;
+use crate::cycle::Cycle;
+use crate::files::mime;
+use crate::http::{Body, Exchange, Outcome, variables};
+use crate::http1::Status;
+
+/// Answers as the directive says, whatever the method.
+pub fn run(exchange: &mut Exchange, _cycle: &Cycle, conf: &LocationConf, return_: &ReturnConf) -> Outcome {
+    let status = return_.status;
+    match &return_.text {
+        None if matches!(status, Status::CLOSE | Status::CLIENT_CLOSED_REQUEST) => {
+            exchange.log_status = Some(status);
+            Outcome::Close
+        }
+        None if status >= Status::BAD_REQUEST => Outcome::Status(status),
+        text if status.is_redirect() => redirect(exchange, status, text.as_ref()),
+        text => {
+            respond(exchange, conf, status, text.as_ref());
+            Outcome::Response
+        }
+    }
+}
+
+fn redirect(exchange: &mut Exchange, status: Status, url: Option<&Template>) -> Outcome {
+    let mut location = std::mem::take(&mut exchange.response.location);
+    location.clear();
+    if let Some(url) = url {
+        variables::evaluate(exchange, url, &mut location);
+    }
+    escape_controls(&mut location);
+    if location.is_empty() {
+        // nginx sends the empty header; a `Response` without location would not.
+        exchange.response.fields.push(b"Location", b"");
+    }
+    exchange.response.location = location;
+    Outcome::Status(status)
+}
+
+fn respond(exchange: &mut Exchange, conf: &LocationConf, status: Status, text: Option<&Template>) {
+    exchange.response.status = status;
+    if status == Status::NO_CONTENT {
+        return;
+    }
+    let body = match text {
+        None => Bytes::new(),
+        Some(text) => match text.as_literal() {
+            Some(literal) => Bytes::copy_from_slice(literal),
+            None => {
+                let mut value = Vec::new();
+                variables::evaluate(exchange, text, &mut value);
+                Bytes::from(value)
+            }
+        },
+    };
+    let content_type = mime::content_type(&exchange.uri, &conf.types, &conf.default_type);
+    let response = &mut exchange.response;
+    response.content_type.clear();
+    response.content_type.extend_from_slice(content_type.as_bytes());
+    response.content_length = Some(body.len() as u64);
+    response.allow_not_modified = true;
+    response.body =
+        if body.is_empty() || status == Status::NOT_MODIFIED { Body::Empty } else { Body::Bytes(body) };
+}
+
+/// Percent-encodes control bytes: `$uri` and captures are decoded, and a line break in them must not end the header.
+fn escape_controls(location: &mut Vec<u8>) {
+    if !location.iter().any(u8::is_ascii_control) {
+        return;
+    }
+    let mut escaped = Vec::with_capacity(location.len() + 16);
+    for byte in location.iter() {
+        if byte.is_ascii_control() {
+            escaped.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        } else {
+            escaped.push(*byte);
+        }
+    }
+    *location = escaped;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_break_cannot_end_the_header() {
+        let mut location = b"/a\r\nSet-Cookie: x=1\t\x7f\xc3\xa9".to_vec();
+        escape_controls(&mut location);
+        assert_eq!(location, b"/a%0D%0ASet-Cookie: x=1%09%7F\xc3\xa9");
+    }
+}

@@ -60,6 +60,12 @@ pub const STRICT_FRAMING: Difference = Difference {
     reason: "RFC 9112 6.3: where two readers can disagree about the end of a message, requests can be smuggled",
 };
 
+/// A kept client connection takes up a new configuration at its next request.
+pub const RELOAD: Difference = Difference {
+    name: "a reload keeps connections",
+    reason: "no new workers: WebSockets, kept connections and caches live on",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {

@@ -10,6 +10,7 @@
 mod differences;
 mod support;
 
+mod command_line;
 mod conditional;
 mod error_page;
 mod file_content;
@@ -22,6 +23,7 @@ mod proxy_failure;
 mod proxy_request;
 mod proxy_response;
 mod proxy_stream;
+mod reload;
 mod returns;
 mod seed;
 mod server_name;

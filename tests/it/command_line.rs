@@ -1,0 +1,418 @@
+//! nginx's command line: what it prints, what it returns.
+
+use std::path::Path;
+
+use expect_test::{Expect, expect};
+
+use crate::support::{Output, Server, TempDir, get, lines, oracle, run};
+
+/// A directory with a configuration file, and the program run on it.
+struct Site {
+    dir: TempDir,
+}
+
+impl Site {
+    fn new(conf: &str) -> Site {
+        let dir = TempDir::new();
+        std::fs::write(dir.path.join("server.conf"), conf.replace("{dir}", &dir.path.display().to_string()))
+            .unwrap();
+        Site { dir }
+    }
+
+    fn file(self, name: &str, text: &str) -> Site {
+        let path = self.dir.path.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    fn path(&self) -> &Path {
+        &self.dir.path
+    }
+
+    /// Runs the program with `-p DIR -e DIR/error.log -c DIR/server.conf` and these arguments.
+    fn run(&self, arguments: &[&str]) -> Output {
+        let dir = self.path().to_str().unwrap();
+        let conf = format!("{dir}/server.conf");
+        let log = format!("{dir}/error.log");
+        let mut all = vec!["-p", dir, "-e", &log, "-c", &conf];
+        all.extend_from_slice(arguments);
+        run(&all)
+    }
+
+    /// Text with the directory and the program's name by name.
+    fn localised(&self, text: &str) -> String {
+        let text = text.replace(&self.path().display().to_string(), "{dir}");
+        text.lines()
+            .map(|line| {
+                let line = line
+                    .strip_prefix("nginx: ")
+                    .or_else(|| line.strip_prefix("ringx: "))
+                    .map_or(line.to_owned(), |rest| format!("{{name}}: {rest}"));
+                line + "\n"
+            })
+            .collect()
+    }
+}
+
+/// `-t` on this file must say this and return this.
+fn check(conf: &str, code: i32, expected: Expect) {
+    let site = Site::new(conf);
+    let output = site.run(&["-t"]);
+    assert_eq!(output.code, Some(code), "{}", output.stderr);
+    assert_eq!(output.stdout, "");
+    expected.assert_eq(&site.localised(&output.stderr));
+}
+
+/// The first message of `-t` on this file, which must be refused: ringx goes on to the next error, nginx stops.
+fn first_error(conf: &str) -> String {
+    let site = Site::new(conf);
+    let output = site.run(&["-t"]);
+    assert_eq!(output.code, Some(1), "{conf}: {}", output.stderr);
+    let text = site.localised(&output.stderr);
+    text.lines().find(|line| line.contains("[emerg]")).unwrap_or_else(|| panic!("{text}")).to_owned()
+}
+
+const GOOD: &str =
+    "pid {dir}/server.pid; events {} http { access_log off; server { listen 127.0.0.1:1; return 204; } }";
+
+#[test]
+fn a_good_file_passes_the_test() {
+    check(
+        GOOD,
+        0,
+        expect![[r#"
+        {name}: the configuration file {dir}/server.conf syntax is ok
+        {name}: configuration file {dir}/server.conf test is successful
+    "#]],
+    );
+    let site = Site::new(GOOD);
+    let quiet = site.run(&["-t", "-q"]);
+    assert_eq!((quiet.code, quiet.stderr.as_str(), quiet.stdout.as_str()), (Some(0), "", ""));
+    let pid = std::fs::read_to_string(site.path().join("server.pid")).unwrap_or_default();
+    assert_eq!(pid, "", "-t writes no pid");
+}
+
+#[test]
+fn test_and_dump() {
+    let site =
+        Site::new("pid {dir}/server.pid; # a comment\nevents { }\nhttp {\n    include inc/*.conf;\n}\n")
+            .file("inc/a.conf", "server { listen 127.0.0.1:1; }\n")
+            .file("inc/b.conf", "# second\n");
+    let output = site.run(&["-T"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    expect![[r#"
+        # configuration file {dir}/server.conf:
+        pid {dir}/server.pid; # a comment
+        events { }
+        http {
+            include inc/*.conf;
+        }
+
+        # configuration file {dir}/inc/a.conf:
+        server { listen 127.0.0.1:1; }
+
+        # configuration file {dir}/inc/b.conf:
+        # second
+
+    "#]]
+    .assert_eq(&site.localised(&output.stdout));
+    expect![[r#"
+        {name}: the configuration file {dir}/server.conf syntax is ok
+        {name}: configuration file {dir}/server.conf test is successful
+    "#]]
+    .assert_eq(&site.localised(&output.stderr));
+}
+
+#[test]
+fn errors_name_file_and_line() {
+    let mut text = String::new();
+    for conf in [
+        "events {} http { server { listen; } }",
+        "events {} http {\n server {\n  listen 80x;\n }\n}",
+        "events {} http { server { location / { proxy_pass 127.0.0.1; } } }",
+        "events {} http { server { location / { proxy_pass http://a/b; return 200 } } }",
+        "events {} http {",
+        "events {} http { server { } } }",
+        "events {} http { server { listen 80 } }",
+        "events {} http { server { server_name \"a; } }",
+        "events {} http { server { listen 80; listen 80; } }",
+        "events {} http { server { root a; root b; } }",
+        "events {} http { server { location /a/ { location /b/ { } } } }",
+        "events {} http { server { location /a { } location /a { } } }",
+        "events {} http { server { location = /a { location /a/b { } } } }",
+        "events {} http { server { location ~ ( { } } }",
+        "events {} http { server { location ~ a { proxy_pass http://127.0.0.1/x; } } }",
+        "events {} http { sendfile maybe; }",
+        "events {} http { client_max_body_size 1x; }",
+        "events {} http { keepalive_timeout 1y1; }",
+        "events {} http { keepalive_requests -1; }",
+        "events {} http { server { return 200 $no_such_variable; } }",
+        "events {} http { server { return 1000; } }",
+        "events {} http { upstream u { } server { location / { proxy_pass http://u; } } }",
+        "events {} http { server { listen 80 default_server; } server { listen 80 default_server; } }",
+        "events {} http { include none.conf; }",
+        "events {} http { access_log {dir}/a.log nosuchformat; }",
+        "events {} http { server { error_page 404; } }",
+        "events {} http { server { error_page 42 /x; } }",
+        "events {} http { server { location / { try_files /x; } } }",
+        "events {} http { root /x; listen 80; }",
+        "listen 80;",
+        "events { worker_connections x; }",
+        "events {} http { server { proxy_pass http://127.0.0.1; } }",
+        "events {} events {}",
+        "events {} http { log_format a; }",
+        "events {} http { types { text/html; } }",
+        "events {} http { server { location { } } }",
+        "events {} http { server { location @a { location /b { } } } }",
+        "events {} http { proxy_set_header X; }",
+        "events {} http { server { listen 127.0.0.1:70000; } }",
+        "events {} http { server { server_name ~[; } }",
+        "events {} http { server { if ($x = 1) { } } }",
+        "events {} http { resolver; }",
+        "events {} http { server { location / { proxy_buffering maybe; } } }",
+        "events {} http { upstream u { server 127.0.0.1:1 weight=x; } }",
+        "events {} http { upstream u { server 127.0.0.1:1 bogus; } }",
+        "events {} http { upstream u { server 127.0.0.1:1; } upstream u { server 127.0.0.1:2; } }",
+        "events {} http { server { location / { alias /x/; root /y; } } }",
+        "events {} http { error_log {dir}/x.log loud; }",
+    ] {
+        text += &format!("{}\n  {}\n", conf.replace('\n', "\\n"), first_error(conf));
+    }
+    expect![[""]].assert_eq(&text);
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let site = Site::new(GOOD);
+    let dir = site.path().to_str().unwrap();
+    let output = run(&["-p", dir, "-e", &format!("{dir}/error.log"), "-t", "-c", "missing.conf"]);
+    assert_eq!(output.code, Some(1));
+    expect![[r#"
+        {name}: [emerg] open() "{dir}/missing.conf" failed (2: No such file or directory)
+        {name}: configuration file {dir}/missing.conf test failed
+    "#]]
+    .assert_eq(&site.localised(&output.stderr));
+}
+
+#[test]
+fn relative_paths_belong_to_the_prefix() {
+    let site = Site::new(GOOD)
+        .file("conf/other.conf", "pid x.pid; events {} http { include parts/*.conf; }")
+        .file("conf/parts/a.conf", "bogus_directive_of_part 1;");
+    let dir = site.path().to_str().unwrap();
+    let output = run(&["-p", dir, "-e", "error.log", "-t", "-c", "conf/other.conf"]);
+    let text = site.localised(&output.stderr);
+    assert!(text.contains("\"bogus_directive_of_part\" in {dir}/conf/parts/a.conf:1"), "{text}");
+}
+
+#[test]
+fn version_and_help() {
+    let version = run(&["-v"]);
+    assert_eq!((version.code, version.stdout.as_str()), (Some(0), ""));
+    let name = if oracle().is_some() { "nginx" } else { "ringx" };
+    assert!(version.stderr.starts_with(&format!("{name} version: {name}/")), "{}", version.stderr);
+    assert_eq!(version.stderr.lines().count(), 1);
+    let long = run(&["-V"]);
+    assert_eq!(long.code, Some(0));
+    assert!(long.stderr.starts_with(&version.stderr));
+    let arguments =
+        long.stderr.lines().find(|l| l.starts_with("configure arguments:")).expect("configure arguments");
+    assert!(arguments.contains("--with-"), "{arguments}");
+    for flag in ["-h", "-?"] {
+        let help = run(&[flag]);
+        assert_eq!(help.code, Some(0));
+        assert!(help.stderr.starts_with(&version.stderr), "{}", help.stderr);
+        for option in [
+            "-?,-h",
+            "-v",
+            "-V",
+            "-t",
+            "-T",
+            "-q",
+            "-s signal",
+            "-p prefix",
+            "-e filename",
+            "-c filename",
+            "-g directives",
+        ] {
+            assert!(help.stderr.contains(option), "{flag}: no {option} in {}", help.stderr);
+        }
+    }
+}
+
+#[test]
+fn wrong_arguments() {
+    let mut text = String::new();
+    for arguments in
+        [&["-x"][..], &["-c"], &["-p"], &["-g"], &["-s"], &["-s", "dance"], &["word"], &["-tx"], &["-"]]
+    {
+        let output = run(arguments);
+        let line = output.stderr.lines().next().unwrap_or_default().to_owned();
+        let line = line.replacen("ringx: ", "{name}: ", 1).replacen("nginx: ", "{name}: ", 1);
+        text += &format!("{arguments:?} -> {:?} {line}\n", output.code);
+    }
+    expect![[r#"
+        ["-x"] -> Some(1) {name}: invalid option: "x"
+        ["-c"] -> Some(1) {name}: option "-c" requires file name
+        ["-p"] -> Some(1) {name}: option "-p" requires directory name
+        ["-g"] -> Some(1) {name}: option "-g" requires parameter
+        ["-s"] -> Some(1) {name}: option "-s" requires parameter
+        ["-s", "dance"] -> Some(1) {name}: invalid option: "-s dance"
+        ["word"] -> Some(1) {name}: invalid option: "word"
+        ["-tx"] -> Some(1) {name}: invalid option: "x"
+        ["-"] -> Some(1) {name}: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)
+    "#]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn global_directives_come_before_the_file() {
+    let site = Site::new("events {} http { }");
+    let good = format!("pid {}/g.pid;", site.path().display());
+    assert_eq!(site.run(&["-t", "-g", &good]).code, Some(0));
+    let bad = site.run(&["-t", "-g", "bogus_directive_of_mine on;"]);
+    assert!(
+        site.localised(&bad.stderr).contains("\"bogus_directive_of_mine\" in command line"),
+        "{}",
+        bad.stderr
+    );
+    let twice = Site::new("daemon off; events {} http { }").run(&["-t", "-g", "daemon off;"]);
+    assert_eq!(twice.code, Some(1));
+    assert!(twice.stderr.contains("\"daemon\" directive is duplicate in "), "{}", twice.stderr);
+}
+
+#[test]
+fn signals_by_name_need_a_pid_file() {
+    let site = Site::new(GOOD);
+    let output = site.run(&["-s", "reload"]);
+    assert_eq!(output.code, Some(1));
+    expect![[r#"[error] open() "{dir}/server.pid" failed (2: No such file or directory)"#]].assert_eq(
+        &site
+            .localised(&output.stderr)
+            .lines()
+            .map(|l| l.split_once("[").map_or(l.to_owned(), |(_, r)| format!("[{r}")))
+            .filter(|l| !l.starts_with("[notice]"))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    );
+}
+
+const RUNNING: &str = "server { listen {{port}}; location / { return 200 one; } }";
+
+/// `-s SIGNAL` for a running server.
+fn send(server: &Server, signal: &str) -> Output {
+    let dir = server.dir().to_str().unwrap();
+    let conf = server.conf_file();
+    run(&["-p", dir, "-e", &format!("{dir}/error.log"), "-c", conf.to_str().unwrap(), "-s", signal])
+}
+
+#[test]
+fn the_pid_file_comes_and_goes() {
+    let mut server = Server::start(RUNNING);
+    assert_eq!(server.wait_file("server.pid", |text| text.ends_with('\n')), format!("{}\n", server.pid()));
+    let output = send(&server, "stop");
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
+    assert_eq!(server.wait_exit(), Some(0));
+    assert!(!server.dir().join("server.pid").exists());
+}
+
+#[test]
+fn every_way_to_stop() {
+    for signal in ["TERM", "INT", "QUIT"] {
+        let mut server = Server::start(RUNNING);
+        server.signal(signal);
+        assert_eq!(server.wait_exit(), Some(0), "{signal}");
+        assert!(std::net::TcpStream::connect(server.address()).is_err(), "{signal}");
+    }
+    let mut server = Server::start(RUNNING);
+    assert_eq!(send(&server, "quit").code, Some(0));
+    assert_eq!(server.wait_exit(), Some(0));
+}
+
+#[test]
+fn reopen_by_name() {
+    let server = Server::start(RUNNING);
+    std::fs::remove_file(server.dir().join("access.log")).unwrap();
+    assert_eq!(send(&server, "reopen").code, Some(0));
+    crate::support::wait_for("the new file", || server.dir().join("access.log").exists().then_some(()));
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let site = Site::new(&format!(
+        "daemon off; pid {{dir}}/x.pid; events {{}} http {{ server {{ listen 127.0.0.1:{port}; }} }}"
+    ));
+    let output = site.run(&[]);
+    assert_eq!(output.code, Some(1));
+    let text = site.localised(&output.stderr);
+    assert!(
+        text.contains(&format!("[emerg] bind() to 127.0.0.1:{port} failed (98: Address already in use)")),
+        "{text}"
+    );
+    assert!(!site.path().join("x.pid").exists());
+}
+
+#[test]
+fn daemon_on_goes_to_the_background() {
+    let port = crate::support::reserve();
+    let site = Site::new(&format!(
+        "daemon on; master_process on; worker_processes 1; pid {{dir}}/d.pid; error_log {{dir}}/error.log; events {{}}\n\
+         http {{ access_log off; server {{ listen 127.0.0.1:{}; location / {{ return 200 daemon; }} }} }}",
+        port.number
+    ));
+    let output = site.run(&[]);
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
+    // When the command returns the sockets listen; the pid file is there at once or very soon.
+    let pid = crate::support::wait_for("the pid file", || {
+        let text = std::fs::read_to_string(site.path().join("d.pid")).unwrap_or_default();
+        text.trim().parse::<u32>().ok().filter(|_| text.ends_with('\n'))
+    });
+    let answer = crate::support::Client::connect(([127, 0, 0, 1], port.number).into())
+        .send(get("/"))
+        .response()
+        .text();
+    let stopped = site.run(&["-s", "stop"]);
+    assert_eq!(answer, "daemon");
+    assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
+    crate::support::wait_for("the daemon to end", || {
+        (!Path::new(&format!("/proc/{pid}")).exists()).then_some(())
+    });
+    assert!(!site.path().join("d.pid").exists());
+}
+
+#[test]
+fn no_file_at_all() {
+    if oracle().is_some() {
+        return;
+    }
+    let port = crate::support::reserve();
+    let origin = crate::support::Origin::ok();
+    let dir = TempDir::new();
+    std::fs::create_dir(dir.path.join("static")).unwrap();
+    std::fs::write(dir.path.join("static/a.txt"), "file").unwrap();
+    let mut child = std::process::Command::new(crate::support::program())
+        .args(["--listen", &format!("127.0.0.1:{}", port.number), "--proxy", &origin.address.to_string()])
+        .args(["--static", "/static/=./static"])
+        .current_dir(&dir.path)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let address = ([127, 0, 0, 1], port.number).into();
+    crate::support::wait_for("the port", || {
+        std::net::TcpStream::connect::<std::net::SocketAddr>(address).ok()
+    });
+    let ask = |path: &str| {
+        crate::support::Client::connect(address)
+            .send(lines(&format!("GET {path} HTTP/1.1\nHost: a")))
+            .response()
+            .text()
+    };
+    let answers = (ask("/static/a.txt"), ask("/other"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(answers, ("file".to_owned(), "ok".to_owned()));
+}

@@ -1,0 +1,255 @@
+//! Reload, quit and what they must not break.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::differences;
+use crate::support::{Client, Origin, Server, get, lines, wait_for};
+
+const ONE: &str = "server { listen {{port}}; location / { return 200 one; } }";
+
+#[test]
+fn a_reload_brings_the_new_file() {
+    let mut server = Server::start(ONE);
+    assert_eq!(server.get("/").text(), "one");
+    server.rewrite("server { listen {{port}}; location / { return 200 two; } }");
+    assert_eq!(server.get("/").text(), "one", "a file counts only after the reload");
+    server.signal("HUP");
+    wait_for("the new configuration", || (server.get("/").text() == "two").then_some(()));
+    assert!(server.running());
+}
+
+#[test]
+fn an_invalid_file_leaves_the_old_configuration() {
+    let mut server = Server::start(ONE);
+    server.rewrite("server { listen {{port}}; location / { return 200 two; }");
+    server.signal("HUP");
+    server.wait_error("[emerg]");
+    let log = server.wait_error("unexpected end of file, expecting \"}\" in");
+    assert!(log.contains("/server.conf:"), "{log}");
+    for _ in 0..5 {
+        assert_eq!(server.get("/").text(), "one");
+    }
+    server.rewrite("server { listen {{port}}; location / { return 200 three; } }");
+    server.signal("HUP");
+    wait_for("the repaired configuration", || (server.get("/").text() == "three").then_some(()));
+}
+
+#[test]
+fn a_reload_opens_and_closes_ports() {
+    let mut server = Server::start(
+        "server { listen {{port}}; location / { return 200 first; } } server { listen {{port2}}; location / { return 200 second; } }",
+    );
+    assert_eq!(server.send_to("port2", get("/")).text(), "second");
+    server.rewrite(
+        "server { listen {{port}}; location / { return 200 new; } } server { listen {{port3}}; location / { return 200 third; } }",
+    );
+    server.signal("HUP");
+    wait_for("the new port", || std::net::TcpStream::connect(server.address_of("port3")).ok());
+    assert_eq!(server.send_to("port3", get("/")).text(), "third");
+    wait_for("the old port to be closed", || {
+        std::net::TcpStream::connect(server.address_of("port2")).is_err().then_some(())
+    });
+    wait_for("the new answer", || (server.get("/").text() == "new").then_some(()));
+}
+
+#[test]
+fn a_port_that_cannot_be_bound_leaves_the_old_configuration() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let mut server = Server::start(ONE);
+    server.rewrite(&format!(
+        "server {{ listen {{{{port}}}}; location / {{ return 200 two; }} }} server {{ listen 127.0.0.1:{port}; }}"
+    ));
+    server.signal("HUP");
+    server.wait_error(&format!("bind() to 127.0.0.1:{port} failed (98: Address already in use)"));
+    assert_eq!(server.get("/").text(), "one");
+}
+
+#[test]
+fn no_request_fails_while_the_file_is_reloaded() {
+    let origin = Origin::ok();
+    let conf = |n: usize| {
+        format!(
+            "server {{ listen {{{{port}}}}; location / {{ return 200 {n:03}; }} location /app {{ proxy_pass http://{{{{app}}}}; }} }}"
+        )
+    };
+    let mut server = Server::setup().app(&origin).global("worker_processes 2;").start(&conf(0));
+    let stop = Arc::new(AtomicBool::new(false));
+    let count = Arc::new(AtomicUsize::new(0));
+    let address = server.address();
+    let clients: Vec<_> = (0..3)
+        .map(|i| {
+            let (stop, count) = (Arc::clone(&stop), Arc::clone(&count));
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::SeqCst) {
+                    // A new connection each time: whatever is accepted must be answered.
+                    let path = if i == 0 { "/app" } else { "/" };
+                    let mut client = Client::connect(address);
+                    client.send(lines(&format!("GET {path} HTTP/1.1\nHost: a\nConnection: close")));
+                    let response = client.response();
+                    assert_eq!(response.status, 200);
+                    assert!(!response.incomplete);
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
+            })
+        })
+        .collect();
+    for n in 1..=5 {
+        server.rewrite(&conf(n));
+        server.signal("HUP");
+        let expected = format!("{n:03}");
+        wait_for("the next configuration", || (server.get("/").text() == expected).then_some(()));
+    }
+    stop.store(true, Ordering::SeqCst);
+    for client in clients {
+        client.join().expect("a request failed during a reload");
+    }
+    assert!(count.load(Ordering::SeqCst) > 20, "the load was no load");
+}
+
+#[test]
+fn a_request_in_flight_survives_a_reload() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let told = std::sync::Mutex::new(told);
+    let origin = Origin::start(move |connection| {
+        while connection.request().is_some() {
+            told.lock().unwrap().recv_timeout(crate::support::DEADLINE).unwrap();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow");
+        }
+    });
+    let conf = |name: &str| {
+        format!(
+            "server {{ listen {{{{port}}}}; location / {{ proxy_pass http://{{{{app}}}}; }} location /n {{ return 200 {name}; }} }}"
+        )
+    };
+    let mut server = Server::setup().app(&origin).start(&conf("old"));
+    let mut client = server.connect();
+    client.send(get("/"));
+    origin.wait_requests(1);
+    server.rewrite(&conf("new"));
+    server.signal("HUP");
+    wait_for("the new configuration", || (server.get("/n").text() == "new").then_some(()));
+    tell.send(()).unwrap();
+    assert_eq!(client.response().text(), "slow");
+}
+
+#[test]
+fn a_websocket_survives_a_reload() {
+    let origin = Origin::start(|connection| {
+        connection.request();
+        connection
+            .send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+        loop {
+            let bytes = connection.read_raw(1);
+            if bytes.is_empty() {
+                return;
+            }
+            connection.send(bytes);
+        }
+    });
+    let conf = |name: &str| {
+        format!(
+            "server {{ listen {{{{port}}}}; location /n {{ return 200 {name}; }}
+                location / {{ proxy_pass http://{{{{app}}}}; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
+                    proxy_set_header Connection upgrade; }} }}"
+        )
+    };
+    let mut server = Server::setup().app(&origin).start(&conf("old"));
+    let mut client = server.connect();
+    client.send("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+    assert_eq!(client.response().status, 101);
+    client.send("x");
+    assert_eq!(client.read_exact(1), b"x");
+    for name in ["two", "three"] {
+        server.rewrite(&conf(name));
+        server.signal("HUP");
+        wait_for("the new configuration", || (server.get("/n").text() == name).then_some(()));
+        client.send("still here");
+        assert_eq!(client.read_exact(10), b"still here");
+    }
+}
+
+#[test]
+fn an_idle_connection_may_be_used_after_a_reload() {
+    let mut server = Server::start(ONE);
+    let mut client = server.connect();
+    assert_eq!(client.send(get("/")).response().text(), "one");
+    server.rewrite("server { listen {{port}}; location / { return 200 two; } }");
+    server.signal("HUP");
+    wait_for("the new configuration", || (server.get("/").text() == "two").then_some(()));
+    client.send(get("/"));
+    let answer = client.response_to("GET");
+    // nginx closes it, or the old worker answers once more (differences::RELOAD).
+    if differences::RELOAD.ringx_only() {
+        assert_eq!(answer.expect("a kept connection was closed by a reload").text(), "two");
+    }
+}
+
+#[test]
+fn quit_lets_requests_finish() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let told = std::sync::Mutex::new(told);
+    let origin = Origin::start(move |connection| {
+        connection.request();
+        told.lock().unwrap().recv_timeout(crate::support::DEADLINE).unwrap();
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlast");
+    });
+    let mut server = Server::proxying(
+        &origin,
+        "server { listen {{port}}; location / { proxy_pass http://{{app}}; } location = /idle { return 204; } }",
+    );
+    let mut idle = server.connect();
+    assert_eq!(idle.send(get("/idle")).response().status, 204);
+    let mut client = server.connect();
+    client.send(get("/"));
+    origin.wait_requests(1);
+    server.signal("QUIT");
+    wait_for("the port to be closed", || {
+        std::net::TcpStream::connect(server.address()).is_err().then_some(())
+    });
+    assert!(server.running(), "it must wait for the request");
+    tell.send(()).unwrap();
+    let response = client.response();
+    assert_eq!(response.text(), "last");
+    assert_eq!(response.header("connection"), "close");
+    idle.expect_close();
+    assert_eq!(server.wait_exit(), Some(0));
+}
+
+#[test]
+fn term_does_not_wait() {
+    let origin = Origin::start(|connection| {
+        connection.request();
+        connection.closed_by_peer();
+    });
+    let mut server =
+        Server::proxying(&origin, "server { listen {{port}}; location / { proxy_pass http://{{app}}; } }");
+    let mut client = server.connect();
+    client.send(get("/"));
+    origin.wait_requests(1);
+    let since = std::time::Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.wait_exit(), Some(0));
+    assert!(since.elapsed() < Duration::from_secs(5));
+    client.expect_close();
+}
+
+#[test]
+fn worker_shutdown_timeout_bounds_a_quit() {
+    let origin = Origin::start(|connection| {
+        connection.request();
+        connection.closed_by_peer();
+    });
+    let mut server = Server::setup()
+        .app(&origin)
+        .global("worker_processes 1; worker_shutdown_timeout 500ms;")
+        .start("server { listen {{port}}; location / { proxy_pass http://{{app}}; } }");
+    let mut client = server.connect();
+    client.send(get("/"));
+    origin.wait_requests(1);
+    server.signal("QUIT");
+    assert_eq!(server.wait_exit(), Some(0));
+    client.read_to_end();
+}

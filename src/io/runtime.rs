@@ -15,6 +15,7 @@ use std::str::FromStr;
 use std::task::{Context, Poll, Waker};
 
 use super::timer;
+use crate::time;
 
 /// Names the environment variable that chooses the rung to begin with: `defer`, `coop`, `plain`, `epoll`.
 pub const MODE_VARIABLE: &str = "RINGX_IO";
@@ -253,7 +254,7 @@ pub(super) fn completed() {
 pub(super) fn awake() {
     TURN.with(|turn| {
         if !turn.open.replace(true) {
-            timer::refresh_clock();
+            time::refresh();
             if let Some(main) = &*turn.main.borrow() {
                 main.wake_by_ref();
             }

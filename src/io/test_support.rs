@@ -25,6 +25,8 @@ pub(super) fn pair() -> (Stream, TcpStream) {
     let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (near, _) = listener.accept().unwrap();
     near.set_nonblocking(true).unwrap();
+    // Two small sends in a row must not wait for an acknowledgement.
+    near.set_nodelay(true).unwrap();
     (Stream::from_fd(OwnedFd::from(near)).unwrap(), far)
 }
 

@@ -1,7 +1,7 @@
 //! Deadlines: one per connection, kept in a table of the thread, looked at by one task every few milliseconds.
 //!
 //! Arming is a store and a compare: no allocation, no ring operation, no timer of its own. A deadline fires
-//! late by up to [`TICK`] and never early. Must never be used to order events, only to bound waits. Called by
+//! late by up to [`TICK`], and early by less than the clock's millisecond. Must never be used to order events, only to bound waits. Called by
 //! whatever waits for a socket; the tick task is started by `runtime::run`.
 
 use std::cell::{Cell, RefCell};
@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::runtime;
+use crate::time;
 
 /// The least time between two looks at the table, and so the most by which a deadline is late.
 pub const TICK: Duration = Duration::from_millis(20);
@@ -221,7 +222,7 @@ impl Table {
 
 /// Starts the task that looks at this thread's table.
 pub(super) fn start() {
-    refresh_clock();
+    time::refresh();
     with_table(|table| table.next_look = 0);
     runtime::spawn(async {
         loop {
@@ -234,8 +235,7 @@ pub(super) fn start() {
 
 /// One look: returns when the next one is due and tells `arm` so.
 fn look() -> u64 {
-    refresh_clock();
-    let now = now();
+    let now = time::refresh().monotonic_ms;
     with_table(|table| {
         let due = table.look(now).clamp(now + millis(TICK), now + millis(LONGEST_TICK));
         table.next_look = due;
@@ -248,7 +248,7 @@ fn look() -> u64 {
 async fn wait_until(mut due: u64) {
     let not_before = now() + millis(TICK);
     loop {
-        let mut sleep = pin!(monoio::time::sleep(Duration::from_millis(due.saturating_sub(precise_now()))));
+        let mut sleep = pin!(monoio::time::sleep(Duration::from_millis(due.saturating_sub(now()))));
         let slept = poll_fn(|context| {
             let (next, old_waker) = with_table(|table| {
                 let known = table.tick.as_ref().is_some_and(|tick| tick.will_wake(context.waker()));
@@ -281,28 +281,9 @@ pub(super) fn forget_waiters() {
     drop(wakers);
 }
 
-// ---------------------------------------------------------------------------------------------------------
-// The clock
-
-thread_local! {
-    static NOW: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Milliseconds of the monotonic clock, as of the last refresh.
+/// Milliseconds of the monotonic clock, as of this turn.
 fn now() -> u64 {
-    NOW.with(Cell::get)
-}
-
-/// Reads the clock: once a turn.
-pub(super) fn refresh_clock() {
-    NOW.with(|cell| cell.set(precise_now()));
-}
-
-fn precise_now() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a timespec on this stack frame; CLOCK_MONOTONIC exists on every Linux.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    u64::try_from(time.tv_sec).unwrap_or(0) * 1000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+    time::now().monotonic_ms
 }
 
 fn millis(time: Duration) -> u64 {
@@ -316,12 +297,11 @@ mod tests {
 
     const LATEST: u64 = 50;
 
-    async fn measure(deadline: &Deadline, time: u64) -> (io::ErrorKind, u64) {
-        let began = precise_now();
-        refresh_clock();
-        deadline.arm(Duration::from_millis(time));
+    async fn measure(deadline: &Deadline, millis: u64) -> (io::ErrorKind, u64) {
+        let began = time::refresh().monotonic_ms;
+        deadline.arm(Duration::from_millis(millis));
         let kind = deadline.over().await.kind();
-        (kind, precise_now() - began)
+        (kind, time::refresh().monotonic_ms - began)
     }
 
     #[test]

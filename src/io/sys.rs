@@ -338,4 +338,18 @@ mod tests {
         set_open_file_limit(soft).unwrap();
         assert!(utc_offset(0).abs() <= 14 * 3600);
     }
+
+    #[test]
+    fn one_thread_takes_on_an_identity_and_the_others_keep_theirs() {
+        let nobody = identity("nobody", None).unwrap();
+        let me = is_root();
+        let other = nobody.clone();
+        let outcome = std::thread::spawn(move || become_thread(&other).map(|()| is_root())).join().unwrap();
+        if me {
+            assert!(!outcome.unwrap());
+        } else {
+            assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        }
+        assert_eq!(is_root(), me);
+    }
 }

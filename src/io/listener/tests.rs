@@ -262,3 +262,61 @@ fn a_connection_written_to_before_accept_keeps_its_bytes() {
         assert_eq!(stream.try_recv(&mut buf).unwrap(), 5);
     });
 }
+
+#[test]
+fn many_connections_are_served_at_once_and_every_answer_is_the_right_one() {
+    const CLIENTS: u32 = 100;
+    const ROUNDS: u32 = 30;
+
+    async fn echo(stream: Stream) {
+        let deadline = Deadline::new();
+        let mut buf = Vec::with_capacity(64);
+        loop {
+            deadline.arm(LONG);
+            stream.readable(&deadline).await.unwrap();
+            match stream.recv_into(&mut buf, 64) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => panic!("{error}"),
+            }
+            let result;
+            (result, buf) = stream.send_all(buf, &deadline).await;
+            result.unwrap();
+            buf.clear();
+        }
+    }
+
+    each_mode(|| async {
+        let listener = bind_one(&loopback());
+        let addr = inet(listener.addr());
+        let (sender, mailbox) = crate::io::mailbox::mailbox::<bool>().unwrap();
+        let clients = std::thread::spawn(move || {
+            let mut streams: Vec<_> = (0..CLIENTS).map(|_| TcpStream::connect(addr).unwrap()).collect();
+            for round in 0..ROUNDS {
+                // All at once: a deep turn. Every third round one by one: shallow ones.
+                let alone = round % 3 == 0;
+                let mut buf = [0; 8];
+                let question = |client: usize| (client as u64 * 1000 + u64::from(round)).to_le_bytes();
+                for (client, stream) in streams.iter_mut().enumerate() {
+                    stream.write_all(&question(client)).unwrap();
+                    if alone {
+                        stream.read_exact(&mut buf).unwrap();
+                        assert_eq!(buf, question(client));
+                    }
+                }
+                for (client, stream) in streams.iter_mut().enumerate().filter(|_| !alone) {
+                    stream.read_exact(&mut buf).unwrap();
+                    assert_eq!(buf, question(client));
+                }
+            }
+            sender.send(true).unwrap();
+        });
+        for _ in 0..CLIENTS {
+            let (stream, _) = listener.accept().await.unwrap();
+            crate::io::runtime::spawn(echo(stream));
+        }
+        assert_eq!(mailbox.open().unwrap().recv().await, Some(true));
+        clients.join().unwrap();
+    });
+}

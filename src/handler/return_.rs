@@ -13,7 +13,8 @@ use crate::http1::Status;
 pub fn run(exchange: &mut Exchange, _cycle: &Cycle, conf: &LocationConf, return_: &ReturnConf) -> Outcome {
     let status = return_.status;
     match &return_.text {
-        None if matches!(status, Status::CLOSE | Status::CLIENT_CLOSED_REQUEST) => {
+        // nginx ends the connection for its own "timed out" and "client gone" too.
+        None if matches!(status, Status::CLOSE | Status::CLIENT_CLOSED_REQUEST | Status::REQUEST_TIMEOUT) => {
             exchange.log_status = Some(status);
             Outcome::Close
         }

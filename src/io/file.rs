@@ -59,7 +59,7 @@ impl FileInfo {
 /// As open(2): `NotFound`, `NotADirectory`, `PermissionDenied`, `ENAMETOOLONG`, `ELOOP`, `EMFILE`.
 /// A path with a zero byte is `NotFound`: no file has such a name.
 pub fn open_static(path: &Path) -> io::Result<(OwnedFd, FileInfo)> {
-    let fd = open(&c_path(path)?, libc::O_RDONLY | libc::O_NONBLOCK, 0)?;
+    let fd = with_c_path(path, |path| open(path, libc::O_RDONLY | libc::O_NONBLOCK, 0))?;
     let info = fstat(fd.as_fd())?;
     Ok((fd, info))
 }
@@ -69,10 +69,9 @@ pub fn open_static(path: &Path) -> io::Result<(OwnedFd, FileInfo)> {
 /// # Errors
 /// As stat(2).
 pub fn stat(path: &Path) -> io::Result<FileInfo> {
-    let path = c_path(path)?;
     let mut raw = zeroed_stat();
     // SAFETY: the path ends in a zero byte and `raw` is a stat on this stack frame.
-    check(unsafe { libc::stat(path.as_ptr(), &raw mut raw) })?;
+    with_c_path(path, |path| check(unsafe { libc::stat(path.as_ptr(), &raw mut raw) }))?;
     Ok(info_of(&raw))
 }
 
@@ -81,10 +80,9 @@ pub fn stat(path: &Path) -> io::Result<FileInfo> {
 /// # Errors
 /// As lstat(2).
 pub fn lstat(path: &Path) -> io::Result<FileInfo> {
-    let path = c_path(path)?;
     let mut raw = zeroed_stat();
     // SAFETY: the path ends in a zero byte and `raw` is a stat on this stack frame.
-    check(unsafe { libc::lstat(path.as_ptr(), &raw mut raw) })?;
+    with_c_path(path, |path| check(unsafe { libc::lstat(path.as_ptr(), &raw mut raw) }))?;
     Ok(info_of(&raw))
 }
 
@@ -266,6 +264,22 @@ fn open(path: &CStr, flags: libc::c_int, mode: libc::mode_t) -> io::Result<Owned
 
 fn c_path(path: &Path) -> io::Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(|_| io::ErrorKind::NotFound.into())
+}
+
+/// Paths up to this length are given to the kernel from the stack: what a request looks for costs no allocation.
+const SHORT_PATH: usize = 512;
+
+fn with_c_path<T>(path: &Path, call: impl FnOnce(&CStr) -> io::Result<T>) -> io::Result<T> {
+    let bytes = path.as_os_str().as_bytes();
+    let mut buffer = [0; SHORT_PATH];
+    let Some(room) = buffer.get_mut(..bytes.len()).filter(|_| bytes.len() < SHORT_PATH) else {
+        return call(&c_path(path)?);
+    };
+    room.copy_from_slice(bytes);
+    match CStr::from_bytes_with_nul(&buffer[..=bytes.len()]) {
+        Ok(path) => call(path),
+        Err(_) => Err(io::ErrorKind::NotFound.into()),
+    }
 }
 
 fn zeroed_stat() -> libc::stat {

@@ -60,6 +60,12 @@ impl Cycle {
         Some(ListenId(at as u32))
     }
 
+    /// The `listen` for a connection that came by the socket `socket` to the address `local`: a specific address wins
+    /// over the wildcard whose socket took the connection.
+    pub fn listen_for(&self, socket: &SockAddr, local: &SockAddr) -> Option<ListenId> {
+        self.listen_of(local).or_else(|| self.listen_of(socket))
+    }
+
     /// A listening socket's configuration by id.
     pub fn listen(&self, id: ListenId) -> &ListenConf {
         &self.conf.http.listens[id.0 as usize]

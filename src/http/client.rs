@@ -37,21 +37,21 @@ pub struct Client {
 }
 
 impl Client {
-    /// A connection that was just accepted.
+    /// A connection that was just accepted; `None` when the configuration does not have its socket any more.
     pub fn new(
         stream: Stream,
         remote: SockAddr,
         listen_addr: SockAddr,
-        listen: ListenId,
-        generation: u64,
+        cycle: &Cycle,
         serial: u64,
-    ) -> Self {
-        let local = stream.local_addr().unwrap_or_else(|_| SockAddr::Unix(Default::default()));
+    ) -> Option<Self> {
+        let local = stream.local_addr().ok()?;
+        let listen = cycle.listen_for(&listen_addr, &local)?;
         let remote_text = match remote.ip() {
             Some(ip) => ip.to_string(),
             None => "unix:".to_owned(),
         };
-        Self {
+        Some(Self {
             stream,
             deadline: Deadline::new(),
             remote,
@@ -59,12 +59,12 @@ impl Client {
             local,
             listen_addr,
             listen: Cell::new(listen),
-            generation: Cell::new(generation),
+            generation: Cell::new(cycle.generation),
             serial,
             accepted_ms: crate::time::now().monotonic_ms,
             keepalive_timeout: Cell::new(Duration::ZERO),
             requests: Cell::new(0),
-        }
+        })
     }
 
     /// Follows a reload: `false` when the configuration does not have this connection's socket any more.
@@ -72,7 +72,7 @@ impl Client {
         if self.generation.get() == cycle.generation {
             return true;
         }
-        let Some(listen) = cycle.listen_of(&self.listen_addr) else { return false };
+        let Some(listen) = cycle.listen_for(&self.listen_addr, &self.local) else { return false };
         self.listen.set(listen);
         self.generation.set(cycle.generation);
         true

@@ -33,6 +33,9 @@ impl Listeners {
         let mut named = Vec::new();
         for listen in &cycle.conf.http.listens {
             let addr = address(listen);
+            if covered(&addr, &cycle.conf.http.listens) {
+                continue;
+            }
             if !self.open.contains(&addr) {
                 for (worker, socket) in sockets.iter_mut().zip(bind(&addr, listen, workers)?) {
                     worker.push(socket);
@@ -69,6 +72,21 @@ fn address(listen: &ListenConf) -> SockAddr {
         ListenAddr::Inet(addr) => SockAddr::Inet(*addr),
         ListenAddr::Unix(path) => SockAddr::Unix(path.clone()),
     }
+}
+
+/// A specific address whose port is listened on by the wildcard of its family needs no socket: connections to it come
+/// by the wildcard's and are told apart by the address they were made to, as in nginx.
+fn covered(addr: &SockAddr, listens: &[ListenConf]) -> bool {
+    let SockAddr::Inet(specific) = addr else { return false };
+    !specific.ip().is_unspecified()
+        && listens.iter().any(|listen| match &listen.addr {
+            ListenAddr::Inet(any) => {
+                any.ip().is_unspecified()
+                    && any.port() == specific.port()
+                    && (any.is_ipv4() == specific.is_ipv4() || (any.is_ipv6() && !listen.ipv6only))
+            }
+            ListenAddr::Unix(_) => false,
+        })
 }
 
 fn remove_unix_socket(addr: &SockAddr) {

@@ -216,7 +216,6 @@ async fn accept(shard: Rc<Shard>, listener: Listener, accepting: Rc<Accepting>) 
 /// Starts the task of a new connection, if `worker_connections` allows.
 fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, local: &io::SockAddr) {
     let cycle = shard.cycle();
-    let Some(listen) = cycle.listen_of(local) else { return };
     let limit = cycle.conf.worker_connections;
     if shard.connections.get() >= limit {
         log(shard, Level::Alert, format_args!("{limit} worker_connections are not enough"));
@@ -226,7 +225,9 @@ fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, local: &io
         stream.set_nodelay(true);
     }
     let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
-    let client = Rc::new(Client::new(stream, remote, local.clone(), listen, cycle.generation, serial));
+    let Some(client) = Client::new(stream, remote, local.clone(), &cycle, serial).map(Rc::new) else {
+        return;
+    };
     shard.connections.set(shard.connections.get() + 1);
     io::runtime::spawn(connection::serve_fenced(Rc::clone(shard), client));
 }

@@ -47,6 +47,11 @@ impl Exchange {
         } else {
             match body {
                 Body::Empty => self.send_out(conf, &mut out).await,
+                Body::Bytes(bytes) if self.chunked => {
+                    encode::push_chunk(&mut out, &bytes);
+                    out.extend_from_slice(encode::LAST_CHUNK);
+                    self.send_out(conf, &mut out).await
+                }
                 Body::Bytes(bytes) => self.send_with(conf, &mut out, &bytes).await,
                 Body::Cached(file) => match &file.content {
                     Some(content) => self.send_with(conf, &mut out, content).await,

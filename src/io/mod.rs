@@ -1,10 +1,11 @@
-#![allow(unsafe_code, reason = "this room is the boundary to the kernel; every other room is safe code")]
 //! The kernel: rings, sockets, files, timers. The only room with `unsafe`, libc and monoio.
 //!
 //! It knows file descriptors, deadlines and buffers; it must never know HTTP or a directive. The ring waits
 //! and carries whole-buffer sends; reading, sendfile and splice are direct non-blocking system calls made
 //! once the ring said "ready". Everything here belongs to one thread: nothing is shared between cores
 //! except what [`mailbox`] carries. Called by upstream, files, http, handler, worker and master.
+
+#![allow(unsafe_code, reason = "this room is the boundary to the kernel; every other room is safe code")]
 
 pub mod addr;
 pub mod connect;

@@ -62,9 +62,7 @@ fn search(exchange: &mut Exchange, conf: &LocationConf, shard: &Shard, path: &mu
         if error.is_forbidden() || (error.is_not_found() && !error.is_absent()) {
             return Outcome::Status(missing(exchange, conf, path, error));
         }
-        if !directory_exists
-            && let Err(status) = test_directory(exchange, conf, shard, &path[..directory_len])
-        {
+        if !directory_exists && let Err(status) = test_directory(exchange, conf, shard, path, directory_len) {
             return Outcome::Status(status);
         }
         directory_exists = true;
@@ -76,16 +74,17 @@ fn search(exchange: &mut Exchange, conf: &LocationConf, shard: &Shard, path: &mu
     Outcome::Declined
 }
 
-/// An index file is absent: is it the directory that is?
+/// The index file at `path` is absent: is it the directory, the first `directory_len` bytes, that is?
 fn test_directory(
     exchange: &Exchange,
     conf: &LocationConf,
     shard: &Shard,
-    directory: &[u8],
+    path: &[u8],
+    directory_len: usize,
 ) -> Result<(), Status> {
-    let directory = match directory {
-        [_, .., b'/'] => &directory[..directory.len() - 1],
-        _ => directory,
+    let directory = match &path[..directory_len] {
+        [directory @ .., b'/'] if !directory.is_empty() => directory,
+        directory => directory,
     };
     match shard.files.borrow_mut().probe(directory, &conf.open_file_cache, crate::time::now()) {
         Ok(info) if info.is_dir() => Ok(()),
@@ -94,7 +93,7 @@ fn test_directory(
             exchange.log_error(Level::Alert, format_args!("\"{shown}\" is not a directory"));
             Err(Status::INTERNAL_SERVER_ERROR)
         }
-        Err(error) if error.is_absent() => Err(missing(exchange, conf, directory, error)),
+        Err(error) if error.is_absent() => Err(missing(exchange, conf, path, error)),
         // The index file could be looked for, so the directory may be searched though not looked at.
         Err(error) if error.is_denied() => Ok(()),
         Err(error) if error.is_forbidden() => Err(Status::FORBIDDEN),

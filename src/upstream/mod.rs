@@ -5,6 +5,7 @@
 //! their idle connections.
 
 mod balancer;
+mod connection;
 mod hash;
 mod peer;
 
@@ -12,10 +13,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 pub use balancer::{Key, Selection};
+pub use connection::PeerConnection;
 pub use peer::{Lease, Peer};
 
 use crate::config::model::{BalancerConf, HttpConf, UpstreamConf, UpstreamId};
 use balancer::Balancer;
+use connection::KeepalivePool;
 
 /// Configurations whose groups are kept ready: requests begun before a reload may still ask for theirs.
 const MAX_GENERATIONS: usize = 4;
@@ -76,7 +79,7 @@ impl Upstreams {
         let by_name =
             conf.upstreams.iter().enumerate().map(|(i, c)| (c.name.clone(), UpstreamId(i as u32))).collect();
         if is_newest {
-            self.retire_all_but(&groups);
+            self.close_all_but(&groups);
         }
         let index = if is_newest { 0 } else { self.generations.len() };
         self.generations.insert(index, Generation { number, groups, by_name });
@@ -86,12 +89,19 @@ impl Upstreams {
         index
     }
 
-    /// Peers of the newest groups that `groups` does not hold are not kept connected any more.
-    fn retire_all_but(&self, groups: &[Rc<Upstream>]) {
+    /// Closes the idle connections that no group of the new configuration can use.
+    fn close_all_but(&self, groups: &[Rc<Upstream>]) {
         let Some(newest) = self.generations.first() else { return };
-        let stays = |peer: &Rc<Peer>| groups.iter().any(|group| group.peers().any(|p| Rc::ptr_eq(p, peer)));
-        for peer in newest.groups.iter().flat_map(|group| group.peers()).filter(|peer| !stays(peer)) {
-            peer.retire();
+        for before in &newest.groups {
+            let after = groups.iter().find(|group| Rc::ptr_eq(&group.pool, &before.pool));
+            before.pool.sweep(0, |addr| after.is_some_and(|group| group.peers().any(|p| p.sock == *addr)));
+        }
+    }
+
+    /// Drops idle connections that are too old or closed by the app. Called every second or so.
+    pub fn sweep(&self, now: u64) {
+        for group in self.generations.iter().flat_map(|generation| &generation.groups) {
+            group.pool.sweep(now, |_| true);
         }
     }
 }
@@ -107,6 +117,8 @@ pub struct Upstream {
     balancer: Balancer,
     /// One peer, no backup: failures are not counted.
     single: bool,
+    /// Shared with the group of the same name of other configurations.
+    pool: Rc<KeepalivePool>,
 }
 
 /// The peers of one rank.
@@ -134,19 +146,34 @@ impl Upstream {
             BalancerConf::Random { two } => Balancer::Random { two: *two, state: hash::seed().into() },
         };
         let single = primary.peers.len() == 1 && backup.peers.is_empty();
-        Self {
-            name: Rc::from(conf.name.as_str()),
-            explicit: conf.explicit,
-            primary,
-            backup,
-            balancer,
-            single,
-        }
+        let pool = match before {
+            Some(before) => {
+                before.pool.reconfigure(conf);
+                Rc::clone(&before.pool)
+            }
+            None => Rc::new(KeepalivePool::new(conf)),
+        };
+        Self { name: Rc::from(conf.name.as_str()), explicit: conf.explicit, primary, backup, balancer, single, pool }
     }
 
     /// All peers, backups last.
     pub fn peers(&self) -> impl Iterator<Item = &Rc<Peer>> {
         self.primary.peers.iter().chain(&self.backup.peers)
+    }
+
+    /// A kept connection to `peer` that is alive at `now` (ms).
+    pub fn take_idle(&self, peer: &Peer, now: u64) -> Option<Box<PeerConnection>> {
+        self.pool.take(peer, now)
+    }
+
+    /// Keeps a connection on which nothing is outstanding for the next request; over the limits it is closed.
+    pub fn keep(&self, connection: Box<PeerConnection>, now: u64) {
+        self.pool.put(connection, now);
+    }
+
+    /// Idle connections kept.
+    pub fn idle_len(&self) -> usize {
+        self.pool.len()
     }
 }
 

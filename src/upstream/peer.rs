@@ -7,12 +7,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::config::model::{PeerAddr, PeerConf};
+use crate::io::SockAddr;
 
 /// Run-time state of one address of an upstream.
 #[derive(Debug)]
 pub struct Peer {
     /// Where it listens.
-    pub addr: PeerAddr,
+    pub(super) sock: SockAddr,
     /// As `$upstream_addr` and messages show it.
     pub name: Rc<str>,
     /// The line of the configuration it comes from.
@@ -28,15 +29,16 @@ pub struct Peer {
     checked: Cell<u64>,
     /// Requests at this peer now.
     active: Cell<u32>,
-    /// A reload dropped this peer: its connections are not kept.
-    retired: Cell<bool>,
 }
 
 impl Peer {
     /// A peer without history.
     pub fn new(conf: &PeerConf) -> Self {
         Self {
-            addr: conf.addr.clone(),
+            sock: match &conf.addr {
+                PeerAddr::Inet(addr) => SockAddr::Inet(*addr),
+                PeerAddr::Unix(path) => SockAddr::Unix(path.clone()),
+            },
             name: Rc::from(conf.name.as_str()),
             conf: conf.clone(),
             current_weight: Cell::new(0),
@@ -45,7 +47,6 @@ impl Peer {
             accessed: Cell::new(0),
             checked: Cell::new(0),
             active: Cell::new(0),
-            retired: Cell::new(false),
         }
     }
 
@@ -66,14 +67,6 @@ impl Peer {
 
     pub(super) fn weight(&self) -> i64 {
         i64::from(self.conf.weight)
-    }
-
-    pub(super) fn retired(&self) -> bool {
-        self.retired.get()
-    }
-
-    pub(super) fn retire(&self) {
-        self.retired.set(true);
     }
 
     /// May a balancer choose it at `now` (ms)? The three conditions of nginx's `ngx_http_upstream_get_peer`.

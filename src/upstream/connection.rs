@@ -1,0 +1,151 @@
+//! A connection to a peer, and the idle ones kept for the next request.
+//!
+//! A kept connection is looked at before it is used again: one that the app closed, or on which bytes arrived that
+//! nobody asked for, is dropped. Boxes and buffers live as long as the connection: no allocation per request.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::time::Duration;
+
+use super::peer::Peer;
+use crate::config::model::UpstreamConf;
+use crate::io::{Deadline, Liveness, SockAddr, Stream, connect};
+
+/// Room for what a peer sends at first: most answers fit with their heads and need one recv(2).
+const INPUT_CAPACITY: usize = 16 << 10;
+
+/// An idle connection does not hold more buffer than this.
+const IDLE_INPUT_CAPACITY: usize = 32 << 10;
+
+/// An open connection to a peer.
+#[derive(Debug)]
+pub struct PeerConnection {
+    /// The socket.
+    pub stream: Stream,
+    /// Bounds every wait on this socket; armed by the caller.
+    pub deadline: Deadline,
+    /// Bytes read and not used yet.
+    pub input: Vec<u8>,
+    /// Requests begun on it, this one included.
+    pub requests: u64,
+    addr: SockAddr,
+    opened_ms: u64,
+    idle_since_ms: u64,
+}
+
+impl PeerConnection {
+    /// Connects to `peer` within `timeout`.
+    ///
+    /// # Errors
+    /// What connect(2) says; `TimedOut` without an OS error after `timeout`.
+    pub async fn open(peer: &Peer, timeout: Duration, now: u64) -> io::Result<Box<Self>> {
+        let deadline = Deadline::new();
+        deadline.arm(timeout);
+        let stream = connect::connect(&peer.sock, &deadline).await?;
+        Ok(Box::new(Self {
+            stream,
+            deadline,
+            input: Vec::with_capacity(INPUT_CAPACITY),
+            requests: 1,
+            addr: peer.sock.clone(),
+            opened_ms: now,
+            idle_since_ms: now,
+        }))
+    }
+
+    /// It has served a request before: it may turn out to be closed by the peer without any fault.
+    pub fn reused(&self) -> bool {
+        self.requests > 1
+    }
+}
+
+/// Idle connections of one upstream on this worker, the last used on top (`keepalive`).
+#[derive(Debug)]
+pub(super) struct KeepalivePool {
+    idle: RefCell<Vec<Box<PeerConnection>>>,
+    limits: Cell<Limits>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    connections: usize,
+    requests: u64,
+    lifetime_ms: u64,
+    idle_ms: u64,
+}
+
+impl KeepalivePool {
+    pub(super) fn new(conf: &UpstreamConf) -> Self {
+        Self { idle: RefCell::new(Vec::with_capacity(conf.keepalive)), limits: Cell::new(Limits::of(conf)) }
+    }
+
+    /// Takes over the limits of a new configuration.
+    pub(super) fn reconfigure(&self, conf: &UpstreamConf) {
+        self.limits.set(Limits::of(conf));
+    }
+
+    /// The most recently used connection to `peer` that is still alive.
+    pub(super) fn take(&self, peer: &Peer, now: u64) -> Option<Box<PeerConnection>> {
+        let limits = self.limits.get();
+        let mut idle = self.idle.borrow_mut();
+        while let Some(index) = idle.iter().rposition(|c| c.addr == peer.sock) {
+            let mut connection = idle.remove(index);
+            if limits.allow_idle(&connection, now) && connection.stream.peek_closed() == Liveness::Alive {
+                connection.requests += 1;
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection whose answer was read completely, if it may serve another request.
+    pub(super) fn put(&self, mut connection: Box<PeerConnection>, now: u64) {
+        let limits = self.limits.get();
+        if limits.connections == 0
+            || connection.requests >= limits.requests
+            || now.saturating_sub(connection.opened_ms) >= limits.lifetime_ms
+            || !connection.input.is_empty()
+        {
+            return;
+        }
+        connection.deadline.disarm();
+        connection.idle_since_ms = now;
+        connection.input.shrink_to(IDLE_INPUT_CAPACITY);
+        let mut idle = self.idle.borrow_mut();
+        let expired = idle.iter().take_while(|c| !limits.allow_idle(c, now)).count();
+        idle.drain(..expired);
+        while idle.len() >= limits.connections {
+            idle.remove(0);
+        }
+        idle.push(connection);
+    }
+
+    /// Drops what is too old, what the peers closed, and what belongs to no peer of `stays`.
+    pub(super) fn sweep(&self, now: u64, stays: impl Fn(&SockAddr) -> bool) {
+        let limits = self.limits.get();
+        let alive = |c: &PeerConnection| {
+            limits.allow_idle(c, now) && stays(&c.addr) && c.stream.peek_closed() == Liveness::Alive
+        };
+        self.idle.borrow_mut().retain(|connection| alive(connection));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.idle.borrow().len()
+    }
+}
+
+impl Limits {
+    fn of(conf: &UpstreamConf) -> Self {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            connections: conf.keepalive,
+            requests: conf.keepalive_requests,
+            lifetime_ms: millis(conf.keepalive_time),
+            idle_ms: millis(conf.keepalive_timeout),
+        }
+    }
+
+    fn allow_idle(&self, connection: &PeerConnection, now: u64) -> bool {
+        now.saturating_sub(connection.idle_since_ms) < self.idle_ms
+    }
+}

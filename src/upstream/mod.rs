@@ -153,7 +153,15 @@ impl Upstream {
             }
             None => Rc::new(KeepalivePool::new(conf)),
         };
-        Self { name: Rc::from(conf.name.as_str()), explicit: conf.explicit, primary, backup, balancer, single, pool }
+        Self {
+            name: Rc::from(conf.name.as_str()),
+            explicit: conf.explicit,
+            primary,
+            backup,
+            balancer,
+            single,
+            pool,
+        }
     }
 
     /// All peers, backups last.

@@ -1,18 +1,475 @@
-//! placeholder
+//! An app's answer on its way to the client: read from its socket as it comes, sent as the client takes it.
+//!
+//! With `proxy_buffering on` a slow client never holds the app: what the client cannot take waits in memory up to
+//! `proxy_buffers`, then in a temporary file. Large bodies of known length never enter this process (splice). The
+//! app's connection goes back to its pool as soon as the answer is read. An answer that ends early is never made to
+//! look whole. Made by `handler::proxy`, driven by `write`.
+
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::client::Client;
 use super::exchange::Exchange;
+use super::flow::{Flow, Flushed};
+use super::tunnel;
 use crate::config::model::LocationConf;
-/// x
-pub struct Relay {}
+use crate::http1::{BodyFraming, ChunkKind, ChunkedDecoder, Trailers};
+use crate::io::stream::{either_readable, writable_or_readable};
+use crate::io::{Liveness, Side, Transfer};
+use crate::log::Level;
+use crate::upstream::{Lease, PeerConnection, Upstream};
+
+/// Most bytes copied from an app's socket in one read.
+const READ_SIZE: usize = 64 << 10;
+
+/// From so many bytes left on, a plain body is spliced.
+const SPLICE_FROM: u64 = 64 << 10;
+
+/// Most bytes spliced in one call, and moved in one turn before other connections get theirs.
+const FAIR_SHARE: usize = 512 << 10;
+
+/// How long an app is waited for before the client's socket is watched too: nearly all answers come sooner, and
+/// their requests then cost no second wait.
+const WATCH_CLIENT_AFTER: Duration = Duration::from_millis(100);
+
+/// An app's answer, its head already parsed.
+#[derive(Default)]
+pub struct Relay {
+    source: Option<Source>,
+    remaining: Remaining,
+    decoder: ChunkedDecoder,
+    /// The app lets the connection live on after this answer.
+    keep_alive: bool,
+    buffering: bool,
+    tunnel: bool,
+    /// The answer ended early.
+    cut: bool,
+    /// Payload bytes read.
+    received: u64,
+}
+
+/// The peer's side of an answer; given back once the answer is read.
+pub struct Source {
+    /// The connection, its input behind the head.
+    pub connection: Box<PeerConnection>,
+    /// Where it goes when it may be used again.
+    pub upstream: Rc<Upstream>,
+    /// The right to the peer.
+    pub lease: Lease,
+}
+
+/// What is still to come from the app.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Remaining {
+    #[default]
+    Nothing,
+    Length(u64),
+    Chunks,
+    UntilClose,
+}
+
+/// What came of reading from the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Filled {
+    Some,
+    Starved,
+}
+
+/// Why a wait for the app ended without readiness.
+#[derive(Debug)]
+pub enum WaitError {
+    /// Nothing came in time.
+    Timeout,
+    /// The client closed its connection.
+    ClientGone,
+    /// The kernel refused to wait.
+    Io(io::Error),
+}
+
+/// Waits until `connection` is readable, for `timeout` at most; after a while also for the client's close, if it is
+/// given.
+///
+/// # Errors
+/// See [`WaitError`].
+pub async fn wait_for_app(
+    connection: &PeerConnection,
+    client: Option<&Client>,
+    timeout: Duration,
+) -> Result<(), WaitError> {
+    let (stream, deadline) = (&connection.stream, &connection.deadline);
+    let Some(client) = client.filter(|_| timeout > WATCH_CLIENT_AFTER) else {
+        deadline.arm(timeout);
+        return stream.readable(deadline).await.map_err(WaitError::from);
+    };
+    deadline.arm(WATCH_CLIENT_AFTER);
+    match stream.readable(deadline).await {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+        other => return other.map_err(WaitError::from),
+    }
+    deadline.arm(timeout - WATCH_CLIENT_AFTER);
+    loop {
+        if either_readable(stream, &client.stream, deadline).await? == Side::A {
+            return Ok(());
+        }
+        match client.stream.peek_closed() {
+            Liveness::Closed => return Err(WaitError::ClientGone),
+            // A pipelined request: the socket stays readable, nothing more can be learned from it.
+            Liveness::HasData => return stream.readable(deadline).await.map_err(WaitError::from),
+            Liveness::Alive => {}
+        }
+    }
+}
+
+impl From<io::Error> for WaitError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::TimedOut { Self::Timeout } else { Self::Io(error) }
+    }
+}
+
+impl Source {
+    /// Gives the connection back to its pool (`reusable`) or closes it.
+    pub fn finish(self, reusable: bool) {
+        self.lease.succeeded();
+        if reusable {
+            self.upstream.keep(self.connection, crate::time::now().monotonic_ms);
+        }
+    }
+}
+
 impl Relay {
-    /// x
+    /// Makes it ready for an answer with a body.
+    pub fn begin(&mut self, source: Source, framing: BodyFraming, keep_alive: bool, buffering: bool) {
+        self.decoder.reset(Trailers::Keep);
+        self.remaining = match framing {
+            BodyFraming::None | BodyFraming::Length(0) => Remaining::Nothing,
+            BodyFraming::Length(length) => Remaining::Length(length),
+            BodyFraming::Chunked => Remaining::Chunks,
+            BodyFraming::UntilClose => Remaining::UntilClose,
+        };
+        self.source = Some(source);
+        (self.keep_alive, self.buffering) = (keep_alive, buffering);
+        (self.tunnel, self.cut, self.received) = (false, false, 0);
+    }
+
+    /// Makes it ready for a tunnel: raw bytes both ways after the head of a 101.
+    pub fn begin_tunnel(&mut self, source: Source) {
+        self.begin(source, BodyFraming::UntilClose, false, false);
+        self.tunnel = true;
+    }
+
+    /// The answer goes out without its body (HEAD, an error page in its place): the connection is closed unless
+    /// nothing is outstanding on it.
+    pub fn finish_without_body(mut self: Box<Self>, exchange: &mut Exchange) {
+        self.release(exchange);
+        exchange.spare_relay = Some(self);
+    }
+
+    /// Sends `out` (the head) and the body to the client.
+    ///
+    /// # Errors
+    /// What the client's socket suffered; `ConnectionAborted` when the app's answer ended early (already logged). The
+    /// client's connection must then be closed without more bytes.
     pub async fn pump(
-        self: Box<Self>,
-        _e: &mut Exchange,
-        _c: &LocationConf,
-        _out: &mut Vec<u8>,
-    ) -> std::io::Result<()> {
+        mut self: Box<Self>,
+        exchange: &mut Exchange,
+        conf: &LocationConf,
+        out: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        let result = if self.tunnel {
+            match self.source.take() {
+                Some(source) => tunnel::run(exchange, conf, source, out).await,
+                None => Ok(()),
+            }
+        } else {
+            self.transfer(exchange, conf, out).await
+        };
+        self.release(exchange);
+        exchange.spare_relay = Some(self);
+        result
+    }
+
+    async fn transfer(
+        &mut self,
+        exchange: &mut Exchange,
+        conf: &LocationConf,
+        out: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        let mut flow = Flow::new(std::mem::take(out), exchange.chunked, &conf.proxy);
+        let result = self.run(exchange, conf, &mut flow).await;
+        *out = flow.into_buffer();
+        result?;
+        if self.cut { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+    }
+
+    async fn run(&mut self, exchange: &mut Exchange, conf: &LocationConf, flow: &mut Flow) -> io::Result<()> {
+        // What arrived with the head, and what may have arrived since: a small answer then leaves in one send.
+        let mut filled = self.fill(exchange, flow)?;
+        if filled == Filled::Some && self.is_open() {
+            filled = self.fill(exchange, flow)?;
+        }
+        if !self.is_open() && flow.is_memory_only() {
+            return flow.send_all(exchange, conf).await;
+        }
+        let client = Rc::clone(&exchange.client);
+        client.deadline.arm(conf.send_timeout);
+        let mut share = 0;
+        loop {
+            let before = exchange.bytes_sent;
+            let flushed = flow.flush(&client.stream, &mut exchange.bytes_sent)?;
+            if exchange.bytes_sent > before {
+                client.deadline.arm(conf.send_timeout);
+                share += exchange.bytes_sent - before;
+            }
+            if !self.is_open() && flow.is_empty() {
+                return Ok(());
+            }
+            let reads = self.is_open() && flow.has_room(self.buffering, flushed);
+            if !reads && flushed == Flushed::Blocked {
+                client.stream.writable(&client.deadline).await?;
+                share = 0;
+                continue;
+            }
+            if reads && filled == Filled::Starved {
+                let blocked = flushed == Flushed::Blocked;
+                self.wait(exchange, conf, flow, blocked).await?;
+                share = 0;
+            } else if share >= FAIR_SHARE as u64 {
+                client.stream.writable(&client.deadline).await?;
+                share = 0;
+            }
+            if reads && self.is_open() {
+                filled = self.fill(exchange, flow)?;
+            }
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.remaining != Remaining::Nothing
+    }
+
+    /// Waits for the app; while the client is blocked also for the client.
+    async fn wait(
+        &mut self,
+        exchange: &mut Exchange,
+        conf: &LocationConf,
+        flow: &mut Flow,
+        blocked: bool,
+    ) -> io::Result<()> {
+        let Some(source) = &self.source else { return Ok(()) };
+        let read_timeout = conf.proxy.read_timeout;
+        let result = if blocked {
+            let (client, connection) = (&exchange.client, &source.connection);
+            connection.deadline.arm(read_timeout.min(conf.send_timeout));
+            match writable_or_readable(&client.stream, &connection.stream, &connection.deadline).await {
+                Ok(side) => {
+                    flow.app_ready = side == Side::B;
+                    Ok(())
+                }
+                Err(error) if error.kind() == io::ErrorKind::TimedOut && conf.send_timeout <= read_timeout => {
+                    return Err(error);
+                }
+                Err(error) => Err(WaitError::from(error)),
+            }
+        } else {
+            let client = (!conf.proxy.ignore_client_abort).then_some(&*exchange.client);
+            wait_for_app(&source.connection, client, read_timeout).await
+        };
+        match result {
+            Ok(()) => Ok(()),
+            Err(WaitError::ClientGone) => Err(io::ErrorKind::BrokenPipe.into()),
+            Err(WaitError::Io(error)) => Err(error),
+            Err(WaitError::Timeout) => {
+                self.end_early(exchange, format_args!("upstream timed out (110: Connection timed out)"));
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes from the app what is there, once.
+    fn fill(&mut self, exchange: &mut Exchange, flow: &mut Flow) -> io::Result<Filled> {
+        let Some(source) = &mut self.source else { return Ok(Filled::Starved) };
+        let connection = &mut source.connection;
+        if connection.input.is_empty() {
+            if self.remaining.splices(self.received, flow) {
+                return self.splice(exchange, flow);
+            }
+            let want = self.remaining.read_size();
+            match connection.stream.recv_into(&mut connection.input, want) {
+                Ok(0) => {
+                    self.end_of_file(exchange, flow)?;
+                    return Ok(Filled::Some);
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Filled::Starved),
+                Err(error) => {
+                    self.end_early(exchange, format_args!("recv() failed ({error})"));
+                    return Ok(Filled::Some);
+                }
+            }
+        }
+        self.take_input(exchange, flow)?;
+        Ok(Filled::Some)
+    }
+
+    /// Moves the payload in the connection's buffer into the flow.
+    fn take_input(&mut self, exchange: &mut Exchange, flow: &mut Flow) -> io::Result<()> {
+        let Some(source) = &mut self.source else { return Ok(()) };
+        let mut input = std::mem::take(&mut source.connection.input);
+        let result = self.take_payload(&input, flow);
+        match result {
+            Ok(used) => {
+                input.drain(..used);
+            }
+            Err(TakeError::Flow(error)) => return Err(error),
+            Err(TakeError::Chunk) => {
+                input.clear();
+                self.end_early(exchange, format_args!("upstream sent invalid chunked response"));
+                return Ok(());
+            }
+        }
+        if let Some(source) = &mut self.source {
+            source.connection.input = input;
+        }
+        if !self.is_open() {
+            flow.end(&self.decoder.trailers)?;
+            self.release(exchange);
+        }
         Ok(())
     }
-    /// x
-    pub fn finish_without_body(self: Box<Self>, _e: &mut Exchange) {}
+
+    /// Appends the payload of `input` to the flow; gives the bytes used.
+    fn take_payload(&mut self, input: &[u8], flow: &mut Flow) -> Result<usize, TakeError> {
+        match self.remaining {
+            Remaining::Nothing => Ok(0),
+            Remaining::Length(left) => {
+                let used = input.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                flow.push(&input[..used])?;
+                self.received += used as u64;
+                self.remaining = Remaining::after(left, used);
+                Ok(used)
+            }
+            Remaining::UntilClose => {
+                flow.push(input)?;
+                self.received += input.len() as u64;
+                Ok(input.len())
+            }
+            Remaining::Chunks => {
+                let mut used = 0;
+                loop {
+                    let rest = &input[used..];
+                    let step = self.decoder.decode(rest).map_err(|_| TakeError::Chunk)?;
+                    used += step.consumed;
+                    match step.kind {
+                        ChunkKind::Data { start, len } => {
+                            flow.push(&rest[start..start + len])?;
+                            self.received += len as u64;
+                        }
+                        ChunkKind::NeedMore => return Ok(used),
+                        ChunkKind::End => {
+                            self.remaining = Remaining::Nothing;
+                            return Ok(used);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Moves payload from the app's socket into the flow's pipe.
+    fn splice(&mut self, exchange: &mut Exchange, flow: &mut Flow) -> io::Result<Filled> {
+        let Some(source) = &self.source else { return Ok(Filled::Starved) };
+        let left = match self.remaining {
+            Remaining::Length(left) => usize::try_from(left).unwrap_or(usize::MAX),
+            _ => usize::MAX,
+        };
+        match flow.splice_in(&source.connection.stream, left.min(FAIR_SHARE), self.buffering) {
+            Ok(Transfer::Moved(count)) => {
+                self.received += count as u64;
+                if let Remaining::Length(left) = self.remaining {
+                    self.remaining = Remaining::after(left, count);
+                }
+                if !self.is_open() {
+                    self.release(exchange);
+                }
+                Ok(Filled::Some)
+            }
+            Ok(Transfer::Eof) => {
+                self.end_of_file(exchange, flow)?;
+                Ok(Filled::Some)
+            }
+            Ok(Transfer::WouldBlock) => Ok(Filled::Starved),
+            Err(error) => {
+                self.end_early(exchange, format_args!("recv() failed ({error})"));
+                Ok(Filled::Some)
+            }
+        }
+    }
+
+    /// The app closed: the end of an answer without length, too early for any other.
+    fn end_of_file(&mut self, exchange: &mut Exchange, flow: &mut Flow) -> io::Result<()> {
+        if self.remaining == Remaining::UntilClose {
+            self.remaining = Remaining::Nothing;
+            flow.end(&[])?;
+            self.release(exchange);
+        } else {
+            self.end_early(exchange, format_args!("upstream prematurely closed connection"));
+        }
+        Ok(())
+    }
+
+    /// The answer will not become whole: what was read of it is still sent, then the client's connection is closed.
+    fn end_early(&mut self, exchange: &mut Exchange, why: std::fmt::Arguments<'_>) {
+        exchange.note_upstream_url(self.source.as_ref().map(|source| source.lease.peer()));
+        exchange.log_error(Level::Error, format_args!("{why} while reading upstream"));
+        self.remaining = Remaining::Nothing;
+        self.cut = true;
+        self.keep_alive = false;
+        self.release(exchange);
+    }
+
+    /// Gives the peer's side back, at the latest when the answer is sent.
+    fn release(&mut self, exchange: &mut Exchange) {
+        let Some(source) = self.source.take() else { return };
+        exchange.upstream.note_end(self.received);
+        let reusable = self.keep_alive && !self.is_open() && source.connection.input.is_empty();
+        source.finish(reusable);
+    }
+}
+
+enum TakeError {
+    Flow(io::Error),
+    Chunk,
+}
+
+impl From<io::Error> for TakeError {
+    fn from(error: io::Error) -> Self {
+        Self::Flow(error)
+    }
+}
+
+impl Remaining {
+    fn after(left: u64, used: usize) -> Self {
+        match left.saturating_sub(used as u64) {
+            0 => Self::Nothing,
+            left => Self::Length(left),
+        }
+    }
+
+    /// Never reads beyond a message of known length: what follows it is not ours to take.
+    fn read_size(self) -> usize {
+        match self {
+            Self::Length(left) => usize::try_from(left).unwrap_or(usize::MAX).min(READ_SIZE),
+            Self::Nothing | Self::Chunks | Self::UntilClose => READ_SIZE,
+        }
+    }
+
+    fn splices(self, received: u64, flow: &Flow) -> bool {
+        let long = match self {
+            Self::Length(left) => left >= SPLICE_FROM || flow.is_splicing(),
+            Self::UntilClose => received >= SPLICE_FROM,
+            Self::Nothing | Self::Chunks => false,
+        };
+        long && flow.can_splice()
+    }
 }

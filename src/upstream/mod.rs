@@ -11,12 +11,13 @@ mod peer;
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 pub use balancer::{Key, Selection};
 pub use connection::PeerConnection;
 pub use peer::{Lease, Peer};
 
-use crate::config::model::{BalancerConf, HttpConf, UpstreamConf, UpstreamId};
+use crate::config::model::{BalancerConf, HttpConf, PeerAddr, PeerConf, UpstreamConf, UpstreamId};
 use balancer::Balancer;
 use connection::KeepalivePool;
 
@@ -28,7 +29,12 @@ const MAX_GENERATIONS: usize = 4;
 pub struct Upstreams {
     /// Newest first.
     generations: Vec<Generation>,
+    /// Groups for addresses that came out of variables, the oldest first.
+    addresses: Vec<Rc<Upstream>>,
 }
+
+/// Addresses from variables whose connections and state are remembered.
+const MAX_ADDRESSES: usize = 64;
 
 struct Generation {
     number: u64,
@@ -49,10 +55,21 @@ impl Upstreams {
     }
 
     /// The group called `name` (`proxy_pass` with variables).
-    pub fn group_by_name(&mut self, number: u64, conf: &HttpConf, name: &str) -> Option<Rc<Upstream>> {
-        let generation = self.generation(number, conf);
-        let id = *generation.by_name.get(name)?;
-        generation.groups.get(id.0 as usize).map(Rc::clone)
+    pub fn find(&mut self, number: u64, conf: &HttpConf, name: &str) -> Option<UpstreamId> {
+        self.generation(number, conf).by_name.get(name).copied()
+    }
+
+    /// A group of one peer at an address that came out of a variable.
+    pub fn by_address(&mut self, addr: PeerAddr, name: &str) -> Rc<Upstream> {
+        if let Some(group) = self.addresses.iter().find(|group| &*group.name == name) {
+            return Rc::clone(group);
+        }
+        if self.addresses.len() >= MAX_ADDRESSES {
+            self.addresses.remove(0);
+        }
+        let group = Rc::new(Upstream::new(&implicit(addr, name), None));
+        self.addresses.push(Rc::clone(&group));
+        group
     }
 
     fn generation(&mut self, number: u64, conf: &HttpConf) -> &Generation {
@@ -100,7 +117,8 @@ impl Upstreams {
 
     /// Drops idle connections that are too old or closed by the app. Called every second or so.
     pub fn sweep(&self, now: u64) {
-        for group in self.generations.iter().flat_map(|generation| &generation.groups) {
+        let configured = self.generations.iter().flat_map(|generation| &generation.groups);
+        for group in configured.chain(&self.addresses) {
             group.pool.sweep(now, |_| true);
         }
     }
@@ -182,6 +200,31 @@ impl Upstream {
     /// Idle connections kept.
     pub fn idle_len(&self) -> usize {
         self.pool.len()
+    }
+}
+
+/// The group of a single address, with nginx's defaults.
+fn implicit(addr: PeerAddr, name: &str) -> UpstreamConf {
+    let peer = PeerConf {
+        addr,
+        name: name.to_owned(),
+        server: name.to_owned(),
+        weight: 1,
+        max_fails: 1,
+        fail_timeout: Duration::from_secs(10),
+        max_conns: 0,
+        backup: false,
+        down: false,
+    };
+    UpstreamConf {
+        name: name.to_owned(),
+        explicit: false,
+        peers: vec![peer],
+        balancer: BalancerConf::RoundRobin,
+        keepalive: 32,
+        keepalive_requests: 1000,
+        keepalive_time: Duration::from_secs(3600),
+        keepalive_timeout: Duration::from_secs(60),
     }
 }
 

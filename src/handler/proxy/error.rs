@@ -1,0 +1,298 @@
+//! What can go wrong between us and a peer: its words in the log, its status, and whether the next peer may be asked.
+//!
+//! Decides nothing about sockets. The retry decision is [`Retry::allows`] and nowhere else.
+
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::config::model::NextUpstream;
+use crate::http1::{ChunkError, Method, ResponseError, Status};
+use crate::log::Level;
+
+/// A failed try at a peer.
+#[derive(Debug)]
+pub(super) enum PeerError {
+    /// No connection: refused, no such socket, unreachable. With the name of a unix socket, as nginx logs it.
+    Connect(io::Error, Option<Rc<str>>),
+    /// `proxy_connect_timeout`.
+    ConnectTimeout,
+    /// The connection broke while the request was sent.
+    Send(io::Error),
+    /// `proxy_send_timeout`.
+    SendTimeout,
+    /// The connection broke before the response head was whole.
+    Read(io::Error),
+    /// `proxy_read_timeout` before the response head was whole.
+    ReadTimeout,
+    /// End of file before the response head was whole.
+    PrematureClose,
+    /// A head that no HTTP/1.x server sends.
+    Head(ResponseError),
+    /// 101 that nobody asked for.
+    UnexpectedUpgrade,
+    /// More 1xx answers than any application has reason to send.
+    TooManyInterim,
+    /// The kernel did not give us what a connection needs, or the body's temporary file cannot be read: our own fault.
+    Local(io::Error),
+    /// The client closed its connection: nobody waits for the answer.
+    ClientGone,
+    /// Bytes of a streamed body could not be read from the client.
+    ClientBody(Status),
+    /// Chunks of a streamed body.
+    ClientChunks(ChunkError),
+}
+
+/// The kinds of failure that `proxy_next_upstream` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// `error`
+    Error,
+    /// `timeout`
+    Timeout,
+    /// `invalid_header`
+    InvalidHeader,
+    /// `http_500` and its like
+    Status(u16),
+    /// Not the peer's doing: no other one is asked.
+    Ours,
+}
+
+impl PeerError {
+    /// The status for the client (499: for the log only).
+    pub(super) fn status(&self) -> Status {
+        match self {
+            Self::Connect(..)
+            | Self::Send(_)
+            | Self::Read(_)
+            | Self::PrematureClose
+            | Self::Head(_)
+            | Self::UnexpectedUpgrade
+            | Self::TooManyInterim => Status::BAD_GATEWAY,
+            Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => Status::GATEWAY_TIME_OUT,
+            Self::Local(_) => Status::INTERNAL_SERVER_ERROR,
+            Self::ClientGone => Status::CLIENT_CLOSED_REQUEST,
+            Self::ClientBody(status) => *status,
+            Self::ClientChunks(error) => error.status(),
+        }
+    }
+
+    /// Which condition of `proxy_next_upstream` it is.
+    pub(super) fn condition(&self) -> Condition {
+        match self {
+            Self::Connect(..) | Self::Send(_) | Self::Read(_) | Self::PrematureClose => Condition::Error,
+            Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => Condition::Timeout,
+            Self::Head(_) | Self::UnexpectedUpgrade | Self::TooManyInterim => Condition::InvalidHeader,
+            Self::Local(_) | Self::ClientGone | Self::ClientBody(_) | Self::ClientChunks(_) => Condition::Ours,
+        }
+    }
+
+    /// Nothing but the connection is to blame: what a kept connection looks like that the peer just closed.
+    pub(super) fn is_disconnect(&self) -> bool {
+        matches!(self, Self::Send(_) | Self::Read(_) | Self::PrematureClose)
+    }
+
+    /// How severe the log line is.
+    pub(super) fn level(&self) -> Level {
+        match self {
+            Self::Connect(error, _) if severe(error) => Level::Crit,
+            Self::ClientGone | Self::ClientBody(_) | Self::ClientChunks(_) => Level::Info,
+            Self::Local(_) => Level::Alert,
+            Self::Connect(..)
+            | Self::ConnectTimeout
+            | Self::Send(_)
+            | Self::SendTimeout
+            | Self::Read(_)
+            | Self::ReadTimeout
+            | Self::PrematureClose
+            | Self::Head(_)
+            | Self::UnexpectedUpgrade
+            | Self::TooManyInterim => Level::Error,
+        }
+    }
+}
+
+/// nginx logs what is not a plain network failure (a missing socket file, a permission) one level higher.
+fn severe(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+}
+
+impl fmt::Display for PeerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const TIMED_OUT: &str = "upstream timed out (110: Connection timed out)";
+        const HEAD: &str = "while reading response header from upstream";
+        match self {
+            Self::Connect(error, None) => {
+                write!(f, "connect() failed ({}) while connecting to upstream", Errno(error))
+            }
+            Self::Connect(error, Some(name)) => {
+                write!(f, "connect() to {name} failed ({}) while connecting to upstream", Errno(error))
+            }
+            Self::ConnectTimeout => write!(f, "{TIMED_OUT} while connecting to upstream"),
+            Self::Send(error) => write!(f, "send() failed ({}) while sending request to upstream", Errno(error)),
+            Self::SendTimeout => write!(f, "{TIMED_OUT} while sending request to upstream"),
+            Self::Read(error) => write!(f, "recv() failed ({}) {HEAD}", Errno(error)),
+            Self::ReadTimeout => write!(f, "{TIMED_OUT} {HEAD}"),
+            Self::PrematureClose => write!(f, "upstream prematurely closed connection {HEAD}"),
+            Self::Head(error) => write!(f, "{error} {HEAD}"),
+            Self::UnexpectedUpgrade => write!(f, "upstream sent \"101\" to a request without upgrade {HEAD}"),
+            Self::TooManyInterim => write!(f, "upstream sent too many interim responses {HEAD}"),
+            Self::Local(error) => write!(f, "cannot serve the request ({}) while sending request to upstream", Errno(error)),
+            Self::ClientGone => f.write_str(
+                "client prematurely closed connection, so upstream connection is closed too while reading response \
+                 header from upstream",
+            ),
+            Self::ClientBody(_) => {
+                f.write_str("client prematurely closed connection while sending request to upstream")
+            }
+            Self::ClientChunks(error) => write!(f, "client sent {error} while sending request to upstream"),
+        }
+    }
+}
+
+/// An I/O error as nginx prints it: `111: Connection refused`.
+pub(super) struct Errno<'a>(pub(super) &'a io::Error);
+
+impl fmt::Display for Errno<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        match self.0.raw_os_error() {
+            Some(code) => write!(f, "{code}: {}", text.split(" (os error").next().unwrap_or(&text)),
+            None => f.write_str(&text),
+        }
+    }
+}
+
+/// What the retry decision looks at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Retry<'c> {
+    /// `proxy_next_upstream`.
+    pub(super) conditions: &'c NextUpstream,
+    /// Peers left to ask.
+    pub(super) tries_left: u32,
+    /// `proxy_next_upstream_timeout`; zero is no limit.
+    pub(super) timeout: Duration,
+    /// Since the first try began.
+    pub(super) elapsed: Duration,
+    /// The request's method.
+    pub(super) method: Method,
+    /// A byte of the request left for the failed peer.
+    pub(super) sent: bool,
+    /// Bytes of a body that is not buffered left: it cannot be sent again.
+    pub(super) body_gone: bool,
+}
+
+impl Retry<'_> {
+    /// May the next peer be asked after `condition`?
+    pub(super) fn allows(&self, condition: Condition) -> bool {
+        let wanted = match condition {
+            Condition::Error => self.conditions.error,
+            Condition::Timeout => self.conditions.timeout,
+            Condition::InvalidHeader => self.conditions.invalid_header,
+            Condition::Status(status) => self.conditions.statuses.contains(&Some(status)),
+            Condition::Ours => false,
+        };
+        let repeatable = !self.sent || self.method.is_idempotent() || self.conditions.non_idempotent;
+        let in_time = self.timeout.is_zero() || self.elapsed < self.timeout;
+        wanted && repeatable && in_time && self.tries_left > 0 && !(self.sent && self.body_gone)
+    }
+
+    /// May the request go to the same peer again, on a fresh connection, after a kept one broke before any byte of the
+    /// answer? Like a failed try, but the peer has done nothing wrong: neither `proxy_next_upstream` nor the number of
+    /// peers limits it.
+    pub(super) fn allows_fresh_connection(&self) -> bool {
+        !self.sent || (self.method.is_idempotent() && !self.body_gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEFAULT: NextUpstream = NextUpstream {
+        error: true,
+        timeout: true,
+        invalid_header: false,
+        non_idempotent: false,
+        statuses: [Some(503), None, None, None, None, None, None],
+    };
+
+    fn retry(method: Method) -> Retry<'static> {
+        Retry {
+            conditions: &DEFAULT,
+            tries_left: 1,
+            timeout: Duration::ZERO,
+            elapsed: Duration::from_secs(5),
+            method,
+            sent: true,
+            body_gone: false,
+        }
+    }
+
+    #[test]
+    fn conditions_are_those_of_the_directive() {
+        let get = retry(Method::Get);
+        assert!(get.allows(Condition::Error));
+        assert!(get.allows(Condition::Timeout));
+        assert!(get.allows(Condition::Status(503)));
+        assert!(!get.allows(Condition::InvalidHeader));
+        assert!(!get.allows(Condition::Status(500)));
+        assert!(!get.allows(Condition::Ours));
+        assert!(!Retry { tries_left: 0, ..get }.allows(Condition::Error));
+    }
+
+    #[test]
+    fn what_was_sent_and_is_not_idempotent_is_never_sent_again() {
+        for method in [Method::Post, Method::Lock, Method::Patch] {
+            let sent = retry(method);
+            assert!(!sent.allows(Condition::Error));
+            assert!(!sent.allows_fresh_connection());
+            let unsent = Retry { sent: false, ..sent };
+            assert!(unsent.allows(Condition::Error));
+            assert!(unsent.allows_fresh_connection());
+            let allowed = NextUpstream { non_idempotent: true, ..DEFAULT };
+            assert!(Retry { conditions: &allowed, ..sent }.allows(Condition::Error));
+        }
+    }
+
+    #[test]
+    fn a_streamed_body_goes_out_once() {
+        let put = Retry { body_gone: true, ..retry(Method::Put) };
+        assert!(!put.allows(Condition::Error));
+        assert!(!put.allows_fresh_connection());
+        assert!(Retry { sent: false, ..put }.allows(Condition::Error));
+    }
+
+    #[test]
+    fn time_is_bounded() {
+        let get = Retry { timeout: Duration::from_secs(5), ..retry(Method::Get) };
+        assert!(!get.allows(Condition::Error));
+        assert!(Retry { elapsed: Duration::from_secs(4), ..get }.allows(Condition::Error));
+    }
+
+    #[test]
+    fn words_are_nginx_words() {
+        let refused = PeerError::Connect(io::Error::from_raw_os_error(111), None);
+        assert_eq!(
+            refused.to_string(),
+            "connect() failed (111: Connection refused) while connecting to upstream"
+        );
+        assert_eq!((refused.status(), refused.level()), (Status::BAD_GATEWAY, Level::Error));
+        let missing = PeerError::Connect(io::Error::from_raw_os_error(2), Some("unix:/x".into()));
+        assert_eq!(missing.level(), Level::Crit);
+        assert_eq!(
+            missing.to_string(),
+            "connect() to unix:/x failed (2: No such file or directory) while connecting to upstream"
+        );
+        assert_eq!(
+            PeerError::ReadTimeout.to_string(),
+            "upstream timed out (110: Connection timed out) while reading response header from upstream"
+        );
+        assert_eq!(PeerError::ReadTimeout.status(), Status::GATEWAY_TIME_OUT);
+        assert_eq!(
+            PeerError::Head(ResponseError::TooLarge).to_string(),
+            "upstream sent too big header while reading response header from upstream"
+        );
+    }
+}

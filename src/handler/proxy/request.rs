@@ -1,0 +1,372 @@
+//! The request as the peer gets it: where to, with which URI and which header fields.
+//!
+//! Framing is decided here and nowhere else: no configuration and no client can put a `Content-Length`, a
+//! `Transfer-Encoding` or a line end into the head. Byte order and case are nginx's.
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+use super::PeerRequest;
+use crate::config::model::{
+    BalancerConf, PeerAddr, ProxyConf, ProxyPassConf, ProxyTarget, UpstreamConf,
+};
+use crate::cycle::Cycle;
+use crate::http::{Exchange, variables};
+use crate::http1::target::{Escape, escape};
+use crate::http1::{BodyFraming, Known, Method, encode};
+use crate::log::Level;
+use crate::shard::Shard;
+use crate::upstream::Upstream;
+
+/// Where a request goes.
+pub(super) struct Destination<'c> {
+    pub(super) upstream: Rc<Upstream>,
+    /// The group's configuration, for the key of `hash`; none for an address that came out of a variable.
+    conf: Option<&'c UpstreamConf>,
+    uri: UriForm<'c>,
+}
+
+/// Where the URI comes from.
+enum UriForm<'c> {
+    /// No URI part: the client's own bytes, or the URI in force after an internal redirect.
+    Unchanged,
+    /// A URI part takes the place of so many bytes of the URI in force.
+    Replaced(&'c [u8], usize),
+    /// Evaluated.
+    Evaluated(Vec<u8>),
+}
+
+/// A request that cannot be sent: the reason, for the log. The client gets 500, or 502 for a host nobody knows.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// Not `http://`.
+    UrlPrefix(Vec<u8>),
+    /// The host is neither an upstream nor an address.
+    UnknownHost(Vec<u8>),
+    /// A value of `proxy_set_header` holds a byte that no header value may hold (a decoded line end).
+    HeaderValue(String),
+}
+
+/// Finds the group of peers and the form of the URI.
+pub(super) fn destination<'c>(
+    exchange: &mut Exchange,
+    cycle: &'c Cycle,
+    pass: &'c ProxyPassConf,
+    shard: &Shard,
+) -> Result<Destination<'c>, Refused> {
+    match &pass.target {
+        ProxyTarget::Literal { upstream, host, port, uri } => {
+            let trace = &mut exchange.upstream;
+            trace.proxy_host.extend_from_slice(host.as_bytes());
+            trace.proxy_port.extend_from_slice(port.as_bytes());
+            let uri = match uri {
+                None => UriForm::Unchanged,
+                Some(uri) if exchange.uri.starts_with(&pass.location_prefix) => {
+                    UriForm::Replaced(uri, pass.location_prefix.len())
+                }
+                Some(uri) => UriForm::Replaced(uri, 0),
+            };
+            let group = shard.upstreams.borrow_mut().group(cycle.generation, &cycle.conf.http, *upstream);
+            let upstream_conf = cycle.upstream(*upstream);
+            let upstream = group.ok_or_else(|| Refused::UnknownHost(host.as_bytes().to_vec()))?;
+            Ok(Destination { upstream, conf: Some(upstream_conf), uri })
+        }
+        ProxyTarget::Variables(template) => {
+            let mut url = Vec::new();
+            variables::evaluate(exchange, template, &mut url);
+            evaluated_destination(exchange, cycle, &url, shard)
+        }
+    }
+}
+
+/// The destination of a `proxy_pass` with variables: `http://host[:port][/uri]` or `http://unix:/path[:/uri]`.
+fn evaluated_destination<'c>(
+    exchange: &mut Exchange,
+    cycle: &'c Cycle,
+    url: &[u8],
+    shard: &Shard,
+) -> Result<Destination<'c>, Refused> {
+    let rest = match url.split_at_checked(7) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"http://") => rest,
+        _ => return Err(Refused::UrlPrefix(url.to_vec())),
+    };
+    let (authority, uri) = split_authority(rest);
+    let unknown = || Refused::UnknownHost(authority.to_vec());
+    let name = std::str::from_utf8(authority).map_err(|_| unknown())?;
+    if name.is_empty() {
+        return Err(unknown());
+    }
+    let (host, port) = match name.rsplit_once(':') {
+        _ if name.starts_with("unix:") => ("localhost", ""),
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !port.is_empty() => (host, port),
+        _ => (name, "80"),
+    };
+    let trace = &mut exchange.upstream;
+    trace.proxy_host.extend_from_slice(if port == "80" || port.is_empty() { host } else { name }.as_bytes());
+    trace.proxy_port.extend_from_slice(port.as_bytes());
+    let uri = if uri.is_empty() { UriForm::Unchanged } else { UriForm::Evaluated(uri) };
+    let mut upstreams = shard.upstreams.borrow_mut();
+    let conf = &cycle.conf.http;
+    let with_port = format!("{host}:{port}");
+    let found = [name, with_port.as_str()]
+        .into_iter()
+        .chain((port == "80").then_some(host))
+        .find_map(|name| upstreams.find(cycle.generation, conf, name));
+    if let Some(id) = found {
+        let upstream = upstreams.group(cycle.generation, conf, id).ok_or_else(unknown)?;
+        return Ok(Destination { upstream, conf: Some(cycle.upstream(id)), uri });
+    }
+    let addr = match name.strip_prefix("unix:") {
+        Some(path) => PeerAddr::Unix(path.into()),
+        None => {
+            let ip: IpAddr = host.trim_matches(['[', ']']).parse().map_err(|_| unknown())?;
+            PeerAddr::Inet(SocketAddr::new(ip, port.parse().map_err(|_| unknown())?))
+        }
+    };
+    let upstream = upstreams.by_address(addr, if name.starts_with("unix:") { name } else { &with_port });
+    Ok(Destination { upstream, conf: None, uri })
+}
+
+/// Splits what follows `http://` into host and port, and the URI in the form it is sent in.
+fn split_authority(rest: &[u8]) -> (&[u8], Vec<u8>) {
+    let is_unix = rest.starts_with(b"unix:");
+    let end = if is_unix {
+        memchr::memchr(b':', &rest[5..]).map_or(rest.len(), |at| at + 5)
+    } else {
+        rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len())
+    };
+    let (authority, written) = rest.split_at(end);
+    let written = if is_unix { written.strip_prefix(b":").unwrap_or(written) } else { written };
+    let mut uri = Vec::new();
+    if written.first().is_some_and(|first| *first != b'/') {
+        uri.push(b'/');
+    }
+    push_without_controls(written, &mut uri);
+    (authority, uri)
+}
+
+impl<'c> Destination<'c> {
+    /// Evaluates the key of `hash` into `out`.
+    pub(super) fn hash_key(&self, exchange: &Exchange, out: &mut Vec<u8>) {
+        if let Some(UpstreamConf { balancer: BalancerConf::Hash { key, .. }, .. }) = self.conf {
+            variables::evaluate(exchange, key, out);
+        }
+    }
+
+    /// Writes the request's head. `body` says how the body will follow it.
+    pub(super) fn write_head(
+        &self,
+        exchange: &Exchange,
+        proxy: &ProxyConf,
+        body: BodyFraming,
+        request: &mut PeerRequest,
+    ) -> Result<(), Refused> {
+        let out = &mut request.head;
+        out.clear();
+        push_method(exchange, proxy, out);
+        out.push(b' ');
+        let start = out.len();
+        self.push_uri(exchange, out);
+        request.uri = start..out.len();
+        out.extend_from_slice(if proxy.http11 { b" HTTP/1.1\r\n" } else { b" HTTP/1.0\r\n" });
+        let mut own_length = false;
+        for (name, value) in &proxy.set_headers {
+            match Known::from_name(name.as_bytes()) {
+                Known::ContentLength => own_length = true,
+                Known::TransferEncoding => {}
+                known => {
+                    let len = push_set_header(exchange, name, value, out)?;
+                    request.asks_upgrade |= known == Known::Upgrade && len > 0;
+                }
+            }
+        }
+        match body {
+            // `proxy_pass_request_body off` with `proxy_set_header Content-Length ""`.
+            BodyFraming::Length(0) if own_length && !proxy.pass_request_body => {}
+            BodyFraming::Length(length) => encode::push_number_field(out, b"Content-Length", length),
+            BodyFraming::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+            BodyFraming::None | BodyFraming::UntilClose => {}
+        }
+        if proxy.pass_request_headers {
+            push_client_headers(exchange, proxy, out);
+        }
+        out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    fn push_uri(&self, exchange: &Exchange, out: &mut Vec<u8>) {
+        match &self.uri {
+            UriForm::Unchanged if exchange.uri_is_original => {
+                exchange.request.push_origin_form(&exchange.input, out);
+                return;
+            }
+            UriForm::Unchanged => push_path(exchange, 0, out),
+            UriForm::Replaced(uri, prefix) => {
+                out.extend_from_slice(uri);
+                push_path(exchange, *prefix, out);
+            }
+            UriForm::Evaluated(uri) => {
+                out.extend_from_slice(uri);
+                return;
+            }
+        }
+        if !exchange.args.is_empty() {
+            out.push(b'?');
+            push_without_controls(&exchange.args, out);
+        }
+    }
+}
+
+/// The method in force: the configured one, the client's own word, or what an internal redirect made of it.
+fn push_method(exchange: &Exchange, _proxy: &ProxyConf, out: &mut Vec<u8>) {
+    let named = exchange.request.method_name.of(&exchange.input);
+    let in_force = if exchange.method == exchange.request.method || exchange.method == Method::Other {
+        named
+    } else {
+        exchange.method.as_str().as_bytes()
+    };
+    out.extend_from_slice(in_force);
+}
+
+/// The URI in force from `from` on. What the client wrote without `%` goes on as it is (nginx's `quoted_uri`); all
+/// else is encoded again.
+fn push_path(exchange: &Exchange, from: usize, out: &mut Vec<u8>) {
+    let path = exchange.uri.get(from..).unwrap_or_default();
+    let written = exchange.request.path.of(&exchange.input);
+    if exchange.internal || !exchange.uri_is_original || memchr::memchr(b'%', written).is_some() {
+        escape(path, Escape::Uri, out);
+    } else {
+        push_without_controls(path, out);
+    }
+}
+
+/// Appends bytes of a request line; spaces and controls, which would end or split it, are encoded.
+fn push_without_controls(bytes: &[u8], out: &mut Vec<u8>) {
+    for byte in bytes {
+        if *byte <= b' ' || *byte == 0x7f {
+            escape(std::slice::from_ref(byte), Escape::Uri, out);
+        } else {
+            out.push(*byte);
+        }
+    }
+}
+
+/// One `proxy_set_header`: nothing when the value is empty. Gives the value's length.
+fn push_set_header(
+    exchange: &Exchange,
+    name: &str,
+    value: &crate::config::template::Template,
+    out: &mut Vec<u8>,
+) -> Result<usize, Refused> {
+    let start = out.len();
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    let value_start = out.len();
+    variables::evaluate(exchange, value, out);
+    let len = out.len() - value_start;
+    if len == 0 {
+        out.truncate(start);
+    } else if encode::is_safe_value(&out[value_start..]) {
+        out.extend_from_slice(b"\r\n");
+    } else {
+        return Err(Refused::HeaderValue(name.to_owned()));
+    }
+    Ok(len)
+}
+
+/// The client's own fields, as it wrote them, but for those that are replaced, that speak of this hop only, or that an
+/// application could take for something else (`Proxy`: CVE-2016-5385).
+fn push_client_headers(exchange: &Exchange, proxy: &ProxyConf, out: &mut Vec<u8>) {
+    for field in &exchange.request.headers {
+        let dropped = match field.known {
+            Known::ContentLength
+            | Known::TransferEncoding
+            | Known::Connection
+            | Known::KeepAlive
+            | Known::Te
+            | Known::Expect
+            | Known::Upgrade
+            | Known::Host
+            | Known::Proxy => true,
+            _ => {
+                let name = field.name.of(&exchange.input);
+                proxy.replaced_headers.iter().any(|replaced| replaced.as_bytes().eq_ignore_ascii_case(name))
+            }
+        };
+        if !dropped {
+            encode::push_field(out, field.name.of(&exchange.input), field.value.of(&exchange.input));
+        }
+    }
+}
+
+impl Refused {
+    /// Logs the reason.
+    pub(super) fn log(&self, exchange: &Exchange) -> crate::http1::Status {
+        let lossy = String::from_utf8_lossy;
+        match self {
+            Self::UrlPrefix(url) => {
+                exchange.log_error(Level::Error, format_args!("invalid URL prefix in \"{}\"", lossy(url)));
+                crate::http1::Status::INTERNAL_SERVER_ERROR
+            }
+            Self::UnknownHost(host) => {
+                let host = lossy(host);
+                let host = host.rsplit_once(':').map_or(&*host, |(host, _)| host);
+                exchange.log_error(Level::Error, format_args!("no resolver defined to resolve {host}"));
+                crate::http1::Status::BAD_GATEWAY
+            }
+            Self::HeaderValue(name) => {
+                exchange.log_error(
+                    Level::Error,
+                    format_args!("the value of \"proxy_set_header {name}\" has a control character"),
+                );
+                crate::http1::Status::BAD_REQUEST
+            }
+        }
+    }
+}
+
+/// How the body will be sent, for a body that is buffered (its length is known) or streamed.
+pub(super) fn body_framing(exchange: &Exchange, proxy: &ProxyConf) -> BodyFraming {
+    if !exchange.body.is_present() {
+        return BodyFraming::None;
+    }
+    if !proxy.pass_request_body {
+        return BodyFraming::Length(0);
+    }
+    match exchange.body.framing() {
+        BodyFraming::Length(length) => BodyFraming::Length(length),
+        BodyFraming::Chunked if !exchange.body.is_finished() => BodyFraming::Chunked,
+        BodyFraming::Chunked | BodyFraming::None | BodyFraming::UntilClose => {
+            BodyFraming::Length(exchange.body.length)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_split() {
+        for (rest, authority, uri) in [
+            ("app", "app", ""),
+            ("app/", "app", "/"),
+            ("app:8000/x?y=1", "app:8000", "/x?y=1"),
+            ("app?y", "app", "/?y"),
+            ("[::1]:80/a b\r\nc", "[::1]:80", "/a%20b%0D%0Ac"),
+            ("unix:/run/a.sock:/x", "unix:/run/a.sock", "/x"),
+            ("unix:/run/a.sock:", "unix:/run/a.sock", ""),
+            ("unix:/run/a.sock", "unix:/run/a.sock", ""),
+        ] {
+            let (got, got_uri) = split_authority(rest.as_bytes());
+            assert_eq!((got, got_uri.as_slice()), (authority.as_bytes(), uri.as_bytes()), "{rest}");
+        }
+    }
+
+    #[test]
+    fn nothing_ends_the_request_line_early() {
+        let mut out = Vec::new();
+        push_without_controls(b"/a b\r\n\x00\x7f\xe9?%0d", &mut out);
+        assert_eq!(out, b"/a%20b%0D%0A%00%7F\xe9?%0d");
+    }
+}

@@ -1,0 +1,249 @@
+//! Bytes between an app and a client: first memory, then a temporary file, then a pipe, in this order on their way out.
+//!
+//! Moves what can be moved now and never waits; [`Relay`](super::relay::Relay) decides when to wait for whom. Once a
+//! byte lies in the file, everything after it goes there too until the client has caught up, so that order is kept.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use super::exchange::Exchange;
+use crate::config::model::{LocationConf, ProxyConf};
+use crate::http1::encode;
+use crate::io::{Pipe, Stream, Transfer, file, splice};
+
+/// Most bytes of a file sent in one call.
+const FILE_SHARE: usize = 512 << 10;
+
+/// What a flush achieved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flushed {
+    /// Everything is with the client's kernel.
+    All,
+    /// The client takes no more for now.
+    Blocked,
+}
+
+/// What is on its way to one client.
+pub(super) struct Flow<'c> {
+    /// Bytes in memory, sent up to `sent`.
+    out: Vec<u8>,
+    sent: usize,
+    chunked: bool,
+    proxy: &'c ProxyConf,
+    spool: Option<Spool>,
+    /// The temporary file could not be made or written: memory alone is used.
+    spool_failed: bool,
+    pipe: Option<Pipe>,
+    /// The app's socket was seen readable: a pipe that takes nothing is then full.
+    pub(super) app_ready: bool,
+}
+
+/// A temporary file without a name; bytes `read..write` wait in it.
+struct Spool {
+    file: OwnedFd,
+    read: u64,
+    write: u64,
+}
+
+impl<'c> Flow<'c> {
+    /// Begins with what `out` holds (the head).
+    pub(super) fn new(out: Vec<u8>, chunked: bool, proxy: &'c ProxyConf) -> Self {
+        let spool_failed = proxy.max_temp_file_size == 0;
+        Self { out, sent: 0, chunked, proxy, spool: None, spool_failed, pipe: None, app_ready: false }
+    }
+
+    /// The buffer, empty, for further use.
+    pub(super) fn into_buffer(mut self) -> Vec<u8> {
+        self.out.clear();
+        self.out
+    }
+
+    /// Nothing waits for the client.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting() == 0 && self.is_memory_only()
+    }
+
+    /// Nothing waits in the file or the pipe.
+    pub(super) fn is_memory_only(&self) -> bool {
+        !self.is_spooling() && !self.is_splicing()
+    }
+
+    /// Bytes wait in the pipe.
+    pub(super) fn is_splicing(&self) -> bool {
+        self.pipe.as_ref().is_some_and(|pipe| pipe.held() > 0)
+    }
+
+    /// May more be read from the app? Without buffering only when the client has taken everything.
+    pub(super) fn has_room(&self, buffering: bool, flushed: Flushed) -> bool {
+        match flushed {
+            Flushed::All => true,
+            Flushed::Blocked if !buffering => false,
+            Flushed::Blocked => self.waiting() < self.memory() || self.may_spool(),
+        }
+    }
+
+    /// Can payload go through a pipe? Takes one from the core's pool.
+    pub(super) fn can_splice(&mut self) -> bool {
+        if !self.chunked && self.pipe.is_none() {
+            self.pipe = Pipe::acquire();
+        }
+        self.pipe.is_some()
+    }
+
+    /// Appends payload, as a chunk where the client gets chunks.
+    pub(super) fn push(&mut self, data: &[u8]) -> io::Result<()> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        if self.chunked {
+            let mut head = Vec::new();
+            if self.is_spooling() || self.must_spool() {
+                encode::push_chunk_head(&mut head, data.len() as u64);
+                return self.push_raw(&[&head, data, b"\r\n"]);
+            }
+            encode::push_chunk(&mut self.out, data);
+            return Ok(());
+        }
+        self.push_raw(&[data])
+    }
+
+    /// Appends what ends the body: the last chunk and `trailers`, which are complete lines.
+    pub(super) fn end(&mut self, trailers: &[u8]) -> io::Result<()> {
+        if self.chunked { self.push_raw(&[b"0\r\n", trailers, b"\r\n"]) } else { Ok(()) }
+    }
+
+    /// Moves up to `max` bytes from the app's socket into the pipe. A full pipe is emptied into the file when the app
+    /// must not wait (`buffering`).
+    pub(super) fn splice_in(&mut self, from: &Stream, max: usize, buffering: bool) -> io::Result<Transfer> {
+        let moved = self.try_splice_in(from, max)?;
+        if moved == Transfer::WouldBlock && self.app_ready && self.is_splicing() && buffering && self.may_spool() {
+            self.spill_pipe()?;
+            return self.try_splice_in(from, max);
+        }
+        Ok(moved)
+    }
+
+    fn try_splice_in(&mut self, from: &Stream, max: usize) -> io::Result<Transfer> {
+        let Some(pipe) = &mut self.pipe else { return Ok(Transfer::WouldBlock) };
+        let moved = pipe.try_splice_in(from, max)?;
+        if let Transfer::Moved(_) = moved {
+            self.app_ready = false;
+            if self.is_spooling() {
+                self.spill_pipe()?;
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Gives the client what it takes now; counts it in `bytes_sent`.
+    pub(super) fn flush(&mut self, client: &Stream, bytes_sent: &mut u64) -> io::Result<Flushed> {
+        loop {
+            let more = !self.is_memory_only();
+            let moved = if self.waiting() > 0 {
+                match client.try_send(&self.out[self.sent..], more) {
+                    Ok(count) => {
+                        self.sent += count;
+                        Transfer::Moved(count)
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Transfer::WouldBlock,
+                    Err(error) => return Err(error),
+                }
+            } else {
+                self.out.clear();
+                self.sent = 0;
+                self.flush_spool_or_pipe(client)?
+            };
+            match moved {
+                Transfer::Moved(count) => *bytes_sent += count as u64,
+                Transfer::WouldBlock => return Ok(Flushed::Blocked),
+                Transfer::Eof => return Ok(Flushed::All),
+            }
+        }
+    }
+
+    fn flush_spool_or_pipe(&mut self, client: &Stream) -> io::Result<Transfer> {
+        if let Some(spool) = self.spool.as_mut().filter(|spool| spool.read < spool.write) {
+            let max = usize::try_from(spool.write - spool.read).unwrap_or(usize::MAX).min(FILE_SHARE);
+            let moved = splice::sendfile(client, spool.file.as_fd(), &mut spool.read, max)?;
+            if spool.read >= spool.write {
+                (spool.read, spool.write) = (0, 0);
+            }
+            return match moved {
+                Transfer::Eof => Err(io::ErrorKind::UnexpectedEof.into()),
+                moved => Ok(moved),
+            };
+        }
+        match &mut self.pipe {
+            Some(pipe) => pipe.try_splice_out(client, false),
+            None => Ok(Transfer::Eof),
+        }
+    }
+
+    /// Sends what lies in memory, waiting as needed: the short way for an answer that is whole.
+    pub(super) async fn send_all(&mut self, exchange: &mut Exchange, conf: &LocationConf) -> io::Result<()> {
+        exchange.send_out(conf, &mut self.out).await
+    }
+
+    fn waiting(&self) -> usize {
+        self.out.len() - self.sent
+    }
+
+    fn memory(&self) -> usize {
+        self.proxy.buffers.0.saturating_mul(self.proxy.buffers.1)
+    }
+
+    fn is_spooling(&self) -> bool {
+        self.spool.as_ref().is_some_and(|spool| spool.read < spool.write)
+    }
+
+    fn must_spool(&self) -> bool {
+        self.waiting() >= self.memory() && self.may_spool()
+    }
+
+    fn may_spool(&self) -> bool {
+        let written = self.spool.as_ref().map_or(0, |spool| spool.write);
+        !self.spool_failed && written < self.proxy.max_temp_file_size
+    }
+
+    fn push_raw(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        if self.is_splicing() {
+            self.spill_pipe()?;
+        }
+        if self.is_spooling() || self.must_spool() {
+            let Some(spool) = self.open_spool() else {
+                parts.iter().for_each(|part| self.out.extend_from_slice(part));
+                return Ok(());
+            };
+            for part in parts {
+                file::write_all_at(spool.file.as_fd(), part, spool.write)?;
+                spool.write += part.len() as u64;
+            }
+            return Ok(());
+        }
+        parts.iter().for_each(|part| self.out.extend_from_slice(part));
+        Ok(())
+    }
+
+    /// Moves what the pipe holds to the end of the file.
+    fn spill_pipe(&mut self) -> io::Result<()> {
+        if self.open_spool().is_none() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let (Some(spool), Some(pipe)) = (&mut self.spool, &mut self.pipe) else { return Ok(()) };
+        while pipe.held() > 0 {
+            pipe.splice_to_file(spool.file.as_fd(), &mut spool.write)?;
+        }
+        Ok(())
+    }
+
+    /// The temporary file, made when first needed; `None` when it cannot be made: memory serves alone then.
+    fn open_spool(&mut self) -> Option<&mut Spool> {
+        if self.spool.is_none() {
+            match file::create_temp(&self.proxy.temp_path) {
+                Ok(file) => self.spool = Some(Spool { file, read: 0, write: 0 }),
+                Err(_) => self.spool_failed = true,
+            }
+        }
+        self.spool.as_mut()
+    }
+}

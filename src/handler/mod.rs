@@ -5,20 +5,7 @@
 
 pub mod autoindex;
 pub mod index;
+pub mod proxy;
 pub mod return_;
 pub mod static_file;
 pub mod try_files;
-
-#[allow(missing_docs, reason = "replaced by the proxy's own files")]
-pub mod proxy {
-    use crate::{config::model::*, cycle::Cycle, http::*, shard::Shard};
-    pub async fn run(
-        _e: &mut Exchange,
-        _c: &Cycle,
-        _l: &LocationConf,
-        _p: &ProxyPassConf,
-        _s: &Shard,
-    ) -> Outcome {
-        Outcome::Declined
-    }
-}

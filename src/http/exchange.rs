@@ -7,6 +7,7 @@ use std::fmt::{self, Write};
 use std::rc::Rc;
 
 use super::client::Client;
+use super::relay::Relay;
 use super::request_body::RequestBody;
 use super::response::Response;
 use crate::config::model::{LocationConf, LocationId, ServerConf, ServerId};
@@ -86,6 +87,8 @@ pub struct Exchange {
     pub request_id: std::cell::Cell<Option<[u8; 32]>>,
     /// Scratch for evaluated templates and response heads.
     pub scratch: Vec<u8>,
+    /// The relay of an earlier request, to be used again.
+    pub spare_relay: Option<Box<Relay>>,
 }
 
 /// What a handler decided.
@@ -163,6 +166,8 @@ pub struct UpstreamTrace {
     pub proxy_host: Vec<u8>,
     /// `$proxy_port`.
     pub proxy_port: Vec<u8>,
+    /// The URI sent to peers.
+    pub uri: Vec<u8>,
     /// URL of the peer being asked, for error log lines; set only when a line is about to be written.
     pub url: Option<String>,
 }
@@ -186,6 +191,8 @@ pub struct UpstreamTry {
     pub bytes_sent: u64,
     /// `$upstream_response_length`.
     pub response_length: u64,
+    /// When it began, `Now::monotonic_ms`.
+    pub began_ms: u64,
 }
 
 impl UpstreamTrace {
@@ -195,7 +202,62 @@ impl UpstreamTrace {
         self.head_bytes.clear();
         self.proxy_host.clear();
         self.proxy_port.clear();
+        self.uri.clear();
         self.url = None;
+    }
+
+    /// A peer is asked from `now` (ms) on.
+    pub fn note_try(&mut self, addr: Rc<str>, now: u64) {
+        self.tries.push(UpstreamTry {
+            addr,
+            status: None,
+            connect_ms: None,
+            header_ms: None,
+            response_ms: None,
+            bytes_received: 0,
+            bytes_sent: 0,
+            response_length: 0,
+            began_ms: now,
+        });
+    }
+
+    /// The connection to it stands.
+    pub fn note_connected(&mut self, now: u64) {
+        if let Some(last) = self.tries.last_mut() {
+            last.connect_ms = Some(now.saturating_sub(last.began_ms));
+        }
+    }
+
+    /// Bytes of the request were sent.
+    pub fn note_sent(&mut self, count: usize) {
+        if let Some(last) = self.tries.last_mut() {
+            last.bytes_sent += count as u64;
+        }
+    }
+
+    /// Bytes of the answer were read.
+    pub fn note_received(&mut self, count: usize) {
+        if let Some(last) = self.tries.last_mut() {
+            last.bytes_received += count as u64;
+        }
+    }
+
+    /// The head of the answer is there.
+    pub fn note_head(&mut self, now: u64) {
+        let status = self.head.status;
+        if let Some(last) = self.tries.last_mut() {
+            last.status = Some(status);
+            last.header_ms = Some(now.saturating_sub(last.began_ms));
+        }
+    }
+
+    /// It is over with this peer, after so many bytes of body.
+    pub fn note_end(&mut self, body: u64) {
+        let now = crate::time::now().monotonic_ms;
+        if let Some(last) = self.tries.last_mut() {
+            last.response_ms = Some(now.saturating_sub(last.began_ms));
+            last.response_length = body;
+        }
     }
 }
 
@@ -248,6 +310,7 @@ impl Exchange {
             request_length: 0,
             request_id: std::cell::Cell::new(None),
             scratch: Vec::new(),
+            spare_relay: None,
         }
     }
 
@@ -331,9 +394,18 @@ impl Exchange {
         self.cycle.logs.error(&conf.error_log, level, serial, format_args!("{message}{details}"));
     }
 
+    /// Makes error log lines name the peer (or the group) being asked.
+    pub fn note_upstream(&mut self, name: &str) {
+        let separator = if name.starts_with("unix:") { ":" } else { "" };
+        let uri = String::from_utf8_lossy(&self.upstream.uri);
+        self.upstream.url = Some(format!("http://{name}{separator}{uri}"));
+    }
+
     /// A response could not be sent whole.
     pub fn note_send_error(&self, error: &std::io::Error) {
         let (level, what) = match error.kind() {
+            // The app's answer ended early, which the relay has logged.
+            std::io::ErrorKind::ConnectionAborted => return,
             std::io::ErrorKind::TimedOut => {
                 (Level::Info, "client timed out (110: Connection timed out)".to_owned())
             }

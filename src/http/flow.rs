@@ -116,7 +116,12 @@ impl<'c> Flow<'c> {
     /// must not wait (`buffering`).
     pub(super) fn splice_in(&mut self, from: &Stream, max: usize, buffering: bool) -> io::Result<Transfer> {
         let moved = self.try_splice_in(from, max)?;
-        if moved == Transfer::WouldBlock && self.app_ready && self.is_splicing() && buffering && self.may_spool() {
+        if moved == Transfer::WouldBlock
+            && self.app_ready
+            && self.is_splicing()
+            && buffering
+            && self.may_spool()
+        {
             self.spill_pipe()?;
             return self.try_splice_in(from, max);
         }
@@ -231,7 +236,9 @@ impl<'c> Flow<'c> {
         }
         let (Some(spool), Some(pipe)) = (&mut self.spool, &mut self.pipe) else { return Ok(()) };
         while pipe.held() > 0 {
-            pipe.splice_to_file(spool.file.as_fd(), &mut spool.write)?;
+            if !matches!(pipe.splice_to_file(spool.file.as_fd(), &mut spool.write)?, Transfer::Moved(_)) {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
         }
         Ok(())
     }

@@ -9,10 +9,12 @@ pub mod client;
 pub mod connection;
 pub mod error_page;
 pub mod exchange;
+mod flow;
 pub mod path;
 pub mod relay;
 pub mod request_body;
 pub mod response;
+mod tunnel;
 pub mod variables;
 pub mod write;
 

@@ -202,7 +202,12 @@ impl Relay {
         if self.cut { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 
-    async fn run(&mut self, exchange: &mut Exchange, conf: &LocationConf, flow: &mut Flow) -> io::Result<()> {
+    async fn run(
+        &mut self,
+        exchange: &mut Exchange,
+        conf: &LocationConf,
+        flow: &mut Flow<'_>,
+    ) -> io::Result<()> {
         // What arrived with the head, and what may have arrived since: a small answer then leaves in one send.
         let mut filled = self.fill(exchange, flow)?;
         if filled == Filled::Some && self.is_open() {
@@ -233,6 +238,9 @@ impl Relay {
             if reads && filled == Filled::Starved {
                 let blocked = flushed == Flushed::Blocked;
                 self.wait(exchange, conf, flow, blocked).await?;
+                if blocked && client.deadline.expired() {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
                 share = 0;
             } else if share >= FAIR_SHARE as u64 {
                 client.stream.writable(&client.deadline).await?;
@@ -253,7 +261,7 @@ impl Relay {
         &mut self,
         exchange: &mut Exchange,
         conf: &LocationConf,
-        flow: &mut Flow,
+        flow: &mut Flow<'_>,
         blocked: bool,
     ) -> io::Result<()> {
         let Some(source) = &self.source else { return Ok(()) };
@@ -266,13 +274,15 @@ impl Relay {
                     flow.app_ready = side == Side::B;
                     Ok(())
                 }
-                Err(error) if error.kind() == io::ErrorKind::TimedOut && conf.send_timeout <= read_timeout => {
+                Err(error)
+                    if error.kind() == io::ErrorKind::TimedOut && conf.send_timeout <= read_timeout =>
+                {
                     return Err(error);
                 }
                 Err(error) => Err(WaitError::from(error)),
             }
         } else {
-            let client = (!conf.proxy.ignore_client_abort).then_some(&*exchange.client);
+            let client = (!conf.proxy.ignore_client_abort).then_some(&**exchange.client);
             wait_for_app(&source.connection, client, read_timeout).await
         };
         match result {
@@ -287,7 +297,7 @@ impl Relay {
     }
 
     /// Takes from the app what is there, once.
-    fn fill(&mut self, exchange: &mut Exchange, flow: &mut Flow) -> io::Result<Filled> {
+    fn fill(&mut self, exchange: &mut Exchange, flow: &mut Flow<'_>) -> io::Result<Filled> {
         let Some(source) = &mut self.source else { return Ok(Filled::Starved) };
         let connection = &mut source.connection;
         if connection.input.is_empty() {
@@ -313,7 +323,7 @@ impl Relay {
     }
 
     /// Moves the payload in the connection's buffer into the flow.
-    fn take_input(&mut self, exchange: &mut Exchange, flow: &mut Flow) -> io::Result<()> {
+    fn take_input(&mut self, exchange: &mut Exchange, flow: &mut Flow<'_>) -> io::Result<()> {
         let Some(source) = &mut self.source else { return Ok(()) };
         let mut input = std::mem::take(&mut source.connection.input);
         let result = self.take_payload(&input, flow);
@@ -339,7 +349,7 @@ impl Relay {
     }
 
     /// Appends the payload of `input` to the flow; gives the bytes used.
-    fn take_payload(&mut self, input: &[u8], flow: &mut Flow) -> Result<usize, TakeError> {
+    fn take_payload(&mut self, input: &[u8], flow: &mut Flow<'_>) -> Result<usize, TakeError> {
         match self.remaining {
             Remaining::Nothing => Ok(0),
             Remaining::Length(left) => {
@@ -377,7 +387,7 @@ impl Relay {
     }
 
     /// Moves payload from the app's socket into the flow's pipe.
-    fn splice(&mut self, exchange: &mut Exchange, flow: &mut Flow) -> io::Result<Filled> {
+    fn splice(&mut self, exchange: &mut Exchange, flow: &mut Flow<'_>) -> io::Result<Filled> {
         let Some(source) = &self.source else { return Ok(Filled::Starved) };
         let left = match self.remaining {
             Remaining::Length(left) => usize::try_from(left).unwrap_or(usize::MAX),
@@ -407,7 +417,7 @@ impl Relay {
     }
 
     /// The app closed: the end of an answer without length, too early for any other.
-    fn end_of_file(&mut self, exchange: &mut Exchange, flow: &mut Flow) -> io::Result<()> {
+    fn end_of_file(&mut self, exchange: &mut Exchange, flow: &mut Flow<'_>) -> io::Result<()> {
         if self.remaining == Remaining::UntilClose {
             self.remaining = Remaining::Nothing;
             flow.end(&[])?;
@@ -420,7 +430,9 @@ impl Relay {
 
     /// The answer will not become whole: what was read of it is still sent, then the client's connection is closed.
     fn end_early(&mut self, exchange: &mut Exchange, why: std::fmt::Arguments<'_>) {
-        exchange.note_upstream_url(self.source.as_ref().map(|source| source.lease.peer()));
+        if let Some(source) = &self.source {
+            exchange.note_upstream(&source.lease.peer().name);
+        }
         exchange.log_error(Level::Error, format_args!("{why} while reading upstream"));
         self.remaining = Remaining::Nothing;
         self.cut = true;
@@ -464,7 +476,7 @@ impl Remaining {
         }
     }
 
-    fn splices(self, received: u64, flow: &Flow) -> bool {
+    fn splices(self, received: u64, flow: &mut Flow<'_>) -> bool {
         let long = match self {
             Self::Length(left) => left >= SPLICE_FROM || flow.is_splicing(),
             Self::UntilClose => received >= SPLICE_FROM,

@@ -45,9 +45,8 @@ pub(super) async fn run(
     exchange.bytes_sent += sent_down;
     exchange.request_length += sent_up;
     exchange.upstream.note_end(sent_down);
-    if let Some(error) = ended.filter(|error| error.kind() == io::ErrorKind::TimedOut) {
-        exchange.note_upstream_url(Some(source.lease.peer()));
-        let _ = error;
+    if ended.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+        exchange.note_upstream(&source.lease.peer().name);
         exchange.log_error(
             Level::Error,
             format_args!("upstream timed out (110: Connection timed out) while proxying upgraded connection"),

@@ -62,6 +62,7 @@ impl PeerConnection {
 /// Idle connections of one upstream on this worker, the last used on top (`keepalive`).
 #[derive(Debug)]
 pub(super) struct KeepalivePool {
+    #[expect(clippy::vec_box, reason = "connections move between here and their users without being copied")]
     idle: RefCell<Vec<Box<PeerConnection>>>,
     limits: Cell<Limits>,
 }

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::config::model::NextUpstream;
-use crate::http1::{ChunkError, Method, ResponseError, Status};
+use crate::http::BodyError;
+use crate::http1::{Method, ResponseError, Status};
 use crate::log::Level;
 
 /// A failed try at a peer.
@@ -38,10 +39,8 @@ pub(super) enum PeerError {
     Local(io::Error),
     /// The client closed its connection: nobody waits for the answer.
     ClientGone,
-    /// Bytes of a streamed body could not be read from the client.
-    ClientBody(Status),
-    /// Chunks of a streamed body.
-    ClientChunks(ChunkError),
+    /// A streamed body could not be read from the client.
+    ClientBody(BodyError),
 }
 
 /// The kinds of failure that `proxy_next_upstream` names.
@@ -73,8 +72,7 @@ impl PeerError {
             Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => Status::GATEWAY_TIME_OUT,
             Self::Local(_) => Status::INTERNAL_SERVER_ERROR,
             Self::ClientGone => Status::CLIENT_CLOSED_REQUEST,
-            Self::ClientBody(status) => *status,
-            Self::ClientChunks(error) => error.status(),
+            Self::ClientBody(error) => error.status(),
         }
     }
 
@@ -84,7 +82,7 @@ impl PeerError {
             Self::Connect(..) | Self::Send(_) | Self::Read(_) | Self::PrematureClose => Condition::Error,
             Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => Condition::Timeout,
             Self::Head(_) | Self::UnexpectedUpgrade | Self::TooManyInterim => Condition::InvalidHeader,
-            Self::Local(_) | Self::ClientGone | Self::ClientBody(_) | Self::ClientChunks(_) => Condition::Ours,
+            Self::Local(_) | Self::ClientGone | Self::ClientBody(_) => Condition::Ours,
         }
     }
 
@@ -97,7 +95,7 @@ impl PeerError {
     pub(super) fn level(&self) -> Level {
         match self {
             Self::Connect(error, _) if severe(error) => Level::Crit,
-            Self::ClientGone | Self::ClientBody(_) | Self::ClientChunks(_) => Level::Info,
+            Self::ClientGone | Self::ClientBody(_) => Level::Info,
             Self::Local(_) => Level::Alert,
             Self::Connect(..)
             | Self::ConnectTimeout
@@ -144,9 +142,8 @@ impl fmt::Display for PeerError {
                  header from upstream",
             ),
             Self::ClientBody(_) => {
-                f.write_str("client prematurely closed connection while sending request to upstream")
+                f.write_str("client request body could not be read while sending request to upstream")
             }
-            Self::ClientChunks(error) => write!(f, "client sent {error} while sending request to upstream"),
         }
     }
 }
@@ -201,8 +198,8 @@ impl Retry<'_> {
     /// May the request go to the same peer again, on a fresh connection, after a kept one broke before any byte of the
     /// answer? Like a failed try, but the peer has done nothing wrong: neither `proxy_next_upstream` nor the number of
     /// peers limits it.
-    pub(super) fn allows_fresh_connection(&self) -> bool {
-        !self.sent || (self.method.is_idempotent() && !self.body_gone)
+    pub(super) fn allows_fresh_connection(method: Method, sent: bool, body_gone: bool) -> bool {
+        !sent || (method.is_idempotent() && !body_gone)
     }
 }
 
@@ -247,10 +244,10 @@ mod tests {
         for method in [Method::Post, Method::Lock, Method::Patch] {
             let sent = retry(method);
             assert!(!sent.allows(Condition::Error));
-            assert!(!sent.allows_fresh_connection());
+            assert!(!Retry::allows_fresh_connection(method, true, false));
             let unsent = Retry { sent: false, ..sent };
             assert!(unsent.allows(Condition::Error));
-            assert!(unsent.allows_fresh_connection());
+            assert!(Retry::allows_fresh_connection(method, false, false));
             let allowed = NextUpstream { non_idempotent: true, ..DEFAULT };
             assert!(Retry { conditions: &allowed, ..sent }.allows(Condition::Error));
         }
@@ -260,7 +257,7 @@ mod tests {
     fn a_streamed_body_goes_out_once() {
         let put = Retry { body_gone: true, ..retry(Method::Put) };
         assert!(!put.allows(Condition::Error));
-        assert!(!put.allows_fresh_connection());
+        assert!(!Retry::allows_fresh_connection(Method::Put, true, true));
         assert!(Retry { sent: false, ..put }.allows(Condition::Error));
     }
 

@@ -7,9 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use super::PeerRequest;
-use crate::config::model::{
-    BalancerConf, PeerAddr, ProxyConf, ProxyPassConf, ProxyTarget, UpstreamConf,
-};
+use crate::config::model::{BalancerConf, PeerAddr, ProxyConf, ProxyPassConf, ProxyTarget, UpstreamConf};
 use crate::cycle::Cycle;
 use crate::http::{Exchange, variables};
 use crate::http1::target::{Escape, escape};
@@ -153,12 +151,11 @@ impl<'c> Destination<'c> {
         }
     }
 
-    /// Writes the request's head. `body` says how the body will follow it.
+    /// Writes the request's head, with the framing that `request` says.
     pub(super) fn write_head(
         &self,
         exchange: &Exchange,
         proxy: &ProxyConf,
-        body: BodyFraming,
         request: &mut PeerRequest,
     ) -> Result<(), Refused> {
         let out = &mut request.head;
@@ -180,7 +177,7 @@ impl<'c> Destination<'c> {
                 }
             }
         }
-        match body {
+        match request.framing {
             // `proxy_pass_request_body off` with `proxy_set_header Content-Length ""`.
             BodyFraming::Length(0) if own_length && !proxy.pass_request_body => {}
             BodyFraming::Length(length) => encode::push_number_field(out, b"Content-Length", length),

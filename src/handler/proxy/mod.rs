@@ -1,0 +1,258 @@
+//! `proxy_pass`: the request goes to a peer of the upstream, its answer becomes the response.
+//!
+//! The body is read before the app is bothered (unless `proxy_request_buffering off`), then a peer is chosen, asked on
+//! a kept or a fresh connection, and its answer's head turned into ours; the body stays in the peer's socket for the
+//! writer. Never sends a request twice that may have been acted on. Called by `phases`.
+
+mod error;
+mod receive;
+mod redirect;
+mod request;
+mod response;
+mod send;
+
+use std::ops::Range;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::config::model::{LocationConf, ProxyPassConf};
+use crate::cycle::Cycle;
+use crate::http::relay::Source;
+use crate::http::{BodyError, Exchange, Outcome};
+use crate::http1::{BodyFraming, Status};
+use crate::log::Level;
+use crate::shard::Shard;
+use crate::upstream::{Key, Lease, PeerConnection, Selection, Upstream};
+use error::{Condition, PeerError, Retry};
+
+/// A request as it goes to peers.
+#[derive(Default)]
+struct PeerRequest {
+    /// The head's bytes.
+    head: Vec<u8>,
+    /// Where the URI lies in `head`.
+    uri: Range<usize>,
+    /// How the body follows.
+    framing: BodyFraming,
+    /// The body is passed on while it is still read from the client.
+    streams: bool,
+    /// The head asks for another protocol: a 101 is welcome.
+    asks_upgrade: bool,
+    /// Bytes of the request left for the peer being asked.
+    sent: bool,
+    /// Bytes of a streamed body were taken: it cannot be sent again.
+    body_gone: bool,
+}
+
+/// Serves the request from an upstream.
+pub async fn run(
+    exchange: &mut Exchange,
+    cycle: &Cycle,
+    conf: &LocationConf,
+    pass: &ProxyPassConf,
+    shard: &Shard,
+) -> Outcome {
+    let proxy = &conf.proxy;
+    let streams = !proxy.request_buffering
+        && proxy.pass_request_body
+        && !exchange.body.is_finished()
+        && (proxy.http11 || exchange.body.framing() != BodyFraming::Chunked);
+    if !streams && let Err(error) = exchange.read_body(conf).await {
+        return refuse_body(exchange, &error);
+    }
+    let head = std::mem::take(&mut exchange.scratch);
+    let mut request = PeerRequest { head, streams, ..PeerRequest::default() };
+    let outcome = ask_peers(exchange, cycle, conf, pass, shard, &mut request).await;
+    request.head.clear();
+    exchange.scratch = request.head;
+    outcome
+}
+
+/// What a body that cannot be read ends in.
+fn refuse_body(exchange: &mut Exchange, error: &BodyError) -> Outcome {
+    if let BodyError::File(cause) = error {
+        let cause = error::Errno(cause);
+        exchange.log_error(Level::Crit, format_args!("client request body cannot be buffered ({cause})"));
+    }
+    if error.answerable() {
+        return Outcome::Status(error.status());
+    }
+    close(exchange, error.status())
+}
+
+/// Ends without an answer; `status` is for the log.
+fn close(exchange: &mut Exchange, status: Status) -> Outcome {
+    exchange.log_status = Some(status);
+    Outcome::Close
+}
+
+/// Asks one peer after the other until one answers or none may be asked.
+async fn ask_peers(
+    exchange: &mut Exchange,
+    cycle: &Cycle,
+    conf: &LocationConf,
+    pass: &ProxyPassConf,
+    shard: &Shard,
+    request: &mut PeerRequest,
+) -> Outcome {
+    let proxy = &conf.proxy;
+    let destination = match request::destination(exchange, cycle, pass, shard) {
+        Ok(destination) => destination,
+        Err(refused) => return Outcome::Status(refused.log(exchange)),
+    };
+    request.framing = request::body_framing(exchange, proxy);
+    if let Err(refused) = destination.write_head(exchange, proxy, request) {
+        return Outcome::Status(refused.log(exchange));
+    }
+    exchange.upstream.uri.clear();
+    exchange.upstream.uri.extend_from_slice(&request.head[request.uri.clone()]);
+    let mut hash = Vec::new();
+    destination.hash_key(exchange, &mut hash);
+    let client = exchange.client.remote.ip();
+    let upstream = destination.upstream;
+    let mut selection = Selection::new(Rc::clone(&upstream));
+    let mut limit = if proxy.next_upstream_tries == 0 { u32::MAX } else { proxy.next_upstream_tries };
+    let begun = crate::time::now().monotonic_ms;
+    loop {
+        let now = crate::time::now().monotonic_ms;
+        let Some(lease) = selection.next(now, Key { client, hash: &hash }) else {
+            exchange.note_upstream(&upstream.name);
+            exchange.log_error(Level::Error, format_args!("no live upstreams while connecting to upstream"));
+            return Outcome::Status(Status::BAD_GATEWAY);
+        };
+        limit -= 1;
+        request.sent = false;
+        let asked = ask(exchange, conf, &upstream, &lease, request).await;
+        let condition = match &asked {
+            Ok(_) => Condition::Status(exchange.upstream.head.status),
+            Err(error) => error.condition(),
+        };
+        let retry = Retry {
+            conditions: &proxy.next_upstream,
+            tries_left: selection.tries().min(limit),
+            timeout: proxy.next_upstream_timeout,
+            elapsed: Duration::from_millis(crate::time::now().monotonic_ms.saturating_sub(begun)),
+            method: exchange.method,
+            sent: request.sent,
+            body_gone: request.body_gone,
+        };
+        let again = retry.allows(condition);
+        match asked {
+            Ok(connection) if !again => {
+                let source = Source { connection, upstream, lease };
+                return response::accept(exchange, cycle, conf, source, request.asks_upgrade);
+            }
+            // nginx counts these as failures, but for 403 and 404, which say nothing about the peer's health.
+            Ok(_) if matches!(condition, Condition::Status(403 | 404)) => {
+                exchange.upstream.note_end(0);
+            }
+            Ok(_) => {
+                exchange.upstream.note_end(0);
+                note_failure(exchange, &lease);
+            }
+            Err(error) => {
+                log_failure(exchange, &lease, &error);
+                if error.condition() != Condition::Ours {
+                    note_failure(exchange, &lease);
+                }
+                if !again {
+                    return give_up(exchange, &error);
+                }
+            }
+        }
+    }
+}
+
+/// What the client gets when no peer is left.
+fn give_up(exchange: &mut Exchange, error: &PeerError) -> Outcome {
+    match error {
+        PeerError::ClientGone => close(exchange, error.status()),
+        PeerError::ClientBody(body) => refuse_body(exchange, body),
+        _ => Outcome::Status(error.status()),
+    }
+}
+
+fn log_failure(exchange: &mut Exchange, lease: &Lease, error: &PeerError) {
+    let status = error.status().0;
+    if let Some(last) = exchange.upstream.tries.last_mut() {
+        last.status = Some(status);
+    }
+    exchange.upstream.note_end(0);
+    exchange.note_upstream(&lease.peer().name);
+    exchange.log_error(error.level(), format_args!("{error}"));
+}
+
+fn note_failure(exchange: &mut Exchange, lease: &Lease) {
+    if lease.failed(crate::time::now().monotonic_ms) {
+        exchange.note_upstream(&lease.peer().name);
+        exchange.log_error(Level::Warn, format_args!("upstream server temporarily disabled"));
+    }
+}
+
+/// Asks one peer: on a kept connection if there is one, on a fresh one otherwise, or when the kept one turns out to be
+/// closed. The head of the answer is then in `exchange.upstream`.
+async fn ask(
+    exchange: &mut Exchange,
+    conf: &LocationConf,
+    upstream: &Upstream,
+    lease: &Lease,
+    request: &mut PeerRequest,
+) -> Result<Box<PeerConnection>, PeerError> {
+    let peer = lease.peer();
+    let now = crate::time::now().monotonic_ms;
+    exchange.upstream.note_try(Rc::clone(&peer.name), now);
+    if let Some(mut connection) = upstream.take_idle(peer, now) {
+        exchange.upstream.note_connected(now);
+        let Err(error) = talk(exchange, conf, &mut connection, request).await else {
+            return Ok(connection);
+        };
+        // Nothing of an answer was seen: the app closed while the request was on its way.
+        let stale = error.is_disconnect() && connection.input.is_empty();
+        if !(stale && Retry::allows_fresh_connection(exchange.method, request.sent, request.body_gone)) {
+            return Err(error);
+        }
+        request.sent = false;
+    }
+    let mut connection = open(exchange, conf, lease).await?;
+    talk(exchange, conf, &mut connection, request).await?;
+    Ok(connection)
+}
+
+async fn open(
+    exchange: &mut Exchange,
+    conf: &LocationConf,
+    lease: &Lease,
+) -> Result<Box<PeerConnection>, PeerError> {
+    let peer = lease.peer();
+    let now = crate::time::now().monotonic_ms;
+    match PeerConnection::open(peer, conf.proxy.connect_timeout, now).await {
+        Ok(connection) => {
+            exchange.upstream.note_connected(crate::time::now().monotonic_ms);
+            Ok(connection)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::TimedOut && error.raw_os_error().is_none() => {
+            Err(PeerError::ConnectTimeout)
+        }
+        Err(error) => {
+            let at = peer.name.starts_with("unix:").then(|| Rc::clone(&peer.name));
+            Err(PeerError::Connect(error, at))
+        }
+    }
+}
+
+/// Sends the request and reads the head of the answer.
+async fn talk(
+    exchange: &mut Exchange,
+    conf: &LocationConf,
+    connection: &mut PeerConnection,
+    request: &mut PeerRequest,
+) -> Result<(), PeerError> {
+    connection.input.clear();
+    let whole = send::request(exchange, conf, connection, request).await?;
+    receive::head(exchange, conf, connection, request.asks_upgrade).await?;
+    if whole == send::Sent::Part {
+        // The rest of the body will never come: the app must not take our next request for it.
+        exchange.upstream.head.keep_alive = false;
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! The head of a peer's answer, read off its connection.
+//!
+//! Interim answers are dropped; a 101 counts as an answer only where one was asked for. While a slow app is waited
+//! for, the client's leaving is noticed.
+
+use std::io;
+use std::rc::Rc;
+
+use super::error::PeerError;
+use crate::config::model::LocationConf;
+use crate::http::Exchange;
+use crate::http::relay::{WaitError, wait_for_app};
+use crate::http1::{HeadLimits, Progress};
+use crate::upstream::PeerConnection;
+
+/// Most bytes read at once before the head is whole.
+const READ_SIZE: usize = 16 << 10;
+
+/// Interim answers (100, 103) a peer may send before the final one.
+const MAX_INTERIM: usize = 16;
+
+/// Reads the head into `exchange.upstream`; the connection's input then begins with the body.
+pub(super) async fn head(
+    exchange: &mut Exchange,
+    conf: &LocationConf,
+    connection: &mut PeerConnection,
+    asks_upgrade: bool,
+) -> Result<(), PeerError> {
+    let limits = HeadLimits::response(u32::try_from(conf.proxy.buffer_size).unwrap_or(u32::MAX));
+    let mut interim = 0;
+    exchange.upstream.head.reset();
+    loop {
+        let input = &mut connection.input;
+        if !input.is_empty() {
+            let head = &mut exchange.upstream.head;
+            match head.parse(input, exchange.method, &limits).map_err(PeerError::Head)? {
+                Progress::Partial => {}
+                Progress::Complete if head.status == 101 && !asks_upgrade => {
+                    return Err(PeerError::UnexpectedUpgrade);
+                }
+                Progress::Complete if head.status < 200 && head.status != 101 => {
+                    input.drain(..head.len);
+                    head.reset();
+                    interim += 1;
+                    if interim > MAX_INTERIM {
+                        return Err(PeerError::TooManyInterim);
+                    }
+                    continue;
+                }
+                Progress::Complete => break,
+            }
+        }
+        read_more(exchange, conf, connection).await?;
+    }
+    let trace = &mut exchange.upstream;
+    trace.head_bytes.clear();
+    trace.head_bytes.extend_from_slice(&connection.input[..trace.head.len]);
+    connection.input.drain(..trace.head.len);
+    trace.note_head(crate::time::now().monotonic_ms);
+    Ok(())
+}
+
+async fn read_more(
+    exchange: &mut Exchange,
+    conf: &LocationConf,
+    connection: &mut PeerConnection,
+) -> Result<(), PeerError> {
+    let client = Rc::clone(&exchange.client);
+    let watched = (!conf.proxy.ignore_client_abort).then_some(&*client);
+    loop {
+        wait_for_app(connection, watched, conf.proxy.read_timeout).await.map_err(|error| match error {
+            WaitError::Timeout => PeerError::ReadTimeout,
+            WaitError::ClientGone => PeerError::ClientGone,
+            WaitError::Io(error) => PeerError::Read(error),
+        })?;
+        match connection.stream.recv_into(&mut connection.input, READ_SIZE) {
+            Ok(0) => return Err(PeerError::PrematureClose),
+            Ok(count) => {
+                exchange.upstream.note_received(count);
+                return Ok(());
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(PeerError::Read(error)),
+        }
+    }
+}

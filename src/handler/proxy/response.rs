@@ -1,0 +1,198 @@
+//! A peer's answer becomes the response: which fields pass, how `Location` reads from outside, what the body is.
+//!
+//! Order and case of the fields are the app's, as nginx keeps them; those with a fixed place have a member in
+//! `Response`. What speaks of the hop to the app, or to us alone, does not pass.
+
+use super::redirect;
+use crate::config::model::{LocationConf, LocationId, LocationKind, ProxyConf};
+use crate::cycle::Cycle;
+use crate::http::relay::{Relay, Source};
+use crate::http::{Body, Exchange, Outcome};
+use crate::http1::framing::parse_content_length;
+use crate::http1::target::parse_unsafe_uri;
+use crate::http1::{BodyFraming, Known, Method, Status};
+use crate::log::Level;
+
+/// Fields that survive `X-Accel-Redirect` (nginx's `redirect` flag in its table of upstream headers), besides
+/// `Content-Type`.
+const KEPT_BY_REDIRECT: [Known; 6] = [
+    Known::SetCookie,
+    Known::ContentDisposition,
+    Known::CacheControl,
+    Known::Expires,
+    Known::AcceptRanges,
+    Known::ContentRange,
+];
+
+/// Turns the answer in `exchange.upstream` into the response.
+pub(super) fn accept(
+    exchange: &mut Exchange,
+    cycle: &Cycle,
+    conf: &LocationConf,
+    source: Source,
+    asks_upgrade: bool,
+) -> Outcome {
+    let head = &exchange.upstream.head;
+    let (status, framing, keep_alive) = (Status(head.status), head.framing, head.keep_alive);
+    if head.headers.has(Known::XAccelRedirect) {
+        discard(exchange, source);
+        return accel_redirect(exchange, cycle);
+    }
+    let intercepted = conf.proxy.intercept_errors
+        && status.0 >= 300
+        && conf.error_pages.iter().any(|page| page.status == status.0);
+    if intercepted {
+        discard(exchange, source);
+        if status.0 == 401 {
+            keep_fields(exchange, &[Known::WwwAuthenticate]);
+        }
+        return Outcome::Status(status);
+    }
+    let buffering = fill(exchange, &conf.proxy);
+    let mut relay = exchange.spare_relay.take().unwrap_or_else(|| Box::new(Relay::default()));
+    if status == Status::SWITCHING_PROTOCOLS && asks_upgrade {
+        relay.begin_tunnel(source);
+    } else if framing.is_empty() {
+        exchange.spare_relay = Some(relay);
+        discard(exchange, source);
+        return Outcome::Response;
+    } else {
+        relay.begin(source, framing, keep_alive, buffering);
+    }
+    exchange.response.body = Body::Relay(relay);
+    Outcome::Response
+}
+
+/// The body of the answer is not wanted: the connection is kept if all of it has arrived, else closed.
+fn discard(exchange: &mut Exchange, mut source: Source) {
+    let head = &exchange.upstream.head;
+    let arrived = match head.framing {
+        BodyFraming::None => Some(0),
+        BodyFraming::Length(length) => usize::try_from(length).ok(),
+        BodyFraming::Chunked | BodyFraming::UntilClose => None,
+    };
+    let reusable = head.keep_alive && arrived == Some(source.connection.input.len());
+    if reusable {
+        source.connection.input.clear();
+    }
+    exchange.upstream.note_end(0);
+    source.finish(reusable);
+}
+
+/// Fills the response's head; gives whether the body is buffered.
+fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
+    let mut response = std::mem::take(&mut exchange.response);
+    let bytes = std::mem::take(&mut exchange.upstream.head_bytes);
+    let head = std::mem::take(&mut exchange.upstream.head);
+    let mut buffering = proxy.buffering;
+    response.status = Status(head.status);
+    response.reason.clear();
+    response.reason.extend_from_slice(head.reason.of(&bytes));
+    response.content_length = match head.framing {
+        BodyFraming::Length(length) => Some(length),
+        // HEAD and 304 tell the length of what they do not carry.
+        BodyFraming::None if head.status != 204 && head.status >= 200 => {
+            head.headers.get(Known::ContentLength, &bytes).and_then(parse_content_length)
+        }
+        BodyFraming::None | BodyFraming::Chunked | BodyFraming::UntilClose => None,
+    };
+    for field in &head.headers {
+        let (name, value) = (field.name.of(&bytes), field.value.of(&bytes));
+        match field.known {
+            Known::Connection | Known::KeepAlive | Known::TransferEncoding | Known::ContentLength => continue,
+            Known::XAccelBuffering if value.eq_ignore_ascii_case(b"no") => buffering = false,
+            Known::XAccelBuffering if value.eq_ignore_ascii_case(b"yes") => buffering = true,
+            _ => {}
+        }
+        if proxy.hide_headers.iter().any(|hidden| hidden.as_bytes().eq_ignore_ascii_case(name)) {
+            continue;
+        }
+        match field.known {
+            Known::ContentType if response.content_type.is_empty() => {
+                response.content_type.extend_from_slice(value);
+            }
+            Known::Location if response.location.is_empty() => {
+                match redirect::rewrite(exchange, &proxy.redirects, value, 0) {
+                    Some(rewritten) => response.location = rewritten,
+                    // As nginx: only an absolute one takes the fixed place, and only when nothing may rewrite it.
+                    None if proxy.redirects.is_empty() && !value.starts_with(b"/") => {
+                        response.location.extend_from_slice(value);
+                    }
+                    None => response.fields.push(name, value),
+                }
+            }
+            Known::Refresh => {
+                let rewritten = redirect::refresh_url(value)
+                    .and_then(|at| redirect::rewrite(exchange, &proxy.redirects, value, at));
+                response.fields.push(name, rewritten.as_deref().unwrap_or(value));
+            }
+            Known::Server => response.server.extend_from_slice(value),
+            Known::Date => response.date.extend_from_slice(value),
+            _ => response.fields.push(name, value),
+        }
+    }
+    if !crate::http1::encode::is_safe_value(&response.location) {
+        response.location.clear();
+        exchange.log_error(
+            Level::Error,
+            format_args!("\"proxy_redirect\" made a value with a control character"),
+        );
+    }
+    exchange.upstream.head = head;
+    exchange.upstream.head_bytes = bytes;
+    exchange.response = response;
+    buffering
+}
+
+/// `X-Accel-Redirect`: the app names a URI or a named location that serves the request in its place.
+fn accel_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Outcome {
+    let trace = &exchange.upstream;
+    let target =
+        trace.head.headers.get(Known::XAccelRedirect, &trace.head_bytes).unwrap_or_default().to_vec();
+    exchange.response.clear();
+    keep_fields(exchange, &KEPT_BY_REDIRECT);
+    let trace = &exchange.upstream;
+    if let Some(kind) = trace.head.headers.get(Known::ContentType, &trace.head_bytes) {
+        exchange.response.content_type.extend_from_slice(kind);
+    }
+    if let Some(name) = target.strip_prefix(b"@") {
+        let name = String::from_utf8_lossy(name);
+        return match named_location(exchange, cycle, &name) {
+            Some(location) => Outcome::Named(location),
+            None => {
+                exchange.log_error(Level::Error, format_args!("could not find named location \"@{name}\""));
+                Outcome::Status(Status::INTERNAL_SERVER_ERROR)
+            }
+        };
+    }
+    let mut uri = Vec::new();
+    let Ok(args) = parse_unsafe_uri(&target, &mut uri) else {
+        exchange.log_error(
+            Level::Error,
+            format_args!("unsafe URI \"{}\" was detected", String::from_utf8_lossy(&target)),
+        );
+        return Outcome::Status(Status::NOT_FOUND);
+    };
+    exchange.args.clear();
+    exchange.args.extend_from_slice(args.unwrap_or_default());
+    exchange.uri = uri;
+    if exchange.method != Method::Head {
+        exchange.method = Method::Get;
+    }
+    Outcome::Redirect
+}
+
+fn named_location(exchange: &Exchange, cycle: &Cycle, name: &str) -> Option<LocationId> {
+    let server = cycle.server(exchange.server);
+    let is_it =
+        |kind: &LocationKind| matches!(kind, LocationKind::Named(n) if n.trim_start_matches('@') == name);
+    server.locations.iter().copied().find(|id| is_it(&cycle.location(*id).kind))
+}
+
+/// Copies these fields of the answer, whatever becomes of the rest.
+fn keep_fields(exchange: &mut Exchange, kept: &[Known]) {
+    let Exchange { upstream, response, .. } = exchange;
+    for field in upstream.head.headers.iter().filter(|field| kept.contains(&field.known)) {
+        response.fields.push(field.name.of(&upstream.head_bytes), field.value.of(&upstream.head_bytes));
+    }
+}

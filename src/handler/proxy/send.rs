@@ -1,0 +1,216 @@
+//! A request on its way to a peer: head and buffered body, or a body that is passed on while it comes.
+//!
+//! Watches for an app that answers before it has read everything. Notes as soon as a byte may have reached the peer.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use super::PeerRequest;
+use super::error::PeerError;
+use crate::config::model::LocationConf;
+use crate::http::Exchange;
+use crate::http1::{BodyFraming, encode};
+use crate::io::stream::{either_readable, writable_or_readable};
+use crate::io::{Liveness, Side, Transfer, splice};
+use crate::upstream::PeerConnection;
+
+/// Bodies up to this size leave in one send with the head.
+const JOIN_LIMIT: usize = 16 << 10;
+
+/// Most bytes of a temporary file sent in one call.
+const FILE_SHARE: usize = 512 << 10;
+
+/// Most bytes of an answer read while the request is still being sent.
+const EARLY_READ: usize = 16 << 10;
+
+/// How far the request got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// All of it.
+    Whole,
+    /// The app answered before it had everything; the rest is not sent.
+    Part,
+}
+
+/// Sends the request.
+pub(super) async fn request(
+    exchange: &mut Exchange,
+    conf: &LocationConf,
+    connection: &mut PeerConnection,
+    request: &mut PeerRequest,
+) -> Result<Sent, PeerError> {
+    connection.deadline.arm(conf.proxy.send_timeout);
+    let sends_body = conf.proxy.pass_request_body && request.framing != BodyFraming::None;
+    if request.streams {
+        return stream(exchange, conf, connection, request).await;
+    }
+    if !sends_body || (exchange.body.file.is_none() && exchange.body.memory.len() <= JOIN_LIMIT) {
+        let head_len = request.head.len();
+        if sends_body {
+            request.head.extend_from_slice(&exchange.body.memory);
+        }
+        let bytes = std::mem::take(&mut request.head);
+        request.sent = true;
+        let (result, bytes) = connection.stream.send_all(bytes, &connection.deadline).await;
+        exchange.upstream.note_sent(bytes.len());
+        request.head = bytes;
+        request.head.truncate(head_len);
+        return match result {
+            Ok(()) => Ok(Sent::Whole),
+            Err(error) => broken(connection, error),
+        };
+    }
+    if push(connection, &request.head, true, &mut request.sent).await? == Sent::Part {
+        return Ok(Sent::Part);
+    }
+    exchange.upstream.note_sent(request.head.len());
+    let sent = match &exchange.body.file {
+        Some(_) => file(exchange, connection).await?,
+        None => push(connection, &exchange.body.memory, false, &mut true).await?,
+    };
+    exchange.upstream.note_sent(usize::try_from(exchange.body.length).unwrap_or(usize::MAX));
+    Ok(sent)
+}
+
+/// Sends `bytes`; ends early when the app answers. `sent` becomes true with the first byte.
+async fn push(
+    connection: &mut PeerConnection,
+    mut bytes: &[u8],
+    more: bool,
+    sent: &mut bool,
+) -> Result<Sent, PeerError> {
+    while !bytes.is_empty() {
+        match connection.stream.try_send(bytes, more) {
+            Ok(count) => {
+                *sent = true;
+                bytes = &bytes[count..];
+                connection.deadline.rearm();
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if wait_writable(connection).await? == Sent::Part {
+                    return Ok(Sent::Part);
+                }
+            }
+            Err(error) => return broken(connection, error),
+        }
+    }
+    Ok(Sent::Whole)
+}
+
+/// Sends the body's temporary file.
+async fn file(exchange: &Exchange, connection: &mut PeerConnection) -> Result<Sent, PeerError> {
+    let Some(file) = &exchange.body.file else { return Ok(Sent::Whole) };
+    let (mut offset, end) = (0, exchange.body.length);
+    while offset < end {
+        let max = usize::try_from(end - offset).unwrap_or(usize::MAX).min(FILE_SHARE);
+        match splice::sendfile(&connection.stream, file.as_fd(), &mut offset, max) {
+            Ok(Transfer::Moved(_)) => connection.deadline.rearm(),
+            Ok(Transfer::Eof) => return Err(PeerError::Local(io::ErrorKind::UnexpectedEof.into())),
+            Ok(Transfer::WouldBlock) => {
+                if wait_writable(connection).await? == Sent::Part {
+                    return Ok(Sent::Part);
+                }
+            }
+            Err(error) => return broken(connection, error),
+        }
+    }
+    Ok(Sent::Whole)
+}
+
+/// Passes the body on as it comes from the client.
+async fn stream(
+    exchange: &mut Exchange,
+    conf: &LocationConf,
+    connection: &mut PeerConnection,
+    request: &mut PeerRequest,
+) -> Result<Sent, PeerError> {
+    // With the head goes what arrived of the body, which may be nothing.
+    let mut out = request.head.clone();
+    let mut payload = Vec::new();
+    loop {
+        exchange.take_arrived_body(conf, &mut payload).map_err(PeerError::ClientBody)?;
+        request.body_gone |= !payload.is_empty();
+        frame(request.framing, &payload, exchange.body.is_finished(), &mut out);
+        payload.clear();
+        if !out.is_empty() {
+            connection.deadline.arm(conf.proxy.send_timeout);
+            let sent = push(connection, &out, false, &mut request.sent).await?;
+            exchange.upstream.note_sent(out.len());
+            out.clear();
+            if sent == Sent::Part {
+                return Ok(Sent::Part);
+            }
+        }
+        if exchange.body.is_finished() {
+            return Ok(Sent::Whole);
+        }
+        if !exchange.body.expects_continue() {
+            connection.deadline.arm(conf.client_body_timeout);
+            match either_readable(&exchange.client.stream, &connection.stream, &connection.deadline).await {
+                Ok(Side::A) => {}
+                Ok(Side::B) if answered(connection)? => return Ok(Sent::Part),
+                Ok(Side::B) => continue,
+                Err(error) => return Err(client_wait_error(error)),
+            }
+        }
+        exchange.next_body_chunk(conf, &mut payload).await.map_err(PeerError::ClientBody)?;
+        request.body_gone |= !payload.is_empty();
+        frame(request.framing, &payload, false, &mut out);
+        payload.clear();
+    }
+}
+
+/// Appends a piece of a streamed body; the last one ends it.
+fn frame(framing: BodyFraming, payload: &[u8], last: bool, out: &mut Vec<u8>) {
+    if framing == BodyFraming::Chunked {
+        encode::push_chunk(out, payload);
+        if last {
+            out.extend_from_slice(encode::LAST_CHUNK);
+        }
+    } else {
+        out.extend_from_slice(payload);
+    }
+}
+
+fn client_wait_error(error: io::Error) -> PeerError {
+    let why = crate::http::BodyError::Timeout;
+    if error.kind() == io::ErrorKind::TimedOut { PeerError::ClientBody(why) } else { PeerError::Local(error) }
+}
+
+/// Waits until the peer takes more; `Part` when it answered instead.
+async fn wait_writable(connection: &mut PeerConnection) -> Result<Sent, PeerError> {
+    let stream = &connection.stream;
+    match writable_or_readable(stream, stream, &connection.deadline).await {
+        Ok(Side::A) => Ok(Sent::Whole),
+        Ok(Side::B) if answered(connection)? => Ok(Sent::Part),
+        Ok(Side::B) => Ok(Sent::Whole),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(PeerError::SendTimeout),
+        Err(error) => Err(PeerError::Send(error)),
+    }
+}
+
+/// Reads what the app says while it is still being sent to; true when it is an answer (and not `100 Continue`).
+fn answered(connection: &mut PeerConnection) -> Result<bool, PeerError> {
+    match connection.stream.recv_into(&mut connection.input, EARLY_READ) {
+        Ok(0) => return Err(PeerError::PrematureClose),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        Err(error) => return Err(PeerError::Read(error)),
+    }
+    let interim = connection.input.starts_with(b"HTTP/1.1 100");
+    if let Some(end) = memchr::memmem::find(&connection.input, b"\r\n\r\n").filter(|_| interim) {
+        connection.input.drain(..end + 4);
+    }
+    Ok(!connection.input.is_empty() && !connection.input.starts_with(b"HTTP/1.1 100"))
+}
+
+/// Sending failed. An app that refuses a body answers and closes: its answer may still be there to be read.
+fn broken(connection: &mut PeerConnection, error: io::Error) -> Result<Sent, PeerError> {
+    if error.kind() == io::ErrorKind::TimedOut {
+        return Err(PeerError::SendTimeout);
+    }
+    if connection.stream.peek_closed() == Liveness::HasData && answered(connection)? {
+        return Ok(Sent::Part);
+    }
+    Err(PeerError::Send(error))
+}

@@ -15,6 +15,7 @@ mod conditional;
 mod error_page;
 mod file_content;
 mod headers;
+mod hostile;
 mod limits;
 mod listen;
 mod location;

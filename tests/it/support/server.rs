@@ -421,7 +421,12 @@ impl Drop for Server {
             drop(self.child.wait());
         }
         if std::thread::panicking() {
-            eprintln!("--- stderr\n{}--- error.log\n{}", self.stderr(), self.error_log());
+            // The end is what matters, and a flood of cases may have filled the log.
+            let end = |text: String| {
+                let lines: Vec<&str> = text.lines().collect();
+                lines[lines.len().saturating_sub(15)..].join("\n")
+            };
+            eprintln!("--- stderr\n{}\n--- error.log\n{}", end(self.stderr()), end(self.error_log()));
         }
     }
 }

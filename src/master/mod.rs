@@ -146,7 +146,7 @@ impl Master<'_> {
                 }
             }
             Signal::Upgrade => {
-                self.log(Level::Warn, "upgrading the executable is not supported yet, USR2 ignored")
+                self.log(Level::Warn, "upgrading the executable is not supported yet, USR2 ignored");
             }
             Signal::Winch | Signal::Child => {}
         }

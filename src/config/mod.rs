@@ -1,6 +1,19 @@
 //! The configuration language and what it means: from the file's bytes to the model.
+//!
+//! `source` reads files, `lexer` and `parser` make statements of them, `check` holds these against the table in
+//! `spec` and `directives` and makes the tree in `ast`; `build` resolves that to `model`. `error` collects what is
+//! wrong on the whole way.
+pub mod ast;
+pub mod check;
+mod directives;
+pub mod error;
+mod glob;
+mod lexer;
 pub mod model;
+mod parser;
 pub mod pattern;
+pub mod source;
+pub mod spec;
 pub mod template;
 use std::path::*;
 /// x
@@ -62,10 +75,6 @@ pub fn load(_o: &LoadOptions) -> Result<Loaded, Diagnostics> {
     Err(Diagnostics)
 }
 /// x
-pub fn directives_markdown() -> String {
-    String::new()
-}
-/// x
 pub fn supported_modules() -> std::collections::BTreeSet<&'static str> {
     Default::default()
 }
@@ -73,3 +82,5 @@ pub fn supported_modules() -> std::collections::BTreeSet<&'static str> {
 pub fn known_modules() -> std::collections::BTreeSet<&'static str> {
     Default::default()
 }
+pub mod value;
+pub use spec::directives_markdown;

@@ -1,0 +1,92 @@
+//! Who may come in, and how often.
+
+use super::{directives, refused, refused_unless};
+use crate::config::spec::Support::{Accepted, Ignored};
+
+directives! { HTTP_ACCESS, "ngx_http_access_module";
+    allow [HTTP SERVER LOCATION LIMIT_EXCEPT] (1) "address | CIDR | unix: | all" = ""
+        => refused_unless("all", "it is a part of an access list"), "Lets clients in by address.";
+    deny [HTTP SERVER LOCATION LIMIT_EXCEPT] (1) "address | CIDR | unix: | all" = ""
+        => refused("it keeps clients out by address"), "Keeps clients out by address.";
+}
+
+directives! { HTTP_AUTH_BASIC, "ngx_http_auth_basic_module";
+    auth_basic [HTTP SERVER LOCATION LIMIT_EXCEPT] (1) "string | off" = "off"
+        => refused_unless("off", "it asks for a password"), "Asks for a password.";
+    auth_basic_user_file [HTTP SERVER LOCATION LIMIT_EXCEPT] (1) "file" = ""
+        => refused("it asks for a password"), "Users and passwords.";
+}
+
+directives! { HTTP_AUTH_REQUEST, "ngx_http_auth_request_module";
+    auth_request [HTTP SERVER LOCATION] (1) "uri | off" = "off"
+        => refused_unless("off", "it asks another location whether a request may pass"),
+        "Asks another location for permission.";
+    auth_request_set [HTTP SERVER LOCATION] (2) "$variable value" = ""
+        => Ignored("the variable is empty"), "A variable from that answer.";
+}
+
+directives! { HTTP_AUTH_JWT, "ngx_http_auth_jwt_module";
+    auth_jwt [HTTP SERVER LOCATION] (1 2) "value ..." = ""
+        => refused_unless("off", "it asks for a token"), "";
+    auth_jwt_key_file [HTTP SERVER LOCATION] (1) "value" = "" => refused("it asks for a token"), "";
+    auth_jwt_key_request [HTTP SERVER LOCATION] (1) "value" = "" => refused("it asks for a token"), "";
+    auth_jwt_require [HTTP SERVER LOCATION LIMIT_EXCEPT] (1+) "value ..." = ""
+        => refused("it asks for a token"), "";
+}
+
+directives! { HTTP_AUTH_OIDC, "ngx_http_auth_oidc_module";
+    auth_oidc [HTTP SERVER LOCATION] (1) "value" = "" => refused_unless("off", "it asks for a login"), "";
+}
+
+directives! { HTTP_LIMIT_CONN, "ngx_http_limit_conn_module";
+    limit_conn_zone [HTTP] (2) "key zone=name:size" = ""
+        => Ignored("limits are refused where they are used"), "Memory of limit_conn.";
+    limit_conn [HTTP SERVER LOCATION] (2) "zone number" = ""
+        => refused("it limits connections"), "Limits connections by key.";
+    limit_conn_log_level [HTTP SERVER LOCATION] (1) "info | notice | warn | error" = "error"
+        => Ignored("limits are refused where they are used"), "Level of messages.";
+    limit_conn_status [HTTP SERVER LOCATION] (1) "code" = "503"
+        => Ignored("limits are refused where they are used"), "Status of refused requests.";
+    limit_conn_dry_run [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Ignored("limits are refused where they are used"), "Only counts.";
+}
+
+directives! { HTTP_LIMIT_REQ, "ngx_http_limit_req_module";
+    limit_req_zone [HTTP] (3) "key zone=name:size rate=rate" = ""
+        => Ignored("limits are refused where they are used"), "Memory of limit_req.";
+    limit_req [HTTP SERVER LOCATION] (1 2 3) "zone=name [burst=number] [nodelay | delay=number]" = ""
+        => refused("it limits requests"), "Limits requests by key.";
+    limit_req_log_level [HTTP SERVER LOCATION] (1) "info | notice | warn | error" = "error"
+        => Ignored("limits are refused where they are used"), "Level of messages.";
+    limit_req_status [HTTP SERVER LOCATION] (1) "code" = "503"
+        => Ignored("limits are refused where they are used"), "Status of refused requests.";
+    limit_req_dry_run [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Ignored("limits are refused where they are used"), "Only counts.";
+}
+
+directives! { HTTP_REALIP, "ngx_http_realip_module";
+    set_real_ip_from [HTTP SERVER LOCATION] (1) "address | CIDR | unix:" = ""
+        => Ignored("$remote_addr is the address of the connection"), "Trusted proxies in front.";
+    real_ip_header [HTTP SERVER LOCATION] (1) "field | X-Real-IP | X-Forwarded-For | proxy_protocol" = "X-Real-IP"
+        => Ignored("$remote_addr is the address of the connection"), "Field with the client's address.";
+    real_ip_recursive [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Ignored("$remote_addr is the address of the connection"), "Looks behind several proxies.";
+}
+
+directives! { HTTP_REFERER, "ngx_http_referer_module";
+    valid_referers [SERVER LOCATION] (1+) "none | blocked | server_names | string ..." = ""
+        => refused("it keeps out requests by Referer"), "Sets $invalid_referer.";
+    referer_hash_max_size [SERVER LOCATION] (1) "size" = "2048"
+        => Accepted("tables size themselves"), "Table of referers.";
+    referer_hash_bucket_size [SERVER LOCATION] (1) "size" = "64"
+        => Accepted("tables size themselves"), "Table of referers.";
+}
+
+directives! { HTTP_SECURE_LINK, "ngx_http_secure_link_module";
+    secure_link [HTTP SERVER LOCATION] (1) "expression" = ""
+        => refused("it keeps out requests without a valid link"), "Checks links.";
+    secure_link_md5 [HTTP SERVER LOCATION] (1) "expression" = ""
+        => refused("it keeps out requests without a valid link"), "Checks links.";
+    secure_link_secret [HTTP SERVER LOCATION] (1) "word" = ""
+        => refused("it keeps out requests without a valid link"), "Checks links.";
+}

@@ -1,0 +1,131 @@
+//! Filters of responses.
+
+use super::directives;
+use crate::config::spec::Support::{Accepted, Ignored};
+
+directives! { HTTP_GZIP_FILTER, "ngx_http_gzip_filter_module";
+    gzip [HTTP SERVER LOCATION LOCATION_IF] (flag) "on | off" = "off"
+        => Ignored("responses are sent as they are"), "Compresses responses.";
+    gzip_buffers [HTTP SERVER LOCATION] (2) "value value" = ""
+        => Ignored("responses are sent as they are"), "";
+    gzip_types [HTTP SERVER LOCATION] (1+) "value ..." = "" => Ignored("responses are sent as they are"), "";
+    gzip_comp_level [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
+    gzip_window [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
+    gzip_hash [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
+    postpone_gzipping [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("responses are sent as they are"), "";
+    gzip_no_buffer [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("responses are sent as they are"), "";
+    gzip_min_length [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
+}
+
+directives! { HTTP_GZIP_STATIC, "ngx_http_gzip_static_module";
+    gzip_static [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
+}
+
+directives! { HTTP_GUNZIP_FILTER, "ngx_http_gunzip_filter_module";
+    gunzip [HTTP SERVER LOCATION] (flag) "on | off" = "" => Ignored("responses are sent as they are"), "";
+    gunzip_buffers [HTTP SERVER LOCATION] (2) "value value" = ""
+        => Ignored("responses are sent as they are"), "";
+}
+
+directives! { HTTP_BROTLI, "ngx_http_brotli_module";
+    brotli [HTTP SERVER LOCATION LOCATION_IF] (flag) "on | off" = ""
+        => Ignored("responses are sent as they are"), "";
+    brotli_static [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
+    brotli_types [HTTP SERVER LOCATION] (1+) "value ..." = ""
+        => Ignored("responses are sent as they are"), "";
+    brotli_comp_level [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("responses are sent as they are"), "";
+    brotli_window [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
+    brotli_min_length [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("responses are sent as they are"), "";
+    brotli_buffers [HTTP SERVER LOCATION] (2) "value value" = ""
+        => Ignored("responses are sent as they are"), "";
+}
+
+directives! { HTTP_CHARSET_FILTER, "ngx_http_charset_filter_module";
+    charset [HTTP SERVER LOCATION LOCATION_IF] (1) "charset | off" = "off"
+        => Ignored("Content-Type has no charset added"), "Adds a charset to Content-Type.";
+    source_charset [HTTP SERVER LOCATION LOCATION_IF] (1) "value" = ""
+        => Ignored("responses are sent as they are"), "";
+    override_charset [HTTP SERVER LOCATION LOCATION_IF] (flag) "on | off" = ""
+        => Ignored("responses are sent as they are"), "";
+    charset_types [HTTP SERVER LOCATION] (1+) "value ..." = ""
+        => Ignored("responses are sent as they are"), "";
+    charset_map [HTTP] (2) {Skipped} "value value" = "" => Ignored("responses are sent as they are"), "";
+}
+
+directives! { HTTP_SSI_FILTER, "ngx_http_ssi_filter_module";
+    ssi [HTTP SERVER LOCATION LOCATION_IF] (flag) "on | off" = "off"
+        => Ignored("pages are sent as they are"), "Server-side includes.";
+    ssi_silent_errors [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("responses are sent as they are"), "";
+    ssi_ignore_recycled_buffers [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("responses are sent as they are"), "";
+    ssi_min_file_chunk [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("responses are sent as they are"), "";
+    ssi_value_length [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
+    ssi_types [HTTP SERVER LOCATION] (1+) "value ..." = "" => Ignored("responses are sent as they are"), "";
+    ssi_last_modified [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("responses are sent as they are"), "";
+}
+
+directives! { HTTP_SUB_FILTER, "ngx_http_sub_filter_module";
+    sub_filter [HTTP SERVER LOCATION] (2) "value value" = "" => Ignored("responses are sent as they are"), "";
+    sub_filter_types [HTTP SERVER LOCATION] (1+) "value ..." = ""
+        => Ignored("responses are sent as they are"), "";
+    sub_filter_once [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("responses are sent as they are"), "";
+    sub_filter_last_modified [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("responses are sent as they are"), "";
+}
+
+directives! { HTTP_ADDITION_FILTER, "ngx_http_addition_filter_module";
+    add_before_body [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
+    add_after_body [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
+    addition_types [HTTP SERVER LOCATION] (1+) "value ..." = ""
+        => Ignored("responses are sent as they are"), "";
+}
+
+directives! { HTTP_SLICE_FILTER, "ngx_http_slice_filter_module";
+    slice [HTTP SERVER LOCATION] (1) "size" = "0"
+        => Ignored("ranges are asked for as they come"), "Asks the app in slices.";
+}
+
+directives! { HTTP_COPY_FILTER, "ngx_http_copy_filter_module";
+    output_buffers [HTTP SERVER LOCATION] (2) "value value" = ""
+        => Accepted("buffers have a size of their own"), "";
+}
+
+directives! { HTTP_USERID_FILTER, "ngx_http_userid_filter_module";
+    userid [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
+    userid_service [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
+    userid_name [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
+    userid_domain [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
+    userid_path [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
+    userid_expires [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
+    userid_flags [HTTP SERVER LOCATION] (1 2 3) "value ..." = "" => Ignored("no cookie is set"), "";
+    userid_p3p [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
+    userid_mark [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
+}
+
+directives! { HTTP_IMAGE_FILTER, "ngx_http_image_filter_module";
+    image_filter [LOCATION] (1 2 3) "value ..." = "" => Ignored("pictures are sent as they are"), "";
+    image_filter_buffer [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("pictures are sent as they are"), "";
+    image_filter_interlace [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("pictures are sent as they are"), "";
+    image_filter_jpeg_quality [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("pictures are sent as they are"), "";
+    image_filter_sharpen [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("pictures are sent as they are"), "";
+    image_filter_transparency [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("pictures are sent as they are"), "";
+}
+
+directives! { HTTP_XSLT, "ngx_http_xslt_module";
+    xslt_stylesheet [LOCATION] (1+) "value ..." = "" => Ignored("documents are sent as they are"), "";
+    xslt_types [HTTP SERVER LOCATION] (1+) "value ..." = "" => Ignored("documents are sent as they are"), "";
+    xslt_param [HTTP SERVER LOCATION] (2) "value value" = "" => Ignored("documents are sent as they are"), "";
+}

@@ -1,0 +1,27 @@
+//! Fields added to responses.
+
+use super::directives;
+use crate::config::spec::Support::{Ignored, Supported};
+
+directives! { HTTP_HEADERS_FILTER, "ngx_http_headers_filter_module";
+    expires [HTTP SERVER LOCATION LOCATION_IF] (1 2) "[modified] time | epoch | max | off" = "off"
+        => Ignored("Expires and Cache-Control are not added"), "Adds Expires and Cache-Control.";
+    add_header [HTTP SERVER LOCATION LOCATION_IF] (2 3) "name value [always]" = ""
+        => Supported, "Adds a field to the response's header.";
+    add_trailer [HTTP SERVER LOCATION LOCATION_IF] (2 3) "name value [always]" = ""
+        => Ignored("the field is not added"), "Adds a field behind the response.";
+    add_header_inherit [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("a level with add_header inherits none"), "";
+    add_trailer_inherit [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("trailers are not added"), "";
+}
+
+directives! { HTTP_HEADERS_MORE_FILTER, "ngx_http_headers_more_filter_module";
+    more_set_headers [HTTP SERVER LOCATION LOCATION_IF] (1+) "value ..." = ""
+        => Ignored("the header stays as it is"), "";
+    more_clear_headers [HTTP SERVER LOCATION LOCATION_IF] (1+) "value ..." = ""
+        => Ignored("the header stays as it is"), "";
+    more_set_input_headers [HTTP SERVER LOCATION LOCATION_IF] (1+) "value ..." = ""
+        => Ignored("the header stays as it is"), "";
+    more_clear_input_headers [HTTP SERVER LOCATION LOCATION_IF] (1+) "value ..." = ""
+        => Ignored("the header stays as it is"), "";
+}

@@ -1,0 +1,141 @@
+//! `proxy_*`.
+
+use super::{directives, refused_unless};
+use crate::config::spec::Support::{Accepted, Ignored, Supported};
+
+directives! { HTTP_PROXY, "ngx_http_proxy_module";
+    proxy_pass [LOCATION LOCATION_IF LIMIT_EXCEPT] (1) "URL" = ""
+        => Supported, "Passes requests on to an app.";
+    proxy_redirect [HTTP SERVER LOCATION] (1 2) "default | off | redirect replacement" = "default"
+        => Supported, "Changes Location and Refresh of the app's response.";
+    proxy_cookie_domain [HTTP SERVER LOCATION] (1 2) "off | domain replacement" = "off"
+        => Ignored("cookies are passed on as they are"), "Changes cookies' domains.";
+    proxy_cookie_path [HTTP SERVER LOCATION] (1 2) "off | path replacement" = "off"
+        => Ignored("cookies are passed on as they are"), "Changes cookies' paths.";
+    proxy_cookie_flags [HTTP SERVER LOCATION] (1 2 3 4) "off | cookie [flag ...]" = "off"
+        => Ignored("cookies are passed on as they are"), "Changes cookies' flags.";
+    proxy_store [HTTP SERVER LOCATION] (1) "on | off | string" = "off"
+        => Ignored("nothing is stored"), "Stores responses as files.";
+    proxy_store_access [HTTP SERVER LOCATION] (1 2 3) "value ..." = "" => Ignored("nothing is stored"), "";
+    proxy_buffering [HTTP SERVER LOCATION] (flag) "on | off" = "on"
+        => Supported, "Takes the response from the app at once, whatever the client can take.";
+    proxy_request_buffering [HTTP SERVER LOCATION] (flag) "on | off" = "on"
+        => Supported, "Reads the whole request body before the app is asked.";
+    proxy_ignore_client_abort [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "Lets the app finish when the client has gone.";
+    proxy_bind [HTTP SERVER LOCATION] (1 2) "address [transparent] | off" = ""
+        => Ignored("connections to the app come from any address"), "Local address towards the app.";
+    proxy_socket_keepalive [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "SO_KEEPALIVE on connections to the app.";
+    proxy_connect_timeout [HTTP SERVER LOCATION] (1) "time" = "60s"
+        => Supported, "How long a connection to the app may take.";
+    proxy_send_timeout [HTTP SERVER LOCATION] (1) "time" = "60s"
+        => Supported, "Between two writes to the app.";
+    proxy_send_lowat [HTTP SERVER LOCATION] (1) "size" = "0"
+        => Accepted("has no effect on Linux"), "Watermark of sending.";
+    proxy_intercept_errors [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "Uses error_page for the app's errors.";
+    proxy_set_header [HTTP SERVER LOCATION] (2) "field value" = "Host $proxy_host; Connection close"
+        => Supported, "A field of the request to the app.";
+    proxy_headers_hash_max_size [HTTP SERVER LOCATION] (1) "size" = "512"
+        => Accepted("tables size themselves"), "Table of header fields.";
+    proxy_headers_hash_bucket_size [HTTP SERVER LOCATION] (1) "size" = "64"
+        => Accepted("tables size themselves"), "Table of header fields.";
+    proxy_set_body [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("the client's body is passed on"), "Body of the request to the app.";
+    proxy_method [HTTP SERVER LOCATION] (1) "method" = ""
+        => Ignored("the client's method is passed on"), "Method of the request to the app.";
+    proxy_pass_request_headers [HTTP SERVER LOCATION] (flag) "on | off" = "on"
+        => Supported, "Passes on the client's header.";
+    proxy_pass_request_body [HTTP SERVER LOCATION] (flag) "on | off" = "on"
+        => Supported, "Passes on the client's body.";
+    proxy_buffer_size [HTTP SERVER LOCATION] (1) "size" = "8k"
+        => Supported, "Bound of the response's header.";
+    proxy_read_timeout [HTTP SERVER LOCATION] (1) "time" = "60s"
+        => Supported, "Between two reads from the app.";
+    proxy_buffers [HTTP SERVER LOCATION] (2) "number size" = "8 8k" => Supported, "Memory for one response.";
+    proxy_busy_buffers_size [HTTP SERVER LOCATION] (1) "size" = "16k"
+        => Accepted("memory is bounded by proxy_buffers"), "What may be on its way to the client.";
+    proxy_force_ranges [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Ignored("ranges are left to the app"), "Answers ranges whatever the app says.";
+    proxy_limit_rate [HTTP SERVER LOCATION] (1) "rate" = "0"
+        => Ignored("responses are read at full speed"), "Bytes per second from the app.";
+    proxy_cache [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_cache_key [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_cache_path [HTTP] (2+) "value value ..." = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_cache_bypass [HTTP SERVER LOCATION] (1+) "value ..." = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_no_cache [HTTP SERVER LOCATION] (1+) "value ..." = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_cache_valid [HTTP SERVER LOCATION] (1+) "value ..." = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_cache_min_uses [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_cache_max_range_offset [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_cache_use_stale [HTTP SERVER LOCATION] (1+) "value ..." = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_cache_methods [HTTP SERVER LOCATION] (1+) "value ..." = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_cache_lock [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_cache_lock_timeout [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_cache_lock_age [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_cache_revalidate [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_cache_convert_head [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_cache_background_update [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("nothing is cached, every request goes to the app"), "";
+    proxy_temp_path [HTTP SERVER LOCATION] (1 2 3 4) "path [level1 [level2 [level3]]]" = "proxy_temp"
+        => Supported, "Folder of temporary files.";
+    proxy_max_temp_file_size [HTTP SERVER LOCATION] (1) "size" = "1024m"
+        => Supported, "Bound of a response's temporary file.";
+    proxy_temp_file_write_size [HTTP SERVER LOCATION] (1) "size" = "16k"
+        => Accepted("pieces have a size of their own"), "Bound of one write to a temporary file.";
+    proxy_next_upstream [HTTP SERVER LOCATION] (1+) "error | timeout | ... | off" = "error timeout"
+        => Supported, "When the next server of a group is asked.";
+    proxy_next_upstream_tries [HTTP SERVER LOCATION] (1) "number" = "0" => Supported, "How many are asked.";
+    proxy_next_upstream_timeout [HTTP SERVER LOCATION] (1) "time" = "0"
+        => Supported, "For how long others are asked.";
+    proxy_pass_header [HTTP SERVER LOCATION] (1) "field" = ""
+        => Supported, "Passes on a field that is hidden otherwise.";
+    proxy_hide_header [HTTP SERVER LOCATION] (1) "field" = ""
+        => Supported, "Keeps a field of the app's response from the client.";
+    proxy_ignore_headers [HTTP SERVER LOCATION] (1+) "field ..." = ""
+        => Ignored("X-Accel-* fields of the app are honoured"), "Does not honour fields of the app.";
+    proxy_http_version [HTTP SERVER LOCATION] (1) "1.0 | 1.1" = "1.1"
+        => Supported, "HTTP version spoken to the app.";
+    proxy_ssl_session_reuse [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("TLS to apps is not supported yet"), "";
+    proxy_ssl_protocols [HTTP SERVER LOCATION] (1+) "value ..." = ""
+        => Ignored("TLS to apps is not supported yet"), "";
+    proxy_ssl_ciphers [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("TLS to apps is not supported yet"), "";
+    proxy_ssl_name [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("TLS to apps is not supported yet"), "";
+    proxy_ssl_server_name [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("TLS to apps is not supported yet"), "";
+    proxy_ssl_verify [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => refused_unless("off", "it keeps out apps with a wrong certificate"), "Checks the app's certificate.";
+    proxy_ssl_verify_depth [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("TLS to apps is not supported yet"), "";
+    proxy_ssl_trusted_certificate [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("TLS to apps is not supported yet"), "";
+    proxy_ssl_crl [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("TLS to apps is not supported yet"), "";
+    proxy_ssl_certificate [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("TLS to apps is not supported yet"), "";
+    proxy_ssl_certificate_key [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("TLS to apps is not supported yet"), "";
+    proxy_ssl_password_file [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("TLS to apps is not supported yet"), "";
+    proxy_ssl_conf_command [HTTP SERVER LOCATION] (2) "value value" = ""
+        => Ignored("TLS to apps is not supported yet"), "";
+    proxy_pass_trailers [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Ignored("trailers are passed on"), "";
+    proxy_request_dynamic [HTTP SERVER LOCATION] (flag) "on | off" = "" => Ignored("no effect"), "";
+}

@@ -1,0 +1,53 @@
+//! URIs and variables: `return`, `rewrite`, `if`, `map` and the like.
+
+use super::directives;
+use crate::config::spec::Support::{Accepted, Ignored, Supported};
+
+directives! { HTTP_REWRITE, "ngx_http_rewrite_module";
+    rewrite [SERVER LOCATION SERVER_IF LOCATION_IF] (2 3) "regex replacement [flag]" = ""
+        => Ignored("URIs stay as they are"), "Changes the URI.";
+    return [SERVER LOCATION SERVER_IF LOCATION_IF] (1 2) "code [text] | code URL | URL" = ""
+        => Supported, "Answers at once.";
+    break [SERVER LOCATION SERVER_IF LOCATION_IF] (0) "" = ""
+        => Ignored("there is no rewriting that it could end"), "Ends rewriting.";
+    if [SERVER LOCATION] (1+) {OfPlace} "(condition)" = ""
+        => Ignored("what is in it never applies"), "Directives for some requests.";
+    set [SERVER LOCATION SERVER_IF LOCATION_IF] (2) "$variable value" = ""
+        => Ignored("the variable is empty"), "Sets a variable.";
+    rewrite_log [HTTP SERVER LOCATION SERVER_IF LOCATION_IF] (flag) "on | off" = "off"
+        => Accepted("there is no rewriting to log"), "Logs rewriting.";
+    uninitialized_variable_warn [HTTP SERVER LOCATION SERVER_IF LOCATION_IF] (flag) "on | off" = "on"
+        => Accepted("there are no warnings to turn off"), "Warns of empty variables.";
+}
+
+directives! { HTTP_MAP, "ngx_http_map_module";
+    map [HTTP] (2) {Skipped} "string $variable" = ""
+        => Ignored("the variable is empty"), "A variable from another one.";
+    map_hash_max_size [HTTP] (1) "size" = "2048" => Accepted("tables size themselves"), "Table of a map.";
+    map_hash_bucket_size [HTTP] (1) "size" = "64" => Accepted("tables size themselves"), "Table of a map.";
+}
+
+directives! { HTTP_GEO, "ngx_http_geo_module";
+    geo [HTTP] (1 2) {Skipped} "[$address] $variable" = ""
+        => Ignored("the variable is empty"), "A variable from the client's address.";
+}
+
+directives! { HTTP_SPLIT_CLIENTS, "ngx_http_split_clients_module";
+    split_clients [HTTP] (2) {Skipped} "string $variable" = ""
+        => Ignored("the variable is empty"), "A variable that splits clients into shares.";
+}
+
+directives! { HTTP_BROWSER, "ngx_http_browser_module";
+    modern_browser [HTTP SERVER LOCATION] (1 2) "value ..." = "" => Ignored("its variables are empty"), "";
+    ancient_browser [HTTP SERVER LOCATION] (1+) "value ..." = "" => Ignored("its variables are empty"), "";
+    modern_browser_value [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("its variables are empty"), "";
+    ancient_browser_value [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("its variables are empty"), "";
+}
+
+directives! { HTTP_GEOIP, "ngx_http_geoip_module";
+    geoip_country [HTTP] (1 2) "value ..." = "" => Ignored("its variables are empty"), "";
+    geoip_city [HTTP] (1 2) "value ..." = "" => Ignored("its variables are empty"), "";
+    geoip_org [HTTP] (1 2) "value ..." = "" => Ignored("its variables are empty"), "";
+    geoip_proxy [HTTP] (1) "value" = "" => Ignored("its variables are empty"), "";
+    geoip_proxy_recursive [HTTP] (flag) "on | off" = "" => Ignored("its variables are empty"), "";
+}

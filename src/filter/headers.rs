@@ -32,10 +32,7 @@ fn is_safe_status(status: u16) -> bool {
 fn add(response: &mut Response, name: &str, value: &[u8]) {
     if name.eq_ignore_ascii_case("last-modified") {
         response.fields.remove(b"last-modified");
-        response.last_modified = crate::time::parse_http_date(value);
-        if response.last_modified.is_some() {
-            return;
-        }
+        response.last_modified = None;
     } else if name.eq_ignore_ascii_case("etag") {
         response.etag.clear();
         response.etag.extend_from_slice(value);
@@ -70,7 +67,8 @@ mod tests {
             Response { last_modified: Some(1), etag: b"\"a\"".to_vec(), ..Response::default() };
         add(&mut response, "ETag", b"\"b\"");
         add(&mut response, "Last-Modified", b"Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!((response.last_modified, &response.etag[..]), (Some(784_111_777), &b"\"b\""[..]));
+        assert_eq!((response.last_modified, &response.etag[..]), (None, &b"\"b\""[..]));
+        assert_eq!(fields(&response), [("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT")]);
         add(&mut response, "last-modified", b"never");
         add(&mut response, "etag", b"");
         assert_eq!((response.last_modified, &response.etag[..]), (None, &b""[..]));

@@ -21,8 +21,15 @@ pub fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
         exchange.response.status = status;
         exchange.response.reason.clear();
     }
-    not_modified::apply(exchange, conf).or_else(|| {
+    let refused = not_modified::apply(exchange, conf).or_else(|| {
         headers::apply(exchange, conf);
         range::apply(exchange, conf)
-    })
+    });
+    let response = &mut exchange.response;
+    if !matches!(response.status, Status::OK | Status::PARTIAL_CONTENT | Status::NOT_MODIFIED) {
+        // A file that stands in for an error has no date worth remembering (nginx's ngx_http_header_filter).
+        response.last_modified = None;
+        response.allow_ranges = false;
+    }
+    refused
 }

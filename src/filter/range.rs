@@ -55,7 +55,9 @@ fn is_current(validator: &[u8], response: &Response) -> bool {
     if etag::is_etag(validator) {
         return validator == response.etag;
     }
-    response.last_modified.is_some() && parse_http_date(validator) == response.last_modified
+    let replaced = || response.fields.get(b"last-modified").and_then(parse_http_date);
+    let modified = response.last_modified.or_else(replaced);
+    modified.is_some() && parse_http_date(validator) == modified
 }
 
 fn serve(response: &mut Response, ranges: &[(u64, u64)], size: u64, boundary: u64) {
@@ -153,6 +155,8 @@ mod tests {
         }
         response.last_modified = None;
         assert!(!is_current(b"garbage", &response));
+        response.fields.push(b"Last-Modified", b"Sun, 06 Nov 1994 08:49:37 GMT");
+        assert!(is_current(b"Sun, 06 Nov 1994 08:49:37 GMT", &response));
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::http1::{Known, Method, RequestHead, Status};
 use crate::log::Level;
 use crate::time::Now;
 
-/// Internal redirects one request may make (nginx's `NGX_HTTP_MAX_URI_CHANGES` + 1).
-pub const MAX_INTERNAL_REDIRECTS: u8 = 10;
+/// The internal redirect of one request that is one too many (nginx's `NGX_HTTP_MAX_URI_CHANGES` + 1).
+pub const MAX_INTERNAL_REDIRECTS: u8 = 11;
 
 /// One request, one response.
 pub struct Exchange {

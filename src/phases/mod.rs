@@ -195,6 +195,7 @@ fn named_redirect(exchange: &mut Exchange, location: LocationId) -> Result<(), S
 }
 
 fn count_redirect(exchange: &mut Exchange) -> Result<(), Status> {
+    exchange.redirects_left = exchange.redirects_left.saturating_sub(1);
     if exchange.redirects_left == 0 {
         exchange.log_error(
             Level::Error,
@@ -205,7 +206,6 @@ fn count_redirect(exchange: &mut Exchange) -> Result<(), Status> {
         );
         return Err(Status(500));
     }
-    exchange.redirects_left -= 1;
     Ok(())
 }
 
@@ -256,7 +256,12 @@ fn take_error_page(
         Some(0) => None,
         Some(code) => Some(Status(code)),
     };
+    let location = std::mem::take(&mut exchange.response.location);
     exchange.response.clear();
+    if status.is_redirect() {
+        // `error_page 301 = @named`: the answer of the page still says where to.
+        exchange.response.location = location;
+    }
     match uri.first() {
         Some(b'/') => {
             let (path, args) = target::split_query(uri);

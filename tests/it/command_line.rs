@@ -247,8 +247,6 @@ fn errors_name_file_and_line() {
           {name}: [emerg] "events" directive is duplicate in {dir}/server.conf:1
         events {} http { log_format a; }
           {name}: [emerg] invalid number of arguments in "log_format" directive in {dir}/server.conf:1
-        events {} http { types { text/html; } }
-          ACCEPTED
         events {} http { server { location { } } }
           {name}: [emerg] invalid number of arguments in "location" directive in {dir}/server.conf:1
         events {} http { server { location @a { location /b { } } } }

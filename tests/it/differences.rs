@@ -66,6 +66,18 @@ pub const RELOAD: Difference = Difference {
     reason: "no new workers: WebSockets, kept connections and caches live on",
 };
 
+/// `GET http://host?x=1`: nginx passes `?x=1` on.
+pub const ABSOLUTE_TARGET: Difference = Difference {
+    name: "an absolute target without a path",
+    reason: "RFC 9112 3.2.1: the origin form of an empty path is a slash",
+};
+
+/// A bare `server {}` file gets the usual MIME types with its `http {}`.
+pub const BARE_TYPES: Difference = Difference {
+    name: "MIME types of a bare file",
+    reason: "it is the file people have; without MIME types browsers refuse the style sheets",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {

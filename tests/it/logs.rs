@@ -154,18 +154,6 @@ fn a_buffered_log_is_written_when_full_and_at_the_end() {
 }
 
 #[test]
-fn a_log_path_may_have_variables() {
-    let server = Server::setup().directory("hosts").start(
-        r#"log_format f "$uri";
-        server { listen {{port}}; root {{dir}}; access_log {{dir}}/hosts/$host.log f; location / { return 204; } }"#,
-    );
-    server.send(lines("GET /a HTTP/1.1\nHost: one.test"));
-    server.send(lines("GET /b HTTP/1.1\nHost: two.test"));
-    assert_eq!(server.wait_file("hosts/one.test.log", |text| !text.is_empty()), "/a\n");
-    assert_eq!(server.wait_file("hosts/two.test.log", |text| !text.is_empty()), "/b\n");
-}
-
-#[test]
 fn usr1_reopens_the_logs() {
     let server = Server::start(
         r#"log_format f "$uri"; server { listen {{port}}; access_log {{dir}}/a.log f; location / { return 204; } location /e { root {{root}}; } }"#,

@@ -450,13 +450,6 @@ fn return_to_other_methods_and_versions() {
             {page: 302 Found}
         "#]],
     );
-    server.check(
-        "GET /\r\n",
-        expect![[r#"
-
-        body{incomplete}
-    "#]],
-    );
     let head = server.send("HEAD /e HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!((head.status, head.body.len()), (404, 0));
 }

@@ -2,6 +2,7 @@
 
 use expect_test::expect;
 
+use crate::differences;
 use crate::support::{Origin, Server, lines};
 
 /// The seed configuration, its port, directory and application filled in.
@@ -25,20 +26,20 @@ fn seed(origin: &Origin) -> Server {
 fn a_file_comes_from_disk() {
     let origin = Origin::ok();
     let server = seed(&origin);
-    server.check_get(
-        "/static/css/style.css",
-        expect![[r#"
-            HTTP/1.1 200 OK
-            Content-Type: text/plain
-            Content-Length: 20
-            Last-Modified: Tue, 02 Jan 2024 03:04:05 GMT
-            Connection: keep-alive
-            ETag: "65937d25-14"
-            Accept-Ranges: bytes
+    let text = server.text(&server.get("/static/css/style.css"));
+    let expected = expect![[r#"
+        HTTP/1.1 200 OK
+        Content-Type: {its own}
+        Content-Length: 20
+        Last-Modified: Tue, 02 Jan 2024 03:04:05 GMT
+        Connection: keep-alive
+        ETag: "65937d25-14"
+        Accept-Ranges: bytes
 
-            body { color: red }
-        "#]],
-    );
+        body { color: red }
+    "#]];
+    let kind = format!("Content-Type: {}\n", differences::BARE_TYPES.pick("text/plain", "text/css"));
+    expected.assert_eq(&text.replace(&kind, "Content-Type: {its own}\n"));
     assert_eq!(origin.connections(), 0, "the application was bothered for a file");
 }
 
@@ -84,7 +85,7 @@ fn path_and_query_arrive_byte_for_byte() {
         "/a/./b/?",
         "/%C3%A9t%c3%a9/?\u{e9}=1",
         "/;p=1,2/@!$&'()*+",
-        "/search?q=a?b#",
+        "/search?q=a?b",
         "//double//",
         "/x/%2e%2e/y",
     ] {

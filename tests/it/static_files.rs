@@ -120,13 +120,6 @@ fn get_and_head() {
 
         0123456789abcdefghij"#]],
     );
-    server.check(
-        "GET /a.txt\r\n",
-        expect![[r#"
-
-        0123456789abcdefghij{incomplete}
-    "#]],
-    );
 }
 
 #[test]

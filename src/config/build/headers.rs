@@ -1,0 +1,67 @@
+//! What is written into responses and redirects: `add_header`, `server_tokens`, `absolute_redirect` and its kin.
+
+use super::super::ast::Directive;
+use super::super::model::AddHeaderConf;
+use super::context::Context;
+use super::level::{List, inherit};
+
+/// As written.
+#[derive(Debug, Default)]
+pub(super) struct RawHeaders {
+    pub add_headers: List<AddHeaderConf>,
+    pub server_tokens: Option<bool>,
+    pub absolute_redirect: Option<bool>,
+    pub port_in_redirect: Option<bool>,
+    pub server_name_in_redirect: Option<bool>,
+}
+
+impl RawHeaders {
+    /// Reads one directive; false when it is of another family.
+    pub(super) fn apply(&mut self, cx: &mut Context, d: &Directive) -> bool {
+        match d.name() {
+            "add_header" => {
+                if let Some(header) = add_header(cx, d) {
+                    self.add_headers.push(header);
+                }
+            }
+            // `build` shows a build name that we have not: the version then.
+            "server_tokens" => cx.choice(d, &mut self.server_tokens, &[("on", true), ("off", false), ("build", true)]),
+            "absolute_redirect" => cx.flag(d, &mut self.absolute_redirect),
+            "port_in_redirect" => cx.flag(d, &mut self.port_in_redirect),
+            "server_name_in_redirect" => cx.flag(d, &mut self.server_name_in_redirect),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Takes what is not written from the outer level.
+    pub(super) fn inherit(&mut self, outer: &Self) {
+        self.add_headers.inherit(&outer.add_headers);
+        inherit!(self, outer; server_tokens, absolute_redirect, port_in_redirect, server_name_in_redirect);
+    }
+}
+
+fn add_header(cx: &mut Context, d: &Directive) -> Option<AddHeaderConf> {
+    let always = match d.args().get(2) {
+        None => false,
+        Some(word) if word.as_str() == "always" => true,
+        Some(word) => {
+            cx.error(d, format!("invalid parameter \"{}\"", word.as_str()));
+            return None;
+        }
+    };
+    let name = header_name(cx, d)?;
+    let value = cx.header_value(d, 1)?;
+    Some(AddHeaderConf { name, value, always })
+}
+
+/// The first argument as a header name: one that would break the message's framing is refused.
+pub(super) fn header_name(cx: &mut Context, d: &Directive) -> Option<String> {
+    let name = d.arg(0);
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if name.is_empty() || !name.bytes().all(token) {
+        cx.error(d, format!("invalid header name \"{name}\""));
+        return None;
+    }
+    Some(name.to_owned())
+}

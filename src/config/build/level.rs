@@ -1,0 +1,122 @@
+//! One level of the configuration as written (http, server, location): every value optional.
+//!
+//! Each family of directives has its raw form, which knows how to read its directives and what an inner level
+//! inherits. The resolved form is `model::LocationConf`.
+
+use std::sync::Arc;
+
+use super::super::ast::Directive;
+use super::client::RawClient;
+use super::context::Context;
+use super::errors::RawErrors;
+use super::files::RawFiles;
+use super::headers::RawHeaders;
+use super::logs::RawLogs;
+use super::proxy::RawProxy;
+
+/// Copies each named field that is not set here from the outer level.
+macro_rules! inherit {
+    ($inner:expr, $outer:expr; $($field:ident),+ $(,)?) => {
+        $(if $inner.$field.is_none() { $inner.$field.clone_from(&$outer.$field); })+
+    };
+}
+pub(super) use inherit;
+
+/// A list of which one line at an inner level hides all lines of the outer ones.
+#[derive(Debug)]
+pub(super) struct List<T> {
+    written: Vec<T>,
+    frozen: Option<Arc<[T]>>,
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self { written: Vec::new(), frozen: None }
+    }
+}
+
+impl<T> List<T> {
+    /// Adds a line of this level.
+    pub(super) fn push(&mut self, item: T) {
+        self.written.push(item);
+    }
+
+    /// What this level has written so far.
+    pub(super) fn written(&self) -> &[T] {
+        &self.written
+    }
+
+    /// Closes the level: its own lines, else those of the (already closed) outer level.
+    pub(super) fn inherit(&mut self, outer: &Self) {
+        self.frozen = if self.written.is_empty() {
+            outer.frozen.clone()
+        } else {
+            Some(std::mem::take(&mut self.written).into())
+        };
+    }
+
+    /// The lines in force; `None` when no level wrote any.
+    pub(super) fn get(&self) -> Option<Arc<[T]>> {
+        self.frozen.clone()
+    }
+}
+
+/// All families of one level.
+#[derive(Debug, Default)]
+pub(super) struct Level {
+    pub client: RawClient,
+    pub errors: RawErrors,
+    pub files: RawFiles,
+    pub headers: RawHeaders,
+    pub logs: RawLogs,
+    pub proxy: RawProxy,
+}
+
+/// Where a level's directives stand, for those whose meaning depends on it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// The enclosing location, `None` at http and server level.
+    pub location: Option<&'a super::location::Place>,
+}
+
+impl Level {
+    /// Reads one directive; false when it belongs to none of the families.
+    pub(super) fn apply(&mut self, cx: &mut Context, d: &Directive, place: Place<'_>) -> bool {
+        self.files.apply(cx, d, place)
+            || self.client.apply(cx, d)
+            || self.errors.apply(cx, d)
+            || self.headers.apply(cx, d)
+            || self.logs.apply(cx, d)
+            || self.proxy.apply(cx, d, place)
+    }
+
+    /// Takes what is not written here from the outer level, which has inherited already.
+    pub(super) fn inherit(&mut self, outer: &Self) {
+        self.client.inherit(&outer.client);
+        self.errors.inherit(&outer.errors);
+        self.files.inherit(&outer.files);
+        self.headers.inherit(&outer.headers);
+        self.logs.inherit(&outer.logs);
+        self.proxy.inherit(&outer.proxy);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::List;
+
+    #[test]
+    fn one_inner_line_hides_all_outer_ones() {
+        let (mut outer, none) = (List::default(), List::default());
+        outer.push(1);
+        outer.push(2);
+        outer.inherit(&none);
+        let (mut silent, mut own) = (List::default(), List::default());
+        own.push(3);
+        silent.inherit(&outer);
+        own.inherit(&outer);
+        assert_eq!(silent.get().as_deref(), Some(&[1, 2][..]));
+        assert_eq!(own.get().as_deref(), Some(&[3][..]));
+        assert!(none.get().is_none());
+    }
+}

@@ -1,0 +1,275 @@
+//! `location`: its kind, what may stand inside it, and its resolved form.
+//!
+//! The order of locations is the file's; which of them answers a URI is decided in `route`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::ast::Directive;
+use super::super::model::{HandlerConf, LingeringClose, LocationConf, LocationId, LocationKind, ServerId};
+use super::super::pattern::Pattern;
+use super::context::{Context, Position};
+use super::level::{self, Level};
+use super::{files, proxy, proxy_pass};
+use crate::config::model::{IfModifiedSince, RootConf};
+
+/// What kind of location a directive stands in.
+#[derive(Debug)]
+pub(super) struct Place {
+    kind: PlaceKind,
+    /// The path, the expression, or `@name`.
+    name: String,
+}
+
+#[derive(Debug)]
+enum PlaceKind {
+    Prefix { stops_regex: bool },
+    Exact,
+    Regex { caseless: bool },
+    Named,
+}
+
+impl Place {
+    /// Reads the arguments of `location`; a modifier may be glued to the path.
+    fn parse(args: &[&str]) -> Result<Self, String> {
+        let (kind, name) = match args {
+            [modifier, name] => match *modifier {
+                "=" => (PlaceKind::Exact, *name),
+                "^~" => (PlaceKind::Prefix { stops_regex: true }, *name),
+                "~" => (PlaceKind::Regex { caseless: false }, *name),
+                "~*" => (PlaceKind::Regex { caseless: true }, *name),
+                _ => return Err(format!("invalid location modifier \"{modifier}\"")),
+            },
+            [glued] => {
+                if let Some(name) = glued.strip_prefix('=') {
+                    (PlaceKind::Exact, name)
+                } else if let Some(name) = glued.strip_prefix("^~") {
+                    (PlaceKind::Prefix { stops_regex: true }, name)
+                } else if let Some(name) = glued.strip_prefix("~*") {
+                    (PlaceKind::Regex { caseless: true }, name)
+                } else if let Some(name) = glued.strip_prefix('~') {
+                    (PlaceKind::Regex { caseless: false }, name)
+                } else if glued.starts_with('@') {
+                    (PlaceKind::Named, *glued)
+                } else {
+                    (PlaceKind::Prefix { stops_regex: false }, *glued)
+                }
+            }
+            _ => return Err("invalid number of arguments in \"location\" directive".to_owned()),
+        };
+        Ok(Self { kind, name: name.to_owned() })
+    }
+
+    /// `location @name`.
+    pub(super) fn is_named(&self) -> bool {
+        matches!(self.kind, PlaceKind::Named)
+    }
+
+    /// A URI part of `proxy_pass` has a prefix that it can take the place of.
+    pub(super) fn has_prefix(&self) -> bool {
+        matches!(self.kind, PlaceKind::Prefix { .. } | PlaceKind::Exact)
+    }
+
+    /// The prefix or exact path; empty for other kinds.
+    pub(super) fn matched_prefix(&self) -> &str {
+        if self.has_prefix() { &self.name } else { "" }
+    }
+
+    /// Bytes of the URI that an `alias` written here takes the place of.
+    pub(super) fn alias_prefix(&self) -> usize {
+        match self.kind {
+            PlaceKind::Regex { .. } => usize::MAX,
+            _ => self.name.len(),
+        }
+    }
+
+    /// May this location stand inside `outer`?
+    fn fits(&self, outer: &Self) -> Result<(), String> {
+        let (name, outer_name) = (&self.name, &outer.name);
+        match outer.kind {
+            PlaceKind::Exact => {
+                return Err(format!("location \"{name}\" cannot be inside the exact location \"{outer_name}\""));
+            }
+            PlaceKind::Named => {
+                return Err(format!("location \"{name}\" cannot be inside the named location \"{outer_name}\""));
+            }
+            PlaceKind::Prefix { .. } | PlaceKind::Regex { .. } => {}
+        }
+        match self.kind {
+            PlaceKind::Named => Err(format!("named location \"{name}\" can be on the server level only")),
+            PlaceKind::Prefix { .. } | PlaceKind::Exact if !name.starts_with(outer_name.as_str()) => {
+                Err(format!("location \"{name}\" is outside location \"{outer_name}\""))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A location as written.
+#[derive(Debug)]
+pub(super) struct RawLocation {
+    place: Place,
+    pattern: Option<Pattern>,
+    shown: String,
+    at: Position,
+    level: Level,
+    internal: bool,
+    children: Vec<RawLocation>,
+}
+
+/// Reads one `location` block; `None` when its own line is invalid.
+pub(super) fn location(cx: &mut Context, d: &Directive, outer: Option<&Place>) -> Option<RawLocation> {
+    let args: Vec<&str> = (0..d.args().len()).map(|i| d.arg(i)).collect();
+    let place = Place::parse(&args).and_then(|place| match outer {
+        Some(outer) => place.fits(outer).map(|()| place),
+        None => Ok(place),
+    });
+    let place = match place {
+        Ok(place) => place,
+        Err(message) => {
+            cx.error(d, message);
+            return None;
+        }
+    };
+    let pattern = match place.kind {
+        PlaceKind::Regex { caseless } => Some(cx.pattern(d, &place.name, caseless)?),
+        _ => None,
+    };
+    let mut level = Level::default();
+    let mut children = Vec::new();
+    let mut internal = false;
+    for line in d.children() {
+        match line.name() {
+            "location" => children.extend(location(cx, line, Some(&place))),
+            "internal" => internal = true,
+            _ => {
+                level.apply(cx, line, level::Place { location: Some(&place) });
+            }
+        }
+    }
+    check_duplicates(cx, &children);
+    Some(RawLocation { place, pattern, shown: args.join(" "), at: cx.position(d), level, internal, children })
+}
+
+/// Two locations of one level with the same path and kind (regular expressions and names may repeat).
+pub(super) fn check_duplicates(cx: &mut Context, siblings: &[RawLocation]) {
+    let mut seen = std::collections::HashSet::new();
+    for raw in siblings.iter().filter(|raw| raw.place.has_prefix()) {
+        let exact = matches!(raw.place.kind, PlaceKind::Exact);
+        if !seen.insert((exact, raw.place.name.as_str())) {
+            cx.error_at(&raw.at, format!("duplicate location \"{}\"", raw.place.name));
+        }
+    }
+}
+
+/// What a location takes from around it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around<'a> {
+    /// The outer level, which has inherited already.
+    pub level: &'a Level,
+    /// `internal` of the outer location.
+    pub internal: bool,
+    /// The server.
+    pub server: ServerId,
+}
+
+/// Resolves a location with all that is nested in it.
+pub(super) fn resolve(cx: &mut Context, raw: RawLocation, around: Around<'_>) -> LocationId {
+    let RawLocation { place, pattern, shown, mut level, internal, children, .. } = raw;
+    level.inherit(around.level);
+    let internal = internal || around.internal;
+    let inner = Around { level: &level, internal, server: around.server };
+    let children = children.into_iter().map(|child| resolve(cx, child, inner)).collect();
+    let path = place.name.clone().into_bytes();
+    let kind = match (place.kind, pattern) {
+        (PlaceKind::Prefix { stops_regex }, _) => LocationKind::Prefix { path, stops_regex },
+        (PlaceKind::Exact, _) => LocationKind::Exact(path),
+        (PlaceKind::Regex { .. }, Some(pattern)) => LocationKind::Regex(pattern),
+        (PlaceKind::Regex { .. }, None) | (PlaceKind::Named, _) => LocationKind::Named(place.name),
+    };
+    finish(cx, Resolved { kind, name: shown, children, internal, server: around.server, level })
+}
+
+/// A level that has inherited, and what it is the level of.
+pub(super) struct Resolved {
+    /// What selects it.
+    pub kind: LocationKind,
+    /// For messages.
+    pub name: String,
+    /// Nested locations.
+    pub children: Vec<LocationId>,
+    /// `internal`.
+    pub internal: bool,
+    /// The server.
+    pub server: ServerId,
+    /// Everything else.
+    pub level: Level,
+}
+
+/// Puts nginx's defaults where nothing is written and registers the location.
+pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
+    const TIMEOUT: Duration = Duration::from_secs(60);
+    let Resolved { kind, name, children, internal, server, level } = resolved;
+    let Level { client, errors, files, headers, logs, proxy } = level;
+    let matched_prefix = kind.matched_prefix().to_vec();
+    let handler = proxy_pass::resolve_handler(cx, proxy.pass.as_ref(), &matched_prefix);
+    let auto_redirect = !matches!(handler, HandlerConf::Static) && matched_prefix.ends_with(b"/");
+    let proxy_conf = proxy.resolve(cx, &matched_prefix);
+    let (keepalive_timeout, keepalive_header) =
+        client.keepalive_timeout.unwrap_or((Duration::from_secs(75), None));
+    let conf = LocationConf {
+        name,
+        server,
+        children,
+        auto_redirect,
+        internal,
+        return_: errors.return_,
+        handler,
+        root: files.root.clone().unwrap_or_else(|| default_root(cx)),
+        index: files.index.get().unwrap_or_else(|| cx.default_index()),
+        autoindex: files.autoindex(),
+        types: files.types.clone().unwrap_or_else(|| cx.default_types()),
+        default_type: files.default_type.clone().unwrap_or_else(|| "text/plain".to_owned()),
+        etag: files.etag.unwrap_or(true),
+        if_modified_since: files.if_modified_since.unwrap_or(IfModifiedSince::Exact),
+        error_pages: errors.pages.get().unwrap_or_default(),
+        recursive_error_pages: errors.recursive.unwrap_or(false),
+        absolute_redirect: headers.absolute_redirect.unwrap_or(true),
+        port_in_redirect: headers.port_in_redirect.unwrap_or(true),
+        server_name_in_redirect: headers.server_name_in_redirect.unwrap_or(false),
+        server_tokens: headers.server_tokens.unwrap_or(true),
+        add_headers: headers.add_headers.get().unwrap_or_default(),
+        access_logs: logs.access_logs(&cx.default_access_log()),
+        error_log: logs.error.get().unwrap_or_else(|| cx.main_error_log()),
+        log_not_found: logs.not_found.unwrap_or(true),
+        client_max_body_size: client.max_body_size.unwrap_or(1 << 20),
+        client_body_buffer_size: client.body_buffer_size.unwrap_or(16 << 10),
+        client_body_timeout: client.body_timeout.unwrap_or(TIMEOUT),
+        client_body_temp_path: cx.temp_path(client.body_temp_path.as_deref(), "client_body_temp"),
+        send_timeout: client.send_timeout.unwrap_or(TIMEOUT),
+        keepalive_timeout,
+        keepalive_header,
+        keepalive_requests: client.keepalive_requests.unwrap_or(1000),
+        keepalive_time: client.keepalive_time.unwrap_or(Duration::from_secs(3600)),
+        lingering_close: client.lingering_close.unwrap_or(LingeringClose::On),
+        lingering_time: client.lingering_time.unwrap_or(Duration::from_secs(30)),
+        lingering_timeout: client.lingering_timeout.unwrap_or(Duration::from_secs(5)),
+        reset_timedout_connection: client.reset_timedout_connection.unwrap_or(false),
+        sendfile: client.sendfile.unwrap_or(false),
+        tcp_nopush: client.tcp_nopush.unwrap_or(false),
+        tcp_nodelay: client.tcp_nodelay.unwrap_or(true),
+        chunked_transfer_encoding: client.chunked_transfer_encoding.unwrap_or(true),
+        max_ranges: files.max_ranges.unwrap_or(u64::MAX),
+        open_file_cache: files.open_file_cache(),
+        try_files: files.try_files,
+        proxy: proxy::shared(proxy_conf),
+        kind,
+    };
+    cx.add_location(conf)
+}
+
+/// `html` below the prefix.
+fn default_root(cx: &mut Context) -> RootConf {
+    let path = cx.absolute_text("html");
+    RootConf { path: Arc::new(cx.literal(path.as_bytes())), alias: false, alias_prefix: 0 }
+}

@@ -1,0 +1,264 @@
+//! `proxy_*` of one location: timeouts, buffers, headers, `proxy_next_upstream`.
+//!
+//! Where to (`proxy_pass`) and how redirects come back (`proxy_redirect`) is `proxy_pass`'s.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::ast::Directive;
+use super::super::model::{NextUpstream, ProxyConf};
+use super::super::template::Template;
+use super::context::Context;
+use super::headers::header_name;
+use super::level::{Place, inherit};
+use super::proxy_pass::{RawPass, RawRedirects, proxy_pass, proxy_redirect};
+
+/// Response headers of the app that never reach the client unless `proxy_pass_header` says so.
+const HIDDEN: [&str; 8] = [
+    "date",
+    "server",
+    "x-pad",
+    "x-accel-expires",
+    "x-accel-redirect",
+    "x-accel-limit-rate",
+    "x-accel-buffering",
+    "x-accel-charset",
+];
+
+/// Request headers of the client that are never passed on as they are: ours to write, or meant for one hop
+/// (RFC 9110, section 7.6.1).
+const REPLACED: [&str; 9] = [
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "keep-alive",
+    "proxy-connection",
+    "expect",
+    "upgrade",
+];
+
+/// The header lines of `proxy_set_header`, name and value.
+type HeaderLines = Vec<(String, Template)>;
+
+/// As written.
+#[derive(Debug, Default)]
+pub(super) struct RawProxy {
+    /// Not inherited.
+    pub pass: Option<RawPass>,
+    pub redirects: Option<RawRedirects>,
+    set_headers: Option<HeaderLines>,
+    hide_headers: Option<Vec<String>>,
+    pass_headers: Option<Vec<String>>,
+    http11: Option<bool>,
+    connect_timeout: Option<Duration>,
+    send_timeout: Option<Duration>,
+    read_timeout: Option<Duration>,
+    buffering: Option<bool>,
+    buffers: Option<(usize, usize)>,
+    buffer_size: Option<usize>,
+    max_temp_file_size: Option<u64>,
+    temp_path: Option<String>,
+    request_buffering: Option<bool>,
+    intercept_errors: Option<bool>,
+    next_upstream: Option<NextUpstream>,
+    next_upstream_tries: Option<u64>,
+    next_upstream_timeout: Option<Duration>,
+    ignore_client_abort: Option<bool>,
+    pass_request_headers: Option<bool>,
+    pass_request_body: Option<bool>,
+    socket_keepalive: Option<bool>,
+}
+
+impl RawProxy {
+    /// Reads one directive; false when it is of another family.
+    pub(super) fn apply(&mut self, cx: &mut Context, d: &Directive, place: Place<'_>) -> bool {
+        match d.name() {
+            "proxy_pass" => proxy_pass(cx, d, place, &mut self.pass),
+            "proxy_redirect" => proxy_redirect(cx, d, place, self.pass.as_ref(), &mut self.redirects),
+            "proxy_set_header" => {
+                if let Some(name) = header_name(cx, d)
+                    && let Some(value) = cx.header_value(d, 1)
+                {
+                    self.set_headers.get_or_insert_default().push((name, value));
+                }
+            }
+            "proxy_hide_header" => push_name(d, &mut self.hide_headers),
+            "proxy_pass_header" => push_name(d, &mut self.pass_headers),
+            "proxy_http_version" => cx.choice(d, &mut self.http11, &[("1.1", true), ("1.0", false)]),
+            "proxy_connect_timeout" => cx.time(d, &mut self.connect_timeout),
+            "proxy_send_timeout" => cx.time(d, &mut self.send_timeout),
+            "proxy_read_timeout" => cx.time(d, &mut self.read_timeout),
+            "proxy_buffering" => cx.flag(d, &mut self.buffering),
+            "proxy_buffers" => cx.set(d, &mut self.buffers, proxy_buffers),
+            "proxy_buffer_size" => cx.buffer(d, &mut self.buffer_size),
+            "proxy_max_temp_file_size" => cx.size(d, &mut self.max_temp_file_size),
+            "proxy_temp_path" => cx.text(d, &mut self.temp_path),
+            "proxy_request_buffering" => cx.flag(d, &mut self.request_buffering),
+            "proxy_intercept_errors" => cx.flag(d, &mut self.intercept_errors),
+            "proxy_next_upstream" => cx.set(d, &mut self.next_upstream, next_upstream),
+            "proxy_next_upstream_tries" => cx.number(d, &mut self.next_upstream_tries),
+            "proxy_next_upstream_timeout" => cx.time(d, &mut self.next_upstream_timeout),
+            "proxy_ignore_client_abort" => cx.flag(d, &mut self.ignore_client_abort),
+            "proxy_pass_request_headers" => cx.flag(d, &mut self.pass_request_headers),
+            "proxy_pass_request_body" => cx.flag(d, &mut self.pass_request_body),
+            "proxy_socket_keepalive" => cx.flag(d, &mut self.socket_keepalive),
+            _ => return super::proxy_pass::refused_handler(d, &mut self.pass),
+        }
+        true
+    }
+
+    /// Takes what is not written from the outer level.
+    pub(super) fn inherit(&mut self, outer: &Self) {
+        inherit!(self, outer;
+            redirects, set_headers, hide_headers, pass_headers, http11, connect_timeout, send_timeout, read_timeout,
+            buffering, buffers, buffer_size, max_temp_file_size, temp_path, request_buffering, intercept_errors,
+            next_upstream, next_upstream_tries, next_upstream_timeout, ignore_client_abort, pass_request_headers,
+            pass_request_body, socket_keepalive);
+    }
+
+    /// The resolved form; `matched_prefix` is what the default `proxy_redirect` puts in place of the URL.
+    pub(super) fn resolve(&self, cx: &mut Context, matched_prefix: &[u8]) -> ProxyConf {
+        const TIMEOUT: Duration = Duration::from_secs(60);
+        let http11 = self.http11.unwrap_or(true);
+        let (set_headers, replaced_headers) = self.resolve_headers(cx, http11);
+        ProxyConf {
+            set_headers,
+            replaced_headers,
+            hide_headers: self.resolve_hidden(),
+            pass_headers: self.pass_headers.clone().unwrap_or_default(),
+            redirects: super::proxy_pass::resolve_redirects(cx, self, matched_prefix),
+            http11,
+            connect_timeout: self.connect_timeout.unwrap_or(TIMEOUT),
+            send_timeout: self.send_timeout.unwrap_or(TIMEOUT),
+            read_timeout: self.read_timeout.unwrap_or(TIMEOUT),
+            buffering: self.buffering.unwrap_or(true),
+            buffers: self.buffers.unwrap_or((8, 4096)),
+            buffer_size: self.buffer_size.unwrap_or(4096),
+            max_temp_file_size: self.max_temp_file_size.unwrap_or(1 << 30),
+            temp_path: self.temp_path(cx),
+            request_buffering: self.request_buffering.unwrap_or(true),
+            intercept_errors: self.intercept_errors.unwrap_or(false),
+            next_upstream: self.next_upstream.unwrap_or(NextUpstream {
+                error: true,
+                timeout: true,
+                invalid_header: false,
+                non_idempotent: false,
+                statuses: [None; 7],
+            }),
+            next_upstream_tries: self.next_upstream_tries.and_then(|tries| u32::try_from(tries).ok()).unwrap_or(0),
+            next_upstream_timeout: self.next_upstream_timeout.unwrap_or_default(),
+            ignore_client_abort: self.ignore_client_abort.unwrap_or(false),
+            pass_request_headers: self.pass_request_headers.unwrap_or(true),
+            pass_request_body: self.pass_request_body.unwrap_or(true),
+            socket_keepalive: self.socket_keepalive.unwrap_or(false),
+        }
+    }
+
+    fn temp_path(&self, cx: &mut Context) -> PathBuf {
+        cx.temp_path(self.temp_path.as_deref(), "proxy_temp")
+    }
+
+    /// `proxy_set_header` with nginx's defaults, and the client's headers that these take the place of.
+    fn resolve_headers(&self, cx: &mut Context, http11: bool) -> (HeaderLines, Vec<String>) {
+        let mut lines = self.set_headers.clone().unwrap_or_default();
+        let written = |lines: &HeaderLines, name: &str| lines.iter().any(|line| line.0.eq_ignore_ascii_case(name));
+        if !written(&lines, "Host") {
+            lines.insert(0, ("Host".to_owned(), cx.builtin_template("$proxy_host")));
+        }
+        // Keep-alive is the default of HTTP/1.1; an HTTP/1.0 peer is told that there is none.
+        if !http11 && !written(&lines, "Connection") {
+            lines.push(("Connection".to_owned(), cx.builtin_template("close")));
+        }
+        let mut replaced: Vec<String> = REPLACED.map(str::to_owned).to_vec();
+        for (name, _) in &lines {
+            let name = name.to_ascii_lowercase();
+            if !replaced.contains(&name) {
+                replaced.push(name);
+            }
+        }
+        (lines, replaced)
+    }
+
+    fn resolve_hidden(&self) -> Vec<String> {
+        let mut hidden: Vec<String> = HIDDEN.map(str::to_owned).to_vec();
+        for name in self.hide_headers.iter().flatten() {
+            if !hidden.contains(name) {
+                hidden.push(name.clone());
+            }
+        }
+        let passed = self.pass_headers.as_deref().unwrap_or_default();
+        hidden.retain(|name| !passed.contains(name));
+        hidden
+    }
+}
+
+fn push_name(d: &Directive, names: &mut Option<Vec<String>>) {
+    names.get_or_insert_default().push(d.arg(0).to_ascii_lowercase());
+}
+
+/// `proxy_buffers number size`.
+fn proxy_buffers(cx: &mut Context, d: &Directive) -> Option<(usize, usize)> {
+    let (number, size) = cx.buffers_of(d)?;
+    if number < 2 {
+        cx.error(d, "there must be at least 2 \"proxy_buffers\"");
+        return None;
+    }
+    Some((number, size))
+}
+
+/// `proxy_next_upstream error | timeout | ... | off`.
+fn next_upstream(cx: &mut Context, d: &Directive) -> Option<NextUpstream> {
+    let mut next = NextUpstream {
+        error: false,
+        timeout: false,
+        invalid_header: false,
+        non_idempotent: false,
+        statuses: [None; 7],
+    };
+    let mut off = false;
+    for i in 0..d.args().len() {
+        let word = d.arg(i);
+        let earlier = match word {
+            "error" => std::mem::replace(&mut next.error, true),
+            "timeout" => std::mem::replace(&mut next.timeout, true),
+            "invalid_header" => std::mem::replace(&mut next.invalid_header, true),
+            "non_idempotent" => std::mem::replace(&mut next.non_idempotent, true),
+            "off" => std::mem::replace(&mut off, true),
+            // About nginx's cache, which is not here: no effect.
+            "updating" => false,
+            "http_500" | "http_502" | "http_503" | "http_504" | "http_403" | "http_404" | "http_429" => {
+                let status = word.strip_prefix("http_").and_then(|code| code.parse::<u16>().ok());
+                let earlier = next.statuses.contains(&status);
+                if !earlier && let Some(free) = next.statuses.iter_mut().find(|slot| slot.is_none()) {
+                    *free = status;
+                }
+                earlier
+            }
+            _ => {
+                cx.error(d, format!("invalid value \"{word}\""));
+                return None;
+            }
+        };
+        if earlier {
+            cx.warn(d, format!("duplicate value \"{word}\""));
+        }
+    }
+    if off {
+        next = NextUpstream {
+            error: false,
+            timeout: false,
+            invalid_header: false,
+            non_idempotent: false,
+            statuses: [None; 7],
+        };
+    }
+    Some(next)
+}
+
+/// Shares the resolved form.
+pub(super) fn shared(conf: ProxyConf) -> Arc<ProxyConf> {
+    Arc::new(conf)
+}

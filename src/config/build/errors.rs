@@ -86,7 +86,7 @@ fn return_(cx: &mut Context, d: &Directive) -> Option<ReturnConf> {
     let code = first.parse::<u16>().ok().filter(|code| digits && *code <= 999);
     match code {
         Some(code) => {
-            let text = if d.args().len() > 1 { Some(cx.template(d, d.arg(1))?) } else { None };
+            let text = if d.args().len() > 1 { Some(cx.template(d, d.arg_bytes(1))?) } else { None };
             Some(ReturnConf { status: Status(code), text })
         }
         None => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::ast::Directive;
 use super::super::model::{
-    AutoindexConf, AutoindexFormat, IfModifiedSince, OpenFileCacheConf, RootConf, TryFilesConf, TryFilesFallback,
+    AliasConf, AutoindexConf, AutoindexFormat, IfModifiedSince, OpenFileCacheConf, RootConf, TryFilesConf, TryFilesFallback,
     TryFilesItem,
 };
 use super::super::template::Template;
@@ -92,7 +92,7 @@ impl RawFiles {
     fn root(&mut self, cx: &mut Context, d: &Directive, place: Place<'_>) {
         let alias = d.name() == "alias";
         if let Some(earlier) = &self.root {
-            if earlier.alias == alias {
+            if (earlier.alias != AliasConf::Root) == alias {
                 cx.duplicate(d);
             } else {
                 let (this, other) = if alias { ("alias", "root") } else { ("root", "alias") };
@@ -118,12 +118,12 @@ impl RawFiles {
         if !alias && path.len() > 1 && path.ends_with('/') {
             path.pop();
         }
-        let alias_prefix = match place.location {
-            Some(location) if alias => location.alias_prefix(),
-            _ => 0,
+        let alias = match place.location {
+            Some(location) if alias => location.alias(),
+            _ => AliasConf::Root,
         };
         if let Some(path) = cx.template(d, &path) {
-            self.root = Some(RootConf { path: Arc::new(path), alias, alias_prefix });
+            self.root = Some(RootConf { path: Arc::new(path), alias });
         }
     }
 

@@ -44,9 +44,9 @@ impl RawHeaders {
 fn add_header(cx: &mut Context, d: &Directive) -> Option<AddHeaderConf> {
     let always = match d.args().get(2) {
         None => false,
-        Some(word) if word.as_str() == "always" => true,
+        Some(word) if word.text() == "always" => true,
         Some(word) => {
-            cx.error(d, format!("invalid parameter \"{}\"", word.as_str()));
+            cx.error(d, format!("invalid parameter \"{}\"", word.text()));
             return None;
         }
     };

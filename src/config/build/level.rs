@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::super::ast::Directive;
+use super::super::spec::Support;
 use super::client::RawClient;
 use super::context::Context;
 use super::errors::RawErrors;
@@ -65,11 +66,39 @@ impl<T> List<T> {
 #[derive(Debug, Default)]
 pub(super) struct Level {
     pub client: RawClient,
+    pub closed: Closed,
     pub errors: RawErrors,
     pub files: RawFiles,
     pub headers: RawHeaders,
     pub logs: RawLogs,
     pub proxy: RawProxy,
+}
+
+/// Directives that are not supported and that nothing may take the place of: requests are refused instead.
+#[derive(Debug, Default)]
+pub(super) struct Closed {
+    /// A content handler: of this level only.
+    handler: Option<String>,
+    /// Anything else: inner levels too.
+    guard: Option<String>,
+}
+
+impl Closed {
+    fn apply(&mut self, d: &Directive) -> bool {
+        let Support::Closed(what) = d.spec.support else { return false };
+        let reason = format!("\"{}\" is not supported: {what}", d.name());
+        if d.name().ends_with("_pass") { self.handler = Some(reason) } else { self.guard = Some(reason) }
+        true
+    }
+
+    fn inherit(&mut self, outer: &Self) {
+        inherit!(self, outer; guard);
+    }
+
+    /// Why the level's requests are refused.
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.guard.as_deref().or(self.handler.as_deref())
+    }
 }
 
 /// Where a level's directives stand, for those whose meaning depends on it.
@@ -82,7 +111,8 @@ pub(super) struct Place<'a> {
 impl Level {
     /// Reads one directive; false when it belongs to none of the families.
     pub(super) fn apply(&mut self, cx: &mut Context, d: &Directive, place: Place<'_>) -> bool {
-        self.files.apply(cx, d, place)
+        self.closed.apply(d)
+            || self.files.apply(cx, d, place)
             || self.client.apply(cx, d)
             || self.errors.apply(cx, d)
             || self.headers.apply(cx, d)
@@ -93,6 +123,7 @@ impl Level {
     /// Takes what is not written here from the outer level, which has inherited already.
     pub(super) fn inherit(&mut self, outer: &Self) {
         self.client.inherit(&outer.client);
+        self.closed.inherit(&outer.closed);
         self.errors.inherit(&outer.errors);
         self.files.inherit(&outer.files);
         self.headers.inherit(&outer.headers);

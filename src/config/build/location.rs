@@ -6,12 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::ast::Directive;
-use super::super::model::{HandlerConf, LingeringClose, LocationConf, LocationId, LocationKind, ServerId};
+use super::super::error::Pos;
+use super::super::model::{
+    AliasConf, HandlerConf, IfModifiedSince, LingeringClose, LocationConf, LocationId, LocationKind, RootConf, ServerId,
+};
 use super::super::pattern::Pattern;
-use super::context::{Context, Position};
+use super::super::template::Template;
+use super::context::Context;
 use super::level::{self, Level};
-use super::{files, proxy, proxy_pass};
-use crate::config::model::{IfModifiedSince, RootConf};
+use super::{proxy, proxy_pass};
+
 
 /// What kind of location a directive stands in.
 #[derive(Debug)]
@@ -75,11 +79,11 @@ impl Place {
         if self.has_prefix() { &self.name } else { "" }
     }
 
-    /// Bytes of the URI that an `alias` written here takes the place of.
-    pub(super) fn alias_prefix(&self) -> usize {
+    /// What an `alias` written here takes the place of.
+    pub(super) fn alias(&self) -> AliasConf {
         match self.kind {
-            PlaceKind::Regex { .. } => usize::MAX,
-            _ => self.name.len(),
+            PlaceKind::Regex { .. } => AliasConf::Whole,
+            _ => AliasConf::Prefix(self.name.len()),
         }
     }
 
@@ -111,7 +115,7 @@ pub(super) struct RawLocation {
     place: Place,
     pattern: Option<Pattern>,
     shown: String,
-    at: Position,
+    at: Pos,
     level: Level,
     internal: bool,
     children: Vec<RawLocation>,
@@ -148,7 +152,7 @@ pub(super) fn location(cx: &mut Context, d: &Directive, outer: Option<&Place>) -
         }
     }
     check_duplicates(cx, &children);
-    Some(RawLocation { place, pattern, shown: args.join(" "), at: cx.position(d), level, internal, children })
+    Some(RawLocation { place, pattern, shown: args.join(" "), at: d.pos, level, internal, children })
 }
 
 /// Two locations of one level with the same path and kind (regular expressions and names may repeat).
@@ -157,7 +161,7 @@ pub(super) fn check_duplicates(cx: &mut Context, siblings: &[RawLocation]) {
     for raw in siblings.iter().filter(|raw| raw.place.has_prefix()) {
         let exact = matches!(raw.place.kind, PlaceKind::Exact);
         if !seen.insert((exact, raw.place.name.as_str())) {
-            cx.error_at(&raw.at, format!("duplicate location \"{}\"", raw.place.name));
+            cx.error_at(raw.at, format!("duplicate location \"{}\"", raw.place.name));
         }
     }
 }
@@ -210,9 +214,9 @@ pub(super) struct Resolved {
 pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
     const TIMEOUT: Duration = Duration::from_secs(60);
     let Resolved { kind, name, children, internal, server, level } = resolved;
-    let Level { client, errors, files, headers, logs, proxy } = level;
+    let Level { client, closed, errors, files, headers, logs, proxy } = level;
     let matched_prefix = kind.matched_prefix().to_vec();
-    let handler = proxy_pass::resolve_handler(cx, proxy.pass.as_ref(), &matched_prefix);
+    let handler = proxy_pass::resolve_handler(cx, closed.reason(), proxy.pass.as_ref(), &matched_prefix);
     let auto_redirect = !matches!(handler, HandlerConf::Static) && matched_prefix.ends_with(b"/");
     let proxy_conf = proxy.resolve(cx, &matched_prefix);
     let (keepalive_timeout, keepalive_header) =
@@ -271,5 +275,5 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
 /// `html` below the prefix.
 fn default_root(cx: &mut Context) -> RootConf {
     let path = cx.absolute_text("html");
-    RootConf { path: Arc::new(cx.literal(path.as_bytes())), alias: false, alias_prefix: 0 }
+    RootConf { path: Arc::new(Template::literal(path.as_bytes())), alias: AliasConf::Root }
 }

@@ -32,7 +32,7 @@ impl RawLogs {
         match d.name() {
             "access_log" if d.arg(0) == "off" => match d.args().get(1) {
                 None => self.access_off = Some(true),
-                Some(extra) => cx.error(d, format!("invalid parameter \"{}\"", extra.as_str())),
+                Some(extra) => cx.error(d, format!("invalid parameter \"{}\"", extra.text())),
             },
             "access_log" => {
                 self.access_off = self.access_off.or(Some(false));

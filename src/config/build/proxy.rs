@@ -105,7 +105,7 @@ impl RawProxy {
             "proxy_pass_request_headers" => cx.flag(d, &mut self.pass_request_headers),
             "proxy_pass_request_body" => cx.flag(d, &mut self.pass_request_body),
             "proxy_socket_keepalive" => cx.flag(d, &mut self.socket_keepalive),
-            _ => return super::proxy_pass::refused_handler(d, &mut self.pass),
+            _ => return false,
         }
         true
     }
@@ -129,7 +129,7 @@ impl RawProxy {
             replaced_headers,
             hide_headers: self.resolve_hidden(),
             pass_headers: self.pass_headers.clone().unwrap_or_default(),
-            redirects: super::proxy_pass::resolve_redirects(cx, self, matched_prefix),
+            redirects: super::proxy_pass::resolve_redirects(self, matched_prefix),
             http11,
             connect_timeout: self.connect_timeout.unwrap_or(TIMEOUT),
             send_timeout: self.send_timeout.unwrap_or(TIMEOUT),

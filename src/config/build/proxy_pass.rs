@@ -1,13 +1,14 @@
-//! `proxy_pass` in all its forms, `proxy_redirect`, and the handlers that are known but not here (`uwsgi_pass` …).
+//! `proxy_pass` in all its forms, `proxy_redirect`, and the content handler of a location.
 //!
 //! A location whose handler is not supported must never fall through to static files: that could show source code.
-//! It is refused with its reason instead.
+//! It refuses its requests with the reason instead.
 
 use super::super::ast::Directive;
+use super::super::error::Pos;
 use super::super::model::{HandlerConf, ProxyPassConf, ProxyRedirectConf, ProxyTarget};
 use super::super::template::Template;
 use super::addr::{self, Endpoint, Url, UriPart};
-use super::context::{Context, Position};
+use super::context::Context;
 use super::level::Place;
 use super::proxy::RawProxy;
 
@@ -21,7 +22,7 @@ pub(super) enum RawPass {
         /// Its parts.
         parsed: Url,
         /// For messages found after the parsing.
-        at: Position,
+        at: Pos,
     },
     /// `proxy_pass` with variables.
     Variables {
@@ -30,7 +31,7 @@ pub(super) enum RawPass {
         /// The same, compiled.
         template: Template,
     },
-    /// A handler that is not here: what to say about it.
+    /// A peer that cannot be talked to: what to say about it.
     Refused(String),
 }
 
@@ -50,38 +51,6 @@ pub(super) enum RawRedirect {
     Prefix(Template, Template),
     /// From a regular expression.
     Regex(super::super::pattern::Pattern, Template),
-}
-
-/// Content handlers of nginx that are not supported: a location with one refuses its requests.
-const REFUSED_HANDLERS: [&str; 18] = [
-    "uwsgi_pass",
-    "fastcgi_pass",
-    "scgi_pass",
-    "grpc_pass",
-    "memcached_pass",
-    "stub_status",
-    "empty_gif",
-    "perl",
-    "js_content",
-    "content_by_lua",
-    "content_by_lua_block",
-    "content_by_lua_file",
-    "passenger_enabled",
-    "dav_methods",
-    "flv",
-    "mp4",
-    "hls",
-    "image_filter",
-];
-
-/// Takes note of a handler that is not supported; false when `d` is none.
-pub(super) fn refused_handler(d: &Directive, pass: &mut Option<RawPass>) -> bool {
-    let refused = REFUSED_HANDLERS.contains(&d.name());
-    let off = d.args().len() == 1 && d.arg(0) == "off";
-    if refused && !off && pass.is_none() {
-        *pass = Some(RawPass::Refused(format!("\"{}\" is not supported", d.name())));
-    }
-    refused
 }
 
 /// Reads `proxy_pass`.
@@ -121,7 +90,7 @@ pub(super) fn proxy_pass(cx: &mut Context, d: &Directive, place: Place<'_>, pass
         );
         return;
     }
-    *pass = Some(RawPass::Literal { url: url.to_owned(), parsed, at: cx.position(d) });
+    *pass = Some(RawPass::Literal { url: url.to_owned(), parsed, at: d.pos });
 }
 
 fn strip_scheme<'a>(url: &'a str, scheme: &str) -> Option<&'a str> {
@@ -166,7 +135,7 @@ pub(super) fn proxy_redirect(
                 Some(RawPass::Refused(_)) => return,
                 Some(RawPass::Literal { url, parsed, .. }) => {
                     let matched_prefix = place.location.map_or("", super::location::Place::matched_prefix);
-                    Some(default_redirect(cx, url, parsed, matched_prefix.as_bytes()))
+                    Some(default_redirect(url, parsed, matched_prefix.as_bytes()))
                 }
             },
             other => {
@@ -189,7 +158,7 @@ pub(super) fn proxy_redirect(
 }
 
 fn redirect_line(cx: &mut Context, d: &Directive) -> Option<RawRedirect> {
-    let to = cx.template(d, d.arg(1))?;
+    let to = cx.template(d, d.arg_bytes(1))?;
     match d.arg(0).strip_prefix('~') {
         Some(source) => {
             let (source, caseless) = match source.strip_prefix('*') {
@@ -198,12 +167,12 @@ fn redirect_line(cx: &mut Context, d: &Directive) -> Option<RawRedirect> {
             };
             Some(RawRedirect::Regex(cx.pattern(d, source, caseless)?, to))
         }
-        None => Some(RawRedirect::Prefix(cx.template(d, d.arg(0))?, to)),
+        None => Some(RawRedirect::Prefix(cx.template(d, d.arg_bytes(0))?, to)),
     }
 }
 
 /// The redirects in force, `default` resolved against the location's own `proxy_pass`.
-pub(super) fn resolve_redirects(cx: &mut Context, raw: &RawProxy, matched_prefix: &[u8]) -> Vec<ProxyRedirectConf> {
+pub(super) fn resolve_redirects(raw: &RawProxy, matched_prefix: &[u8]) -> Vec<ProxyRedirectConf> {
     match &raw.redirects {
         Some(RawRedirects::Off) => Vec::new(),
         Some(RawRedirects::Lines(lines)) => lines
@@ -214,7 +183,7 @@ pub(super) fn resolve_redirects(cx: &mut Context, raw: &RawProxy, matched_prefix
             })
             .collect(),
         None => match &raw.pass {
-            Some(RawPass::Literal { url, parsed, .. }) => match default_redirect(cx, url, parsed, matched_prefix) {
+            Some(RawPass::Literal { url, parsed, .. }) => match default_redirect(url, parsed, matched_prefix) {
                 RawRedirect::Prefix(from, to) => vec![ProxyRedirectConf::Prefix { from, to }],
                 RawRedirect::Regex(..) => Vec::new(),
             },
@@ -224,16 +193,24 @@ pub(super) fn resolve_redirects(cx: &mut Context, raw: &RawProxy, matched_prefix
 }
 
 /// `proxy_redirect default`: the URL of `proxy_pass` becomes the location's prefix, or `/`.
-fn default_redirect(cx: &mut Context, url: &str, parsed: &Url, matched_prefix: &[u8]) -> RawRedirect {
+fn default_redirect(url: &str, parsed: &Url, matched_prefix: &[u8]) -> RawRedirect {
     match parsed.uri {
-        Some(_) => RawRedirect::Prefix(cx.literal(url.as_bytes()), cx.literal(matched_prefix)),
-        None => RawRedirect::Prefix(cx.literal(format!("{url}/").as_bytes()), cx.literal(b"/")),
+        Some(_) => RawRedirect::Prefix(Template::literal(url.as_bytes()), Template::literal(matched_prefix)),
+        None => RawRedirect::Prefix(Template::literal(format!("{url}/").as_bytes()), Template::literal(b"/")),
     }
 }
 
-/// The content handler of a location.
-pub(super) fn resolve_handler(cx: &mut Context, pass: Option<&RawPass>, matched_prefix: &[u8]) -> HandlerConf {
+/// The content handler of a location; `closed` says why it may not have any.
+pub(super) fn resolve_handler(
+    cx: &mut Context,
+    closed: Option<&str>,
+    pass: Option<&RawPass>,
+    matched_prefix: &[u8],
+) -> HandlerConf {
     let location_prefix = matched_prefix.to_vec();
+    if let Some(reason) = closed {
+        return HandlerConf::Refused(reason.to_owned());
+    }
     match pass {
         None => HandlerConf::Static,
         Some(RawPass::Refused(reason)) => HandlerConf::Refused(reason.clone()),
@@ -243,7 +220,7 @@ pub(super) fn resolve_handler(cx: &mut Context, pass: Option<&RawPass>, matched_
             url: url.clone(),
         }),
         Some(RawPass::Literal { url, parsed, at }) => {
-            let Some(upstream) = cx.upstream_for(parsed, at) else { return HandlerConf::Static };
+            let Some(upstream) = cx.upstream_for(parsed, *at) else { return HandlerConf::Static };
             let (host, port) = match &parsed.endpoint {
                 Endpoint::Unix(_) => ("localhost".to_owned(), String::new()),
                 _ if parsed.port == 80 => (parsed.host.clone(), "80".to_owned()),

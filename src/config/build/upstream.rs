@@ -150,7 +150,7 @@ impl RawUpstream {
     }
 
     fn hash(&mut self, cx: &mut Context, d: &Directive) {
-        let consistent = match d.args().get(1).map(|arg| arg.as_str()) {
+        let consistent = match d.args().get(1).map(|arg| arg.text()) {
             None => false,
             Some("consistent") => true,
             Some(other) => {
@@ -158,7 +158,7 @@ impl RawUpstream {
                 return;
             }
         };
-        if let Some(key) = cx.template(d, d.arg(0)) {
+        if let Some(key) = cx.template(d, d.arg_bytes(0)) {
             self.method(cx, d, BalancerConf::Hash { key, consistent });
         }
     }
@@ -222,7 +222,7 @@ impl ServerLine {
                 Some(max_conns) => self.max_conns = max_conns,
                 None => return false,
             },
-            Some(("fail_timeout", value)) => match cx.read_seconds(value) {
+            Some(("fail_timeout", value)) => match cx.read_time(value) {
                 Some(time) => self.fail_timeout = time,
                 None => return false,
             },

@@ -1,0 +1,62 @@
+//! The `http` block: reads everything inside, then resolves servers and locations against it.
+//!
+//! Reading and resolving are two passes, because a line of the http level counts for the servers above it too.
+
+use super::super::ast::Directive;
+use super::super::model::{HttpConf, ListenConf, ServerConf, ServerId};
+use super::context::Context;
+use super::level::{Level, Place};
+use super::server::{self, RawHead, RawServer};
+use super::server_name::Claims;
+use super::{listen, logs, upstream};
+
+/// Reads the lines of the `http` block and resolves them.
+pub(super) fn http<'a>(cx: &mut Context, lines: impl Iterator<Item = &'a Directive>) -> HttpConf {
+    let mut level = Level::default();
+    let mut head = RawHead::default();
+    let mut servers: Vec<RawServer> = Vec::new();
+    for line in lines {
+        match line.name() {
+            "server" => {
+                let id = ServerId(u32::try_from(servers.len()).unwrap_or(u32::MAX));
+                servers.push(server::server(cx, line, id));
+            }
+            "upstream" => upstream::upstream(cx, line),
+            "log_format" => logs::log_format(cx, line),
+            _ => {
+                if !head.apply(cx, line) {
+                    level.apply(cx, line, Place { location: None });
+                }
+            }
+        }
+    }
+    level.inherit(&Level::default());
+    let servers: Vec<ServerConf> = servers.into_iter().map(|raw| raw.resolve(cx, &level, &head)).collect();
+    let listens = std::mem::take(&mut cx.listens).finish(cx.prefix());
+    warn_conflicting_names(cx, &listens, &servers);
+    HttpConf {
+        servers,
+        locations: cx.take_locations(),
+        listens,
+        upstreams: std::mem::take(&mut cx.upstreams).into_confs(),
+        capture_names: std::mem::take(&mut cx.scope.captures),
+    }
+}
+
+/// `conflicting server name`: the first server of the socket keeps the name.
+fn warn_conflicting_names(cx: &mut Context, listens: &[ListenConf], servers: &[ServerConf]) {
+    let unnamed = [super::super::model::ServerName::Exact(String::new())];
+    for socket in listens.iter().filter(|socket| socket.servers.len() > 1) {
+        let mut claims = Claims::default();
+        for id in &socket.servers {
+            let Some(server) = servers.get(id.0 as usize) else { continue };
+            let names = if server.names.is_empty() { &unnamed[..] } else { &server.names };
+            for name in names {
+                if let Some(shown) = claims.claim(name) {
+                    let addr = listen::display(&socket.addr);
+                    cx.diagnostics.warn(None, format!("conflicting server name \"{shown}\" on {addr}, ignored"));
+                }
+            }
+        }
+    }
+}

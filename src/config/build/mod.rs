@@ -1,0 +1,59 @@
+//! From checked directives to the model: inheritance, defaults, resolution of names, and nginx's rules between
+//! directives. The written form (`Raw…`, options) ends here.
+//!
+//! Reads files and resolves host names, once per load; never opens a socket that listens and never touches the
+//! request path. Called by `config::load` only.
+
+mod addr;
+mod client;
+mod context;
+mod errors;
+mod files;
+mod headers;
+mod http;
+mod level;
+mod listen;
+mod location;
+mod logs;
+mod main;
+mod names;
+mod proxy;
+mod proxy_pass;
+mod server;
+mod server_name;
+mod upstream;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use super::ast::Directive;
+use super::error::Diagnostics;
+use super::model::MainConf;
+use super::template::VariableScope;
+use context::Context;
+
+/// What a build needs besides the directives.
+#[derive(Debug, Clone)]
+pub(super) struct BuildOptions<'a> {
+    /// `-p`.
+    pub prefix: PathBuf,
+    /// `-e`.
+    pub error_log: Option<&'a str>,
+    /// Started as root.
+    pub superuser: bool,
+}
+
+/// Builds the model; whether it may be used is decided by the errors in the returned messages.
+pub(super) fn build(
+    directives: &[Directive],
+    options: BuildOptions<'_>,
+    diagnostics: Diagnostics,
+) -> (MainConf, Diagnostics) {
+    let mut scope = VariableScope::default();
+    names::collect(directives, &mut scope);
+    let mut cx = Context::new(options.prefix, options.superuser, scope, diagnostics);
+    let conf = main::main(&mut cx, directives, options.error_log);
+    (conf, cx.diagnostics)
+}

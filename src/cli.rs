@@ -55,16 +55,12 @@ fn load(command: &Command) -> Result<Loaded, ExitCode> {
     match config::load(&command.load) {
         Ok(loaded) => {
             if !command.quiet {
-                for (level, text) in loaded.diagnostics.lines() {
-                    eprintln!("ringx: [{}] {text}", level.as_str());
-                }
+                eprint!("{}", loaded.diagnostics.render("ringx"));
             }
             Ok(loaded)
         }
         Err(diagnostics) => {
-            for (level, text) in diagnostics.lines() {
-                eprintln!("ringx: [{}] {text}", level.as_str());
-            }
+            eprint!("{}", diagnostics.render("ringx"));
             Err(ExitCode::FAILURE)
         }
     }
@@ -81,7 +77,7 @@ fn test(command: &Command, dump: bool) -> ExitCode {
         eprintln!("ringx: configuration file {} test failed", file.display());
         ExitCode::FAILURE
     };
-    let Ok(Loaded { conf, sources, .. }) = load(command) else { return failed() };
+    let Ok(Loaded { conf, diagnostics }) = load(command) else { return failed() };
     if !command.quiet {
         eprintln!("ringx: the configuration file {} syntax is ok", file.display());
     }
@@ -93,7 +89,7 @@ fn test(command: &Command, dump: bool) -> ExitCode {
         eprintln!("ringx: configuration file {} test is successful", file.display());
     }
     if dump {
-        report::dump(&sources);
+        report::dump(&diagnostics.dump());
     }
     ExitCode::SUCCESS
 }

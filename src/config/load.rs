@@ -3,12 +3,16 @@
 //! Called at start, for `-t` and `-T`, and by the master at each reload; the same options give the same result as
 //! long as the files do.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use super::build::{self, BuildOptions};
+use super::check::{self, Origin, Strictness, Written};
 use super::error::{self, Diagnostics, Severity};
 use super::model::MainConf;
 use super::source::Sources;
+use super::spec::{self, Support};
 use crate::log::Level;
 
 /// What the command line says about the configuration.
@@ -26,8 +30,15 @@ pub struct LoadOptions {
     pub error_log: Option<String>,
     /// `--strict`: an unknown directive is an error, as in nginx.
     pub strict: bool,
-    /// Started as root: a server without `listen` takes port 80 then, and `user` has a meaning.
-    pub superuser: bool,
+    /// Load as if started as root, or not; `None` asks the system. Root's servers without `listen` take port 80.
+    pub superuser: Option<bool>,
+}
+
+impl LoadOptions {
+    /// The main file, for messages.
+    pub fn file_path(&self) -> &Path {
+        &self.file
+    }
 }
 
 /// A configuration that may be used.
@@ -35,7 +46,7 @@ pub struct LoadOptions {
 pub struct Loaded {
     /// What it means.
     pub conf: MainConf,
-    /// Warnings and notices.
+    /// Warnings and notices, and the files they are about.
     pub diagnostics: Report,
 }
 
@@ -53,7 +64,7 @@ impl Report {
         self.diagnostics.sorted().iter().map(line).collect()
     }
 
-    /// All messages as nginx prints them at start, with the source lines and advice.
+    /// All messages as nginx prints them at start, errors with the source line and advice below.
     pub fn render(&self, program: &str) -> String {
         self.diagnostics.render(program, &self.sources)
     }
@@ -62,6 +73,44 @@ impl Report {
     pub fn dump(&self) -> Vec<u8> {
         self.sources.dump()
     }
+}
+
+/// Reads, checks and resolves a configuration.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the file.
+pub fn load(options: &LoadOptions) -> Result<Loaded, Report> {
+    let origin = match &options.text {
+        Some(text) => Origin::Text(text, &options.prefix),
+        None => Origin::File(&options.file),
+    };
+    let strictness = if options.strict { Strictness::Strict } else { Strictness::Lenient };
+    let Written { directives, sources, diagnostics } =
+        check::read(origin, options.globals.as_deref(), strictness);
+    let build_options = BuildOptions {
+        prefix: options.prefix.clone(),
+        error_log: options.error_log.as_deref(),
+        superuser: options.superuser.unwrap_or_else(started_as_root),
+    };
+    let (conf, diagnostics) = build::build(&directives, build_options, diagnostics);
+    let refused = diagnostics.has_errors();
+    let report = Report { diagnostics, sources };
+    if refused { Err(report) } else { Ok(Loaded { conf, diagnostics: report }) }
+}
+
+/// nginx's modules of which at least one directive works here.
+pub fn supported_modules() -> BTreeSet<&'static str> {
+    spec::all().filter(|spec| spec.support == Support::Supported).map(|spec| spec.module).collect()
+}
+
+/// All of nginx's modules in the table.
+pub fn known_modules() -> BTreeSet<&'static str> {
+    spec::all().map(|spec| spec.module).collect()
+}
+
+/// The owner of `/proc/self` is the effective user.
+fn started_as_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
 }
 
 fn level(severity: Severity) -> Level {

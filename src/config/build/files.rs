@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::ast::Directive;
+use super::super::mime_types::SHIPPED;
 use super::super::model::{
     AliasConf, AutoindexConf, AutoindexFormat, IfModifiedSince, OpenFileCacheConf, RootConf, TryFilesConf, TryFilesFallback,
     TryFilesItem,
@@ -164,6 +165,16 @@ impl RawFiles {
             }
         }
         self.types = Some(Arc::new(types));
+    }
+
+    /// For a file without `http`: the types that nginx ships, where an `include mime.types` would stand.
+    pub(super) fn add_shipped_types(&mut self) {
+        if self.types.is_none() {
+            let shipped = SHIPPED.iter().flat_map(|(mime, extensions)| {
+                extensions.iter().map(|extension| ((*extension).to_owned(), (*mime).to_owned()))
+            });
+            self.types = Some(Arc::new(shipped.collect()));
+        }
     }
 
     /// `autoindex` resolved.

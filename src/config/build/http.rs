@@ -10,12 +10,12 @@ use super::server::{self, RawHead, RawServer};
 use super::server_name::Claims;
 use super::{listen, logs, upstream};
 
-/// Reads the lines of the `http` block and resolves them.
-pub(super) fn http<'a>(cx: &mut Context, lines: impl Iterator<Item = &'a Directive>) -> HttpConf {
+/// Reads the `http` block and resolves it.
+pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
     let mut level = Level::default();
     let mut head = RawHead::default();
     let mut servers: Vec<RawServer> = Vec::new();
-    for line in lines {
+    for line in d.children() {
         match line.name() {
             "server" => {
                 let id = ServerId(u32::try_from(servers.len()).unwrap_or(u32::MAX));
@@ -29,6 +29,10 @@ pub(super) fn http<'a>(cx: &mut Context, lines: impl Iterator<Item = &'a Directi
                 }
             }
         }
+    }
+    // A `http` that nobody wrote stands where its first line does.
+    if d.children().first().is_some_and(|first| first.pos == d.pos) {
+        level.files.add_shipped_types();
     }
     level.inherit(&Level::default());
     let servers: Vec<ServerConf> = servers.into_iter().map(|raw| raw.resolve(cx, &level, &head)).collect();

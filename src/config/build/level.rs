@@ -42,11 +42,6 @@ impl<T> List<T> {
         self.written.push(item);
     }
 
-    /// What this level has written so far.
-    pub(super) fn written(&self) -> &[T] {
-        &self.written
-    }
-
     /// Closes the level: its own lines, else those of the (already closed) outer level.
     pub(super) fn inherit(&mut self, outer: &Self) {
         self.frozen = if self.written.is_empty() {

@@ -34,13 +34,11 @@ struct RawMain {
 pub(super) fn main(cx: &mut Context, directives: &[Directive], error_log: Option<&str>) -> MainConf {
     let mut raw = RawMain::default();
     let (mut https, mut events): (Vec<&Directive>, Vec<&Directive>) = (Vec::new(), Vec::new());
-    let mut bare: Vec<&Directive> = Vec::new();
     for d in directives {
         match d.name() {
             "http" => https.push(d),
             "events" => events.push(d),
-            _ if !raw.apply(cx, d) => bare.push(d),
-            _ => {}
+            _ => raw.apply(cx, d),
         }
     }
     for extra in https.iter().skip(1).chain(events.iter().skip(1)) {
@@ -52,16 +50,14 @@ pub(super) fn main(cx: &mut Context, directives: &[Directive], error_log: Option
     let error_log = raw.resolve_error_log(cx, error_log);
     cx.set_main_error_log(error_log.clone());
     let http = match https.first() {
-        Some(http) => http::http(cx, http.children().iter()),
-        // A file of bare `server` blocks: as if they stood in `http`.
-        None if bare.iter().any(|d| d.name() == "server") => http::http(cx, bare.into_iter()),
+        Some(d) => http::http(cx, d),
         None => HttpConf::default(),
     };
     raw.resolve(cx, error_log, http)
 }
 
 impl RawMain {
-    fn apply(&mut self, cx: &mut Context, d: &Directive) -> bool {
+    fn apply(&mut self, cx: &mut Context, d: &Directive) {
         match d.name() {
             "worker_processes" => cx.set(d, &mut self.worker_processes, worker_processes),
             "worker_cpu_affinity" => cx.set(d, &mut self.worker_cpu_affinity, worker_cpu_affinity),
@@ -71,9 +67,8 @@ impl RawMain {
             "daemon" => cx.flag(d, &mut self.daemon),
             "master_process" => cx.flag(d, &mut self.master_process),
             "error_log" => self.error_logs.extend(logs::error_log(cx, d)),
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn apply_event(&mut self, cx: &mut Context, d: &Directive) {

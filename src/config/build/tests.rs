@@ -13,7 +13,7 @@ fn options(text: &str) -> LoadOptions {
     LoadOptions {
         text: Some(text.to_owned()),
         prefix: std::env::temp_dir().join("ringx-build-tests/"),
-        superuser: true,
+        superuser: Some(true),
         ..LoadOptions::default()
     }
 }
@@ -138,7 +138,7 @@ fn all_errors_of_a_file() {
 
 #[test]
 fn defaults_are_nginx_s() {
-    let conf = conf("server { location / { } }");
+    let conf = conf("events { } http { server { location / { } } }");
     assert_eq!(conf.http.listens[0].addr, ListenAddr::Inet("0.0.0.0:80".parse().unwrap()));
     let server = &conf.http.servers[0];
     assert_eq!((server.client_header_buffer_size, server.large_client_header_buffers), (1024, (4, 8192)));
@@ -162,7 +162,7 @@ fn defaults_are_nginx_s() {
     assert!(l.access_logs.is_empty());
     assert_eq!(l.error_log[0].target, LogTarget::Stderr);
     let mut unprivileged = options("server { }");
-    unprivileged.superuser = false;
+    unprivileged.superuser = Some(false);
     let conf = load(&unprivileged).unwrap().conf;
     assert_eq!(conf.http.listens[0].addr, ListenAddr::Inet("0.0.0.0:8000".parse().unwrap()));
 }
@@ -224,7 +224,7 @@ fn locations() {
     let nested = location(&conf, r"~* \.png$");
     assert!(matches!(&nested.kind, LocationKind::Regex(pattern) if pattern.caseless()));
     // A nested location cuts what the outer `alias` cuts.
-    assert_eq!((nested.root.alias, glued.children.len()), (AliasConf::Prefix(8), 1));
+    assert_eq!((nested.root.alias, glued.children.len()), (AliasConf::Prefix(7), 1));
     assert_eq!(location(&conf, r"~ ^/u/(?<who>\w+)/").root.alias, AliasConf::Whole);
     assert_eq!(conf.http.capture_names, ["who"]);
     assert!(matches!(&location(&conf, "@app").kind, LocationKind::Named(name) if name == "@app"));
@@ -394,7 +394,7 @@ fn proxy_pass_errors() {
 fn upstreams() {
     let (conf, warnings) = loaded(
         "upstream u {
-            ip_hash; least_conn; zone z 64k;
+            ip_hash; least_conn;
             server 127.0.0.1:1 weight=5 max_fails=0 fail_timeout=1m max_conns=7;
             server unix:/run/a.sock down; server 127.0.0.1 backup;
             keepalive 4; keepalive_requests 5; keepalive_time 6m; keepalive_timeout 7s;

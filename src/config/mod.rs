@@ -6,7 +6,7 @@
 
 pub mod ast;
 mod build;
-mod check;
+pub mod check;
 mod directives;
 pub mod error;
 mod glob;

@@ -180,7 +180,14 @@ fn inet(text: &str, default_port: u16, range: bool) -> Result<Url, &'static str>
             Err(_) => Endpoint::Name(host.to_owned()),
         },
     };
-    Ok(Url { endpoint, host: host.to_owned(), port: first, last_port: last, no_port: port.is_none(), uri: None })
+    Ok(Url {
+        endpoint,
+        host: host.to_owned(),
+        port: first,
+        last_port: last,
+        no_port: port.is_none(),
+        uri: None,
+    })
 }
 
 fn port_number(text: &str) -> Result<u16, &'static str> {

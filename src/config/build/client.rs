@@ -41,11 +41,15 @@ impl RawClient {
             "keepalive_timeout" => cx.set(d, &mut self.keepalive_timeout, keepalive_timeout),
             "keepalive_requests" => cx.number(d, &mut self.keepalive_requests),
             "keepalive_time" => cx.time(d, &mut self.keepalive_time),
-            "lingering_close" => cx.choice(d, &mut self.lingering_close, &[
-                ("off", LingeringClose::Off),
-                ("on", LingeringClose::On),
-                ("always", LingeringClose::Always),
-            ]),
+            "lingering_close" => cx.choice(
+                d,
+                &mut self.lingering_close,
+                &[
+                    ("off", LingeringClose::Off),
+                    ("on", LingeringClose::On),
+                    ("always", LingeringClose::Always),
+                ],
+            ),
             "lingering_time" => cx.time(d, &mut self.lingering_time),
             "lingering_timeout" => cx.time(d, &mut self.lingering_timeout),
             "reset_timedout_connection" => cx.flag(d, &mut self.reset_timedout_connection),

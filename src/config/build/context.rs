@@ -42,7 +42,12 @@ pub(super) struct Context {
 
 impl Context {
     /// The state before the first directive.
-    pub(super) fn new(prefix: PathBuf, superuser: bool, scope: VariableScope, diagnostics: Diagnostics) -> Self {
+    pub(super) fn new(
+        prefix: PathBuf,
+        superuser: bool,
+        scope: VariableScope,
+        diagnostics: Diagnostics,
+    ) -> Self {
         let mut cx = Self {
             diagnostics,
             scope,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::super::ast::Directive;
 use super::super::mime_types::SHIPPED;
 use super::super::model::{
-    AliasConf, AutoindexConf, AutoindexFormat, IfModifiedSince, OpenFileCacheConf, RootConf, TryFilesConf, TryFilesFallback,
-    TryFilesItem,
+    AliasConf, AutoindexConf, AutoindexFormat, IfModifiedSince, OpenFileCacheConf, RootConf, TryFilesConf,
+    TryFilesFallback, TryFilesItem,
 };
 use super::super::template::Template;
 use super::context::Context;
@@ -59,18 +59,26 @@ impl RawFiles {
             "autoindex" => cx.flag(d, &mut self.autoindex),
             "autoindex_exact_size" => cx.flag(d, &mut self.autoindex_exact_size),
             "autoindex_localtime" => cx.flag(d, &mut self.autoindex_localtime),
-            "autoindex_format" => cx.choice(d, &mut self.autoindex_format, &[
-                ("html", AutoindexFormat::Html),
-                ("xml", AutoindexFormat::Xml),
-                ("json", AutoindexFormat::Json),
-                ("jsonp", AutoindexFormat::Jsonp),
-            ]),
+            "autoindex_format" => cx.choice(
+                d,
+                &mut self.autoindex_format,
+                &[
+                    ("html", AutoindexFormat::Html),
+                    ("xml", AutoindexFormat::Xml),
+                    ("json", AutoindexFormat::Json),
+                    ("jsonp", AutoindexFormat::Jsonp),
+                ],
+            ),
             "etag" => cx.flag(d, &mut self.etag),
-            "if_modified_since" => cx.choice(d, &mut self.if_modified_since, &[
-                ("off", IfModifiedSince::Off),
-                ("exact", IfModifiedSince::Exact),
-                ("before", IfModifiedSince::Before),
-            ]),
+            "if_modified_since" => cx.choice(
+                d,
+                &mut self.if_modified_since,
+                &[
+                    ("off", IfModifiedSince::Off),
+                    ("exact", IfModifiedSince::Exact),
+                    ("before", IfModifiedSince::Before),
+                ],
+            ),
             "max_ranges" => cx.number(d, &mut self.max_ranges),
             "open_file_cache" => cx.set(d, &mut self.cache, open_file_cache),
             "open_file_cache_valid" => cx.time(d, &mut self.cache_valid),
@@ -111,7 +119,10 @@ impl RawFiles {
         let written = d.arg(0);
         for variable in ["document_root", "realpath_root"] {
             if written.contains(&format!("${variable}")) || written.contains(&format!("${{{variable}}}")) {
-                cx.error(d, format!("the ${variable} variable cannot be used in the \"{}\" directive", d.name()));
+                cx.error(
+                    d,
+                    format!("the ${variable} variable cannot be used in the \"{}\" directive", d.name()),
+                );
                 return;
             }
         }

@@ -58,7 +58,8 @@ fn warn_conflicting_names(cx: &mut Context, listens: &[ListenConf], servers: &[S
             for name in names {
                 if let Some(shown) = claims.claim(name) {
                     let addr = listen::display(&socket.addr);
-                    cx.diagnostics.warn(None, format!("conflicting server name \"{shown}\" on {addr}, ignored"));
+                    cx.diagnostics
+                        .warn(None, format!("conflicting server name \"{shown}\" on {addr}, ignored"));
                 }
             }
         }

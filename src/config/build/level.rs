@@ -82,7 +82,11 @@ impl Closed {
     fn apply(&mut self, d: &Directive) -> bool {
         let Support::Closed(what) = d.spec.support else { return false };
         let reason = format!("\"{}\" is not supported: {what}", d.name());
-        if d.name().ends_with("_pass") { self.handler = Some(reason) } else { self.guard = Some(reason) }
+        if d.name().ends_with("_pass") {
+            self.handler = Some(reason)
+        } else {
+            self.guard = Some(reason)
+        }
         true
     }
 

@@ -4,8 +4,8 @@
 
 use std::path::PathBuf;
 
-use super::addr::{self, Endpoint};
 use super::super::model::{ListenAddr, ListenConf, ServerId};
+use super::addr::{self, Endpoint};
 
 /// `backlog` when not written (nginx's `NGX_LISTEN_BACKLOG` on Linux).
 const DEFAULT_BACKLOG: i32 = 511;
@@ -56,9 +56,12 @@ impl ListenLine {
     /// # Errors
     /// nginx's message without ` in FILE:LINE`.
     pub(super) fn parse(args: &[&str], size: impl Fn(&str) -> Option<u64>) -> Result<Self, String> {
-        let (text, parameters) = args.split_first().ok_or("invalid number of arguments in \"listen\" directive")?;
-        let addrs = addresses(text).map_err(|why| format!("{why} in \"{text}\" of the \"listen\" directive"))?;
-        let mut line = Self { addrs, options: Options::default(), default_server: false, ignored: Vec::new() };
+        let (text, parameters) =
+            args.split_first().ok_or("invalid number of arguments in \"listen\" directive")?;
+        let addrs =
+            addresses(text).map_err(|why| format!("{why} in \"{text}\" of the \"listen\" directive"))?;
+        let mut line =
+            Self { addrs, options: Options::default(), default_server: false, ignored: Vec::new() };
         for parameter in parameters {
             line.parameter(parameter, &size)?;
         }
@@ -123,7 +126,9 @@ fn keepalive(value: &str) -> Result<bool, String> {
     match value {
         "on" => Ok(true),
         "off" => Ok(false),
-        _ if times && value.bytes().any(|b| b.is_ascii_digit()) && value.matches(':').count() <= 2 => Ok(true),
+        _ if times && value.bytes().any(|b| b.is_ascii_digit()) && value.matches(':').count() <= 2 => {
+            Ok(true)
+        }
         _ => Err(format!("invalid so_keepalive value: \"{value}\"")),
     }
 }
@@ -213,7 +218,8 @@ impl ListenTable {
 
 impl Entry {
     fn finish(self, prefix: &std::path::Path) -> ListenConf {
-        let Options { backlog, ipv6only, reuseport, deferred, rcvbuf, sndbuf, so_keepalive, .. } = self.options;
+        let Options { backlog, ipv6only, reuseport, deferred, rcvbuf, sndbuf, so_keepalive, .. } =
+            self.options;
         let addr = match self.addr {
             ListenAddr::Unix(path) => ListenAddr::Unix(absolute(prefix, path)),
             inet @ ListenAddr::Inet(_) => inet,
@@ -258,9 +264,10 @@ mod tests {
 
     #[test]
     fn options_of_the_socket() {
-        let listens = table(&[(0, "[::]:80 ipv6only=off backlog=64 rcvbuf=8k reuseport deferred so_keepalive=on")])
-            .unwrap()
-            .finish("/p/".as_ref());
+        let listens =
+            table(&[(0, "[::]:80 ipv6only=off backlog=64 rcvbuf=8k reuseport deferred so_keepalive=on")])
+                .unwrap()
+                .finish("/p/".as_ref());
         let listen = &listens[0];
         assert!(!listen.ipv6only && listen.reuseport && listen.deferred && listen.so_keepalive);
         assert_eq!((listen.backlog, listen.rcvbuf, listen.sndbuf), (64, Some(8192), None));
@@ -284,7 +291,10 @@ mod tests {
     fn errors_across_servers() {
         for (lines, message) in [
             ([(0, "80"), (0, "80")], "a duplicate listen 0.0.0.0:80"),
-            ([(0, "80 default_server"), (1, "80 default_server")], "a duplicate default server for 0.0.0.0:80"),
+            (
+                [(0, "80 default_server"), (1, "80 default_server")],
+                "a duplicate default server for 0.0.0.0:80",
+            ),
             ([(0, "[::]:80 backlog=4"), (1, "[::]:80 backlog=4")], "duplicate listen options for [::]:80"),
         ] {
             assert_eq!(table(&lines).unwrap_err(), message);
@@ -300,7 +310,10 @@ mod tests {
             ("[::]:80 ipv6only=maybe", "invalid parameter \"ipv6only=maybe\""),
             ("80 so_keepalive=x", "invalid so_keepalive value: \"x\""),
             ("localhost:0", "invalid port in \"localhost:0\" of the \"listen\" directive"),
-            ("no.such.host.invalid:80", "host not found in \"no.such.host.invalid:80\" of the \"listen\" directive"),
+            (
+                "no.such.host.invalid:80",
+                "host not found in \"no.such.host.invalid:80\" of the \"listen\" directive",
+            ),
             ("443 ssl", "the \"ssl\" parameter is not supported: TLS is not implemented yet"),
         ] {
             assert_eq!(line(text).unwrap_err(), message, "{text}");

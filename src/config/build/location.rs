@@ -8,14 +8,14 @@ use std::time::Duration;
 use super::super::ast::Directive;
 use super::super::error::Pos;
 use super::super::model::{
-    AliasConf, HandlerConf, IfModifiedSince, LingeringClose, LocationConf, LocationId, LocationKind, RootConf, ServerId,
+    AliasConf, HandlerConf, IfModifiedSince, LingeringClose, LocationConf, LocationId, LocationKind,
+    RootConf, ServerId,
 };
 use super::super::pattern::Pattern;
 use super::super::template::Template;
 use super::context::Context;
 use super::level::{self, Level};
 use super::{proxy, proxy_pass};
-
 
 /// What kind of location a directive stands in.
 #[derive(Debug)]
@@ -92,10 +92,14 @@ impl Place {
         let (name, outer_name) = (&self.name, &outer.name);
         match outer.kind {
             PlaceKind::Exact => {
-                return Err(format!("location \"{name}\" cannot be inside the exact location \"{outer_name}\""));
+                return Err(format!(
+                    "location \"{name}\" cannot be inside the exact location \"{outer_name}\""
+                ));
             }
             PlaceKind::Named => {
-                return Err(format!("location \"{name}\" cannot be inside the named location \"{outer_name}\""));
+                return Err(format!(
+                    "location \"{name}\" cannot be inside the named location \"{outer_name}\""
+                ));
             }
             PlaceKind::Prefix { .. } | PlaceKind::Regex { .. } => {}
         }

@@ -86,7 +86,8 @@ fn access_log(cx: &mut Context, d: &Directive) -> Option<AccessLogConf> {
         let text = d.arg(i);
         match text.split_once('=') {
             Some(("buffer", value)) => {
-                buffer = cx.read_size(value).and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0);
+                buffer =
+                    cx.read_size(value).and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0);
                 if buffer.is_none() {
                     cx.error(d, format!("invalid buffer size \"{value}\""));
                     return None;
@@ -100,8 +101,12 @@ fn access_log(cx: &mut Context, d: &Directive) -> Option<AccessLogConf> {
                 }
             }
             Some(("if", value)) => condition = Some(cx.template(d, value)?),
-            Some(("gzip", _)) => cx.warn(d, format!("\"{text}\" of \"access_log\" is ignored: the log is plain text")),
-            None if text == "gzip" => cx.warn(d, "\"gzip\" of \"access_log\" is ignored: the log is plain text"),
+            Some(("gzip", _)) => {
+                cx.warn(d, format!("\"{text}\" of \"access_log\" is ignored: the log is plain text"))
+            }
+            None if text == "gzip" => {
+                cx.warn(d, "\"gzip\" of \"access_log\" is ignored: the log is plain text")
+            }
             _ => {
                 cx.error(d, format!("invalid parameter \"{text}\""));
                 return None;

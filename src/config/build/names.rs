@@ -25,7 +25,8 @@ const DECLARING: [(&str, usize); 14] = [
 ];
 
 /// Directives whose arguments may be regular expressions with named groups.
-const WITH_PATTERNS: [&str; 7] = ["location", "server_name", "proxy_redirect", "if", "rewrite", "map", "valid_referers"];
+const WITH_PATTERNS: [&str; 7] =
+    ["location", "server_name", "proxy_redirect", "if", "rewrite", "map", "valid_referers"];
 
 /// Collects all names of `directives` and of the blocks in them.
 pub(super) fn collect(directives: &[Directive], scope: &mut VariableScope) {
@@ -77,7 +78,9 @@ mod tests {
     #[test]
     fn group_names() {
         let mut names = Vec::new();
-        super::groups(r"^(?<a>x)(?P<b_1>y)(?'c'z)(?=no)(?<!no)(?<=no)(?:no)(?<d", |name| names.push(name.to_owned()));
+        super::groups(r"^(?<a>x)(?P<b_1>y)(?'c'z)(?=no)(?<!no)(?<=no)(?:no)(?<d", |name| {
+            names.push(name.to_owned())
+        });
         assert_eq!(names, ["a", "b_1", "c"]);
     }
 }

@@ -148,7 +148,10 @@ impl RawProxy {
                 non_idempotent: false,
                 statuses: [None; 7],
             }),
-            next_upstream_tries: self.next_upstream_tries.and_then(|tries| u32::try_from(tries).ok()).unwrap_or(0),
+            next_upstream_tries: self
+                .next_upstream_tries
+                .and_then(|tries| u32::try_from(tries).ok())
+                .unwrap_or(0),
             next_upstream_timeout: self.next_upstream_timeout.unwrap_or_default(),
             ignore_client_abort: self.ignore_client_abort.unwrap_or(false),
             pass_request_headers: self.pass_request_headers.unwrap_or(true),
@@ -164,7 +167,8 @@ impl RawProxy {
     /// `proxy_set_header` with nginx's defaults, and the client's headers that these take the place of.
     fn resolve_headers(&self, cx: &mut Context, http11: bool) -> (HeaderLines, Vec<String>) {
         let mut lines = self.set_headers.clone().unwrap_or_default();
-        let written = |lines: &HeaderLines, name: &str| lines.iter().any(|line| line.0.eq_ignore_ascii_case(name));
+        let written =
+            |lines: &HeaderLines, name: &str| lines.iter().any(|line| line.0.eq_ignore_ascii_case(name));
         if !written(&lines, "Host") {
             lines.insert(0, ("Host".to_owned(), cx.builtin_template("$proxy_host")));
         }

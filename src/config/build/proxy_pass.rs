@@ -7,7 +7,7 @@ use super::super::ast::Directive;
 use super::super::error::Pos;
 use super::super::model::{HandlerConf, ProxyPassConf, ProxyRedirectConf, ProxyTarget};
 use super::super::template::Template;
-use super::addr::{self, Endpoint, Url, UriPart};
+use super::addr::{self, Endpoint, UriPart, Url};
 use super::context::Context;
 use super::level::Place;
 use super::proxy::RawProxy;
@@ -122,7 +122,10 @@ pub(super) fn proxy_redirect(
             }
             "default" => match pass {
                 None => {
-                    cx.error(d, "\"proxy_redirect default\" should be placed after the \"proxy_pass\" directive");
+                    cx.error(
+                        d,
+                        "\"proxy_redirect default\" should be placed after the \"proxy_pass\" directive",
+                    );
                     return;
                 }
                 Some(RawPass::Variables { .. }) => {
@@ -183,7 +186,8 @@ pub(super) fn resolve_redirects(raw: &RawProxy, matched_prefix: &[u8]) -> Vec<Pr
             })
             .collect(),
         None => match &raw.pass {
-            Some(RawPass::Literal { url, parsed, .. }) => match default_redirect(url, parsed, matched_prefix) {
+            Some(RawPass::Literal { url, parsed, .. }) => match default_redirect(url, parsed, matched_prefix)
+            {
                 RawRedirect::Prefix(from, to) => vec![ProxyRedirectConf::Prefix { from, to }],
                 RawRedirect::Regex(..) => Vec::new(),
             },

@@ -147,14 +147,17 @@ impl RawServer {
         head.inherit(http_head);
         let around = Around { level: &level, internal: false, server: id };
         let locations = locations.into_iter().map(|raw| location::resolve(cx, raw, around)).collect();
-        let root_location = location::finish(cx, Resolved {
-            kind: LocationKind::ServerLevel,
-            name: String::new(),
-            children: Vec::new(),
-            internal: false,
-            server: id,
-            level,
-        });
+        let root_location = location::finish(
+            cx,
+            Resolved {
+                kind: LocationKind::ServerLevel,
+                name: String::new(),
+                children: Vec::new(),
+                internal: false,
+                server: id,
+                level,
+            },
+        );
         ServerConf {
             names,
             primary_name: primary_name.unwrap_or_default(),

@@ -2,8 +2,8 @@
 
 use super::super::load::{LoadOptions, load};
 use super::super::model::{
-    AliasConf, BalancerConf, CpuAffinity, HandlerConf, ListenAddr, LocationConf, LocationKind, LogTarget, MainConf,
-    PeerAddr, ProxyRedirectConf, ProxyTarget, ServerName, TryFilesFallback,
+    AliasConf, BalancerConf, CpuAffinity, HandlerConf, ListenAddr, LocationConf, LocationKind, LogTarget,
+    MainConf, PeerAddr, ProxyRedirectConf, ProxyTarget, ServerName, TryFilesFallback,
 };
 use super::super::template::Template;
 use crate::http1::Status;
@@ -148,14 +148,22 @@ fn defaults_are_nginx_s() {
     assert!(literal(&l.root.path).ends_with("/html"));
     assert_eq!(l.root.alias, AliasConf::Root);
     assert_eq!(literal(&l.index[0]), "index.html");
-    assert_eq!((l.types.len(), l.types["jpg"].as_str(), l.default_type.as_str()), (3, "image/jpeg", "text/plain"));
+    assert_eq!(
+        (l.types.len(), l.types["jpg"].as_str(), l.default_type.as_str()),
+        (3, "image/jpeg", "text/plain")
+    );
     assert_eq!((l.client_max_body_size, l.client_body_buffer_size), (1 << 20, 16384));
     assert_eq!((l.keepalive_timeout.as_secs(), l.keepalive_header, l.keepalive_requests), (75, None, 1000));
     assert_eq!((l.lingering_time.as_secs(), l.lingering_timeout.as_secs()), (30, 5));
     assert_eq!((l.open_file_cache.max, l.open_file_cache.valid.as_secs()), (1000, 1));
-    assert_eq!((l.proxy.buffers, l.proxy.buffer_size, l.proxy.max_temp_file_size), ((8, 4096), 4096, 1 << 30));
+    assert_eq!(
+        (l.proxy.buffers, l.proxy.buffer_size, l.proxy.max_temp_file_size),
+        ((8, 4096), 4096, 1 << 30)
+    );
     assert!(l.proxy.http11 && l.proxy.buffering && l.proxy.request_buffering && !l.proxy.intercept_errors);
-    assert!(l.proxy.next_upstream.error && l.proxy.next_upstream.timeout && !l.proxy.next_upstream.non_idempotent);
+    assert!(
+        l.proxy.next_upstream.error && l.proxy.next_upstream.timeout && !l.proxy.next_upstream.non_idempotent
+    );
     assert!(l.etag && l.absolute_redirect && l.port_in_redirect && l.server_tokens && l.log_not_found);
     assert!(!l.sendfile && l.tcp_nodelay && !l.internal && l.autoindex.is_none());
     // Neither log's directory is there: nothing to write to.
@@ -203,7 +211,10 @@ fn inheritance() {
     assert_eq!((inner.index.len(), inner.error_pages.len(), inner.client_max_body_size), (1, 2, 0));
     assert_eq!((inner.error_pages[0].overwrite, literal(&inner.error_pages[0].target)), (Some(200), "@x"));
     assert_eq!(inner.proxy.read_timeout.as_secs(), 86400);
-    assert!(inner.proxy.hide_headers.contains(&"i".to_owned()) && !inner.proxy.hide_headers.contains(&"h".to_owned()));
+    assert!(
+        inner.proxy.hide_headers.contains(&"i".to_owned())
+            && !inner.proxy.hide_headers.contains(&"h".to_owned())
+    );
 }
 
 #[test]
@@ -237,7 +248,10 @@ fn location_errors() {
     for (inner, message) in [
         ("location % /a { }", "invalid location modifier \"%\""),
         ("location /a { location /b { } }", "location \"/b\" is outside location \"/a\""),
-        ("location = /a { location /a/b { } }", "location \"/a/b\" cannot be inside the exact location \"/a\""),
+        (
+            "location = /a { location /a/b { } }",
+            "location \"/a/b\" cannot be inside the exact location \"/a\"",
+        ),
         ("location @a { location /b { } }", "location \"/b\" cannot be inside the named location \"@a\""),
         ("location /a { location @b { } }", "named location \"@b\" can be on the server level only"),
         ("location /a { } location ^~ /a { }", "duplicate location \"/a\""),
@@ -252,7 +266,9 @@ fn location_errors() {
     ] {
         refused(inner, message);
     }
-    assert!(errors("server { location ~ a { } location ~ a { } location @a { } location @a { } }").is_empty());
+    assert!(
+        errors("server { location ~ a { } location ~ a { } location @a { } location @a { } }").is_empty()
+    );
     assert!(errors("server { location ~ \"(\" { } }")[0].starts_with("pcre2_compile() failed: "));
 }
 
@@ -268,7 +284,9 @@ fn servers_and_names() {
     assert!(matches!(&names[1], ServerName::TrailingWildcard(name) if name == "c."));
     assert_eq!(conf.http.servers[0].primary_name, "a.b");
     assert_eq!(conf.http.servers[1].primary_name, "*.d");
-    assert!(matches!(&conf.http.servers[1].names[1], ServerName::Regex(pattern) if pattern.source() == r"^(?<sub>\w+)\.e$"));
+    assert!(
+        matches!(&conf.http.servers[1].names[1], ServerName::Regex(pattern) if pattern.source() == r"^(?<sub>\w+)\.e$")
+    );
     assert_eq!(conf.http.listens[0].default_server.0, 2);
     assert!(conf.http.listens[1].ipv6only);
     assert_eq!(warnings, ["conflicting server name \"a.b\" on 0.0.0.0:1, ignored"]);
@@ -282,7 +300,10 @@ fn server_errors() {
         ("listen 127.0.0.1:1;", "a duplicate listen 127.0.0.1:1"),
         ("listen 2 backlog=x;", "invalid backlog \"backlog=x\""),
         ("client_max_body_size x;", "\"client_max_body_size\" directive invalid value"),
-        ("client_max_body_size 1; client_max_body_size 1;", "\"client_max_body_size\" directive is duplicate"),
+        (
+            "client_max_body_size 1; client_max_body_size 1;",
+            "\"client_max_body_size\" directive is duplicate",
+        ),
         ("keepalive_timeout 10 x;", "\"keepalive_timeout\" directive invalid value"),
         ("if_modified_since x;", "invalid value \"x\""),
         ("add_header a b c;", "invalid parameter \"c\""),
@@ -355,7 +376,10 @@ fn proxy_pass_forms() {
     assert_eq!(literal_of("/d/"), (2, "localhost".to_owned(), String::new(), Some("/u/".to_owned())));
     assert!(matches!(&pass("~ ^/e/(.*)").target, ProxyTarget::Variables(_)));
     assert_eq!(literal_of("/f").1, "127.0.0.1");
-    assert_eq!((redirect("/f").0.as_str(), location(&conf, "/f").proxy.redirects.len()), ("http://127.0.0.1:80/", 2));
+    assert_eq!(
+        (redirect("/f").0.as_str(), location(&conf, "/f").proxy.redirects.len()),
+        ("http://127.0.0.1:80/", 2)
+    );
     for name in ["/g", "/h"] {
         assert!(matches!(&location(&conf, name).handler, HandlerConf::Refused(_)), "{name}");
     }
@@ -371,9 +395,18 @@ fn proxy_pass_errors() {
         ("location @x { proxy_pass http://127.0.0.1/b; }", NO_URI),
         ("location /x { proxy_pass 127.0.0.1; }", "invalid URL prefix"),
         ("location /x { proxy_pass http://; }", "no host in upstream \"\""),
-        ("location /x { proxy_pass http://127.0.0.1:999999/; }", "invalid port in upstream \"127.0.0.1:999999/\""),
-        ("location /x { proxy_pass http://nohost.invalid/; }", "host not found in upstream \"nohost.invalid\""),
-        ("location / { proxy_pass http://a$uri; proxy_pass http://b$uri; }", "\"proxy_pass\" directive is duplicate"),
+        (
+            "location /x { proxy_pass http://127.0.0.1:999999/; }",
+            "invalid port in upstream \"127.0.0.1:999999/\"",
+        ),
+        (
+            "location /x { proxy_pass http://nohost.invalid/; }",
+            "host not found in upstream \"nohost.invalid\"",
+        ),
+        (
+            "location / { proxy_pass http://a$uri; proxy_pass http://b$uri; }",
+            "\"proxy_pass\" directive is duplicate",
+        ),
         (
             "location / { proxy_redirect default; }",
             "\"proxy_redirect default\" should be placed after the \"proxy_pass\" directive",
@@ -383,8 +416,14 @@ fn proxy_pass_errors() {
             "\"proxy_redirect default\" cannot be used with \"proxy_pass\" directive with variables",
         ),
         ("location / { proxy_redirect foo; }", "invalid parameter \"foo\""),
-        ("location / { proxy_redirect off; proxy_redirect a b; }", "\"proxy_redirect\" directive is duplicate"),
-        ("location / { proxy_redirect a b; proxy_redirect off; }", "\"proxy_redirect\" directive is duplicate"),
+        (
+            "location / { proxy_redirect off; proxy_redirect a b; }",
+            "\"proxy_redirect\" directive is duplicate",
+        ),
+        (
+            "location / { proxy_redirect a b; proxy_redirect off; }",
+            "\"proxy_redirect\" directive is duplicate",
+        ),
     ] {
         refused(inner, message);
     }
@@ -404,11 +443,17 @@ fn upstreams() {
     let u = &conf.http.upstreams[0];
     assert!(matches!(u.balancer, BalancerConf::LeastConn));
     assert_eq!(warnings, ["load balancing method redefined in command line"]);
-    assert_eq!((u.keepalive, u.keepalive_requests, u.keepalive_time.as_secs(), u.keepalive_timeout.as_secs()), (4, 5, 360, 7));
+    assert_eq!(
+        (u.keepalive, u.keepalive_requests, u.keepalive_time.as_secs(), u.keepalive_timeout.as_secs()),
+        (4, 5, 360, 7)
+    );
     let p = &u.peers[0];
     assert_eq!((p.weight, p.max_fails, p.fail_timeout.as_secs(), p.max_conns), (5, 0, 60, 7));
     assert_eq!((u.peers[1].name.as_str(), u.peers[1].down), ("unix:/run/a.sock", true));
-    assert_eq!((u.peers[2].name.as_str(), u.peers[2].backup, u.peers[2].max_fails), ("127.0.0.1:80", true, 1));
+    assert_eq!(
+        (u.peers[2].name.as_str(), u.peers[2].backup, u.peers[2].max_fails),
+        ("127.0.0.1:80", true, 1)
+    );
     assert!(matches!(&conf.http.upstreams[1].balancer, BalancerConf::Hash { consistent: true, .. }));
 }
 
@@ -423,7 +468,10 @@ fn upstream_errors() {
         ("server 127.0.0.1 backup;", "no servers in upstream \"u\""),
         ("server 127.0.0.1 fail_timeout=zz;", "invalid parameter \"fail_timeout=zz\""),
         ("server 127.0.0.1/x;", "invalid host in upstream \"127.0.0.1/x\""),
-        ("ip_hash; server 127.0.0.1; server 127.0.0.1 backup;", "balancing method does not support parameter \"backup\""),
+        (
+            "ip_hash; server 127.0.0.1; server 127.0.0.1 backup;",
+            "balancing method does not support parameter \"backup\"",
+        ),
         ("server 127.0.0.1; keepalive 3; keepalive 4;", "\"keepalive\" directive is duplicate"),
     ] {
         let text = format!("upstream u {{ {inner} }} server {{ }}");
@@ -452,7 +500,10 @@ fn logs() {
     assert!(same.condition.is_some());
     let off = location(&conf, "/off");
     assert!(off.access_logs.is_empty());
-    assert_eq!((&off.error_log[0].target, off.error_log[0].level), (&LogTarget::File("/l/e".into()), Level::Warn));
+    assert_eq!(
+        (&off.error_log[0].target, off.error_log[0].level),
+        (&LogTarget::File("/l/e".into()), Level::Warn)
+    );
     assert_eq!(location(&conf, "/own").access_logs[0].format.name, "combined");
     for (text, message) in [
         ("log_format a x; log_format a y; server { }", "duplicate \"log_format\" name \"a\""),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::ast::Directive;
 use super::super::model::{BalancerConf, PeerAddr, PeerConf, UpstreamConf, UpstreamId};
-use super::addr::{self, Endpoint, Url, UriPart};
+use super::addr::{self, Endpoint, UriPart, Url};
 use super::context::Context;
 
 /// Idle connections per worker when `keepalive` is not written (nginx since 1.29.7).
@@ -246,7 +246,11 @@ fn peers(url: &Url, server: &str, line: &ServerLine) -> Result<Vec<PeerConf>, &'
         down: line.down,
     };
     match &url.endpoint {
-        Endpoint::Unix(path) => Ok(vec![peer(PeerAddr::Unix(path.clone()), format!("unix:{}", path.display()))]),
-        _ => Ok(url.resolve()?.into_iter().map(|addr| peer(PeerAddr::Inet(addr), addr.to_string())).collect()),
+        Endpoint::Unix(path) => {
+            Ok(vec![peer(PeerAddr::Unix(path.clone()), format!("unix:{}", path.display()))])
+        }
+        _ => {
+            Ok(url.resolve()?.into_iter().map(|addr| peer(PeerAddr::Inet(addr), addr.to_string())).collect())
+        }
     }
 }

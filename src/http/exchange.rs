@@ -135,8 +135,11 @@ impl Captures {
         self.named.clear();
     }
 
-    /// Takes over the groups of `pattern` on `subject` if it matches.
+    /// Takes over the groups of `pattern` on `subject` if it matches; a pattern without groups leaves what was there.
     pub fn take(&mut self, pattern: &crate::config::pattern::Pattern, subject: &[u8]) -> bool {
+        if !pattern.has_groups() {
+            return pattern.is_match(subject);
+        }
         if !pattern.captures(subject, &mut self.groups) {
             return false;
         }

@@ -107,6 +107,8 @@ impl LocationTree {
                         LocationMatch::None => LocationMatch::Found(*id, Some(pattern)),
                         found @ LocationMatch::AutoRedirect(_) => found,
                         LocationMatch::Found(id, inner) => {
+                            // A pattern without groups leaves `$1` to the one around it.
+                            let inner = inner.filter(|inner| inner.has_groups());
                             LocationMatch::Found(id, Some(inner.unwrap_or(pattern)))
                         }
                     };

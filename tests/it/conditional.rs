@@ -262,24 +262,23 @@ fn several_ranges() {
         let response = server.send(lines(&format!("GET /a.txt HTTP/1.1\nHost: a\nRange: {range}")));
         let kind = response.header("content-type");
         let kind = kind.split(';').next().unwrap_or_default();
-        text += &format!(
-            "{range} -> {} [{}] {kind} {}\n",
-            response.status,
-            response.header("content-range"),
-            response.header("content-length"),
-        );
+        // The length of a page depends on the program's name.
+        let length =
+            if response.status == 416 { "page".to_owned() } else { response.header("content-length") };
+        let content_range = response.header("content-range");
+        text += &format!("{range} -> {} [{content_range}] {kind} {length}\n", response.status);
     }
     expect![[r#"
         bytes=0-1,100-200 -> 206 [bytes 0-1/20] text/plain 2
-        bytes=100-,200- -> 416 [bytes */20] text/html 197
+        bytes=100-,200- -> 416 [bytes */20] text/html page
         bytes=0-5,3-8 -> 206 [] multipart/byteranges 206
         bytes=0-19,0-19 -> 200 [] text/plain 20
         bytes=0-9,10-19 -> 206 [] multipart/byteranges 216
         bytes=0-1,5-4 -> 206 [bytes 0-1/20] text/plain 2
         bytes=5-6,0-1 -> 206 [] multipart/byteranges 198
-        bytes=0-1, ,5-6 -> 416 [bytes */20] text/html 197
+        bytes=0-1, ,5-6 -> 416 [bytes */20] text/html page
         bytes=0-,0- -> 200 [] text/plain 20
-        bytes=0-,-9223372036854775808 -> 416 [bytes */20] text/html 197
+        bytes=0-,-9223372036854775808 -> 416 [bytes */20] text/html page
         bytes=-17208,-9223372036854758792 -> 200 [] text/plain 20
         bytes=0-0,1-1,2-2,3-3,4-4,5-5 -> 206 [] multipart/byteranges 532
     "#]]

@@ -16,6 +16,7 @@ mod error_page;
 mod file_content;
 mod headers;
 mod hostile;
+mod language;
 mod limits;
 mod listen;
 mod location;

@@ -127,7 +127,7 @@ pub enum TargetError {
     NotAbsolute,
     /// `%` without two hexadecimal digits.
     BadPercent,
-    /// `%00`.
+    /// NUL, most likely as `%00`.
     Nul,
     /// `..` above the root.
     AboveRoot,
@@ -187,9 +187,9 @@ pub fn normalize(path: &[u8], merge_slashes: bool, out: &mut Vec<u8>) -> Result<
             b = (hex_digit(*high)? << 4) | hex_digit(*low)?;
             info.quoted = true;
             literal = matches!(b, b'%' | b'#' | b'?');
-            if b == 0 {
-                return Err(TargetError::Nul);
-            }
+        }
+        if b == 0 {
+            return Err(TargetError::Nul);
         }
         info.plus |= b == b'+';
         state = if literal {
@@ -260,7 +260,7 @@ fn is_plain(path: &[u8]) -> bool {
     let mut after_slash = false;
     for b in path {
         match b {
-            b'%' | b'+' => return false,
+            0 | b'%' | b'+' => return false,
             b'/' | b'.' if after_slash => return false,
             _ => after_slash = *b == b'/',
         }
@@ -461,6 +461,7 @@ mod tests {
             ("/static/../../x", TargetError::AboveRoot),
             ("/.%2e/.%2e/secret.txt", TargetError::AboveRoot),
             ("/a%00", TargetError::Nul),
+            ("/a\0", TargetError::Nul),
             ("/%", TargetError::BadPercent),
             ("/%4", TargetError::BadPercent),
             ("/%zz", TargetError::BadPercent),

@@ -1,0 +1,30 @@
+//! The bodies of the fuzz targets: each takes any bytes and panics when a law of its room does not hold.
+//!
+//! Used twice: by the libFuzzer entry points in `fuzz_targets/`, and by the smoke run in `tests/fuzz_smoke.rs`, which
+//! needs nothing but the stable toolchain. Laws are stated against what a room promises in its documentation, never
+//! against how it does it.
+
+mod body;
+mod head;
+mod pieces;
+mod text;
+mod uri;
+
+pub use body::{chunked, range};
+pub use head::{request_head, response_head};
+pub use pieces::Random;
+pub use text::template;
+pub use uri::normalize;
+
+/// A target's name, which is its corpus directory's, and its body.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    ("request_head", request_head),
+    ("response_head", response_head),
+    ("chunked", chunked),
+    ("normalize", normalize),
+    ("range", range),
+    ("template", template),
+];

@@ -62,9 +62,11 @@ fn respond(exchange: &mut Exchange, conf: &LocationConf, file: Rc<OpenFile>) {
     if conf.etag {
         response.etag.extend_from_slice(file.etag());
     }
-    response.content_type.clear();
-    let content_type = mime::content_type(&exchange.uri, &conf.types, &conf.default_type);
-    response.content_type.extend_from_slice(content_type.as_bytes());
+    // An app that hands a file over (`X-Accel-Redirect`) has named its type.
+    if response.content_type.is_empty() {
+        let content_type = mime::content_type(&exchange.uri, &conf.types, &conf.default_type);
+        response.content_type.extend_from_slice(content_type.as_bytes());
+    }
     response.allow_ranges = true;
     response.allow_not_modified = true;
     response.body = Body::Cached(file);

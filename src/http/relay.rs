@@ -305,6 +305,10 @@ impl Relay {
                 return self.splice(exchange, flow);
             }
             let want = self.remaining.read_size();
+            if self.received >= READ_SIZE as u64 {
+                // A long answer that must be copied: fewer, larger reads.
+                connection.input.reserve(want);
+            }
             match connection.stream.recv_into(&mut connection.input, want) {
                 Ok(0) => {
                     self.end_of_file(exchange, flow)?;

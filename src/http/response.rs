@@ -56,6 +56,15 @@ impl Response {
         self.close = false;
     }
 
+    /// Empties it for an error page; what asks the client for credentials stays, as in nginx.
+    pub fn clear_for_error_page(&mut self) {
+        let asks = self.fields.get(b"www-authenticate").map(<[u8]>::to_vec);
+        self.clear();
+        if let Some(value) = asks {
+            self.fields.push(b"WWW-Authenticate", &value);
+        }
+    }
+
     /// Drops body and everything that describes it, as nginx does before an error page (`ngx_http_clean_header` keeps
     /// nothing; `add_header`s come later).
     pub fn clear_content(&mut self) {

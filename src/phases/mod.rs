@@ -257,7 +257,7 @@ fn take_error_page(
         Some(code) => Some(Status(code)),
     };
     let location = std::mem::take(&mut exchange.response.location);
-    exchange.response.clear();
+    exchange.response.clear_for_error_page();
     if status.is_redirect() {
         // `error_page 301 = @named`: the answer of the page still says where to.
         exchange.response.location = location;

@@ -64,8 +64,12 @@ pub struct Start {
 /// After EMFILE and its like: how long accepting rests (nginx's `accept_mutex_delay`).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// How often idle connections to peers and logs are looked at.
+/// How often waiting log lines are looked at.
 const SWEEP_INTERVAL: Duration = crate::shard::LOG_FLUSH_INTERVAL;
+
+/// How often idle connections to peers are looked at, in milliseconds: one that the app closed does not hold its
+/// descriptor for longer. Each look costs one recv(2) per idle connection.
+const PEER_SWEEP_MS: u64 = 1000;
 
 /// While draining: how often the number of open connections is looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(10);
@@ -234,10 +238,15 @@ fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, local: &io
 
 /// Flushes logs and closes idle connections to peers, now and then.
 async fn sweep(shard: Rc<Shard>) {
+    let mut swept_ms = 0;
     loop {
         io::timer::sleep(SWEEP_INTERVAL).await;
-        crate::time::refresh();
+        let now_ms = crate::time::refresh().monotonic_ms;
         shard.flush_due_logs();
+        if now_ms.saturating_sub(swept_ms) >= PEER_SWEEP_MS {
+            shard.upstreams.borrow().sweep(now_ms);
+            swept_ms = now_ms;
+        }
     }
 }
 

@@ -166,6 +166,7 @@ impl<'c> Destination<'c> {
         self.push_uri(exchange, out);
         request.uri = start..out.len();
         out.extend_from_slice(if proxy.http11 { b" HTTP/1.1\r\n" } else { b" HTTP/1.0\r\n" });
+        let client_asks = exchange.request.headers.has(Known::Upgrade);
         let mut own_length = false;
         for (name, value) in &proxy.set_headers {
             match Known::from_name(name.as_bytes()) {
@@ -173,7 +174,7 @@ impl<'c> Destination<'c> {
                 Known::TransferEncoding => {}
                 known => {
                     let len = push_set_header(exchange, name, value, out)?;
-                    request.asks_upgrade |= known == Known::Upgrade && len > 0;
+                    request.asks_upgrade |= known == Known::Upgrade && len > 0 && client_asks;
                 }
             }
         }

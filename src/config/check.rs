@@ -15,7 +15,7 @@ use super::value;
 
 /// What is done with directives that are unknown or not supported and guard nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strictness {
+pub(super) enum Strictness {
     /// A warning each.
     Lenient,
     /// `--strict`: an error each.
@@ -24,7 +24,7 @@ pub enum Strictness {
 
 /// Where a configuration comes from.
 #[derive(Debug, Clone, Copy)]
-pub enum Origin<'a> {
+pub(super) enum Origin<'a> {
     /// A file, by absolute path.
     File(&'a Path),
     /// Text that stands for one; includes are relative to the folder.
@@ -33,7 +33,7 @@ pub enum Origin<'a> {
 
 /// A configuration as written and checked.
 #[derive(Debug)]
-pub struct Written {
+pub(super) struct Written {
     /// The main context.
     pub directives: Vec<Directive>,
     /// The files.
@@ -43,7 +43,7 @@ pub struct Written {
 }
 
 /// Reads and checks a configuration; `globals` is the argument of `-g`.
-pub fn read(origin: Origin<'_>, globals: Option<&str>, strictness: Strictness) -> Written {
+pub(super) fn read(origin: Origin<'_>, globals: Option<&str>, strictness: Strictness) -> Written {
     let mut sources = Sources::new(match origin {
         Origin::File(file) => file.parent().unwrap_or(Path::new("/")),
         Origin::Text(_, folder) => folder,
@@ -141,7 +141,13 @@ impl Checker {
             Block::Of(context) => self.block(inner, context),
             Block::OfPlace if here.intersects(Contexts::SERVER) => self.block(inner, Contexts::SERVER_IF),
             Block::OfPlace => self.block(inner, Contexts::LOCATION_IF),
-            Block::Entries | Block::Skipped | Block::None => inner.into_iter().map(entry).collect(),
+            Block::Entries => {
+                for nested in inner.iter().filter(|line| line.block.is_some()) {
+                    self.diagnostics.error(nested.pos, "unexpected \"{\"");
+                }
+                inner.into_iter().map(entry).collect()
+            }
+            Block::Skipped | Block::None => inner.into_iter().map(entry).collect(),
         });
         Some(Directive { name, args, block, pos, end, spec })
     }

@@ -6,7 +6,7 @@
 
 pub mod ast;
 mod build;
-pub mod check;
+mod check;
 mod directives;
 pub mod error;
 mod glob;

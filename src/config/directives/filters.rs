@@ -53,7 +53,7 @@ directives! { HTTP_CHARSET_FILTER, "ngx_http_charset_filter_module";
         => Ignored("responses are sent as they are"), "";
     charset_types [HTTP SERVER LOCATION] (1+) "value ..." = ""
         => Ignored("responses are sent as they are"), "";
-    charset_map [HTTP] (2) {Skipped} "value value" = "" => Ignored("responses are sent as they are"), "";
+    charset_map [HTTP] (2) {Entries} "value value" = "" => Ignored("responses are sent as they are"), "";
 }
 
 directives! { HTTP_SSI_FILTER, "ngx_http_ssi_filter_module";

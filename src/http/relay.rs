@@ -243,7 +243,12 @@ impl Relay {
                 }
                 share = 0;
             } else if share >= FAIR_SHARE as u64 {
-                client.stream.writable(&client.deadline).await?;
+                // The client's kernel may have taken all and still not be writable: the app must not wait for that.
+                if reads && self.buffering {
+                    self.wait(exchange, conf, flow, true).await?;
+                } else {
+                    client.stream.writable(&client.deadline).await?;
+                }
                 share = 0;
             }
             if reads && self.is_open() {

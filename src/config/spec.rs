@@ -3,7 +3,9 @@
 //! One entry per directive feeds the checks, the messages and `docs/directives.md`. The entries stand in
 //! `directives/`, one file a family; nothing else in the program may hold a second list of names.
 
+use std::collections::HashMap;
 use std::ops::BitOr;
+use std::sync::OnceLock;
 
 use super::directives::FAMILIES;
 
@@ -184,8 +186,16 @@ pub fn supported_modules() -> impl Iterator<Item = &'static str> {
 }
 
 /// The entries of a name: most have one; `server`, `keepalive_timeout` and a few more have one per place.
-pub fn named(name: &str) -> impl Iterator<Item = &'static DirectiveSpec> {
-    all().filter(move |spec| spec.name == name)
+pub fn named(name: &str) -> impl Iterator<Item = &'static DirectiveSpec> + use<> {
+    static BY_NAME: OnceLock<HashMap<&'static str, Vec<&'static DirectiveSpec>>> = OnceLock::new();
+    let by_name = BY_NAME.get_or_init(|| {
+        let mut map: HashMap<_, Vec<_>> = HashMap::new();
+        for spec in all() {
+            map.entry(spec.name).or_default().push(spec);
+        }
+        map
+    });
+    by_name.get(name).into_iter().flatten().copied()
 }
 
 /// The name that is spelled most like `name`: one that is allowed in `here` if any is close, else any.

@@ -36,7 +36,7 @@ impl RawClient {
             "client_max_body_size" => cx.size(d, &mut self.max_body_size),
             "client_body_buffer_size" => cx.buffer(d, &mut self.body_buffer_size),
             "client_body_timeout" => cx.time(d, &mut self.body_timeout),
-            "client_body_temp_path" => cx.text(d, &mut self.body_temp_path),
+            "client_body_temp_path" => cx.folder(d, &mut self.body_temp_path),
             "send_timeout" => cx.time(d, &mut self.send_timeout),
             "keepalive_timeout" => cx.set(d, &mut self.keepalive_timeout, keepalive_timeout),
             "keepalive_requests" => cx.number(d, &mut self.keepalive_requests),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::ast::Directive;
+use super::super::ast::{Arg, Directive};
 use super::super::error::{Diagnostics, Pos};
 use super::super::model::{AccessLogConf, ErrorLogConf, LocationConf, LocationId, LogFormat, UpstreamId};
 use super::super::pattern::Pattern;
@@ -144,6 +144,15 @@ impl Context {
         self.set(d, slot, |_, d| Some(d.arg(0).to_owned()));
     }
 
+    /// A folder for temporary files; its levels are checked and not used: names are unique in one folder.
+    pub(super) fn folder(&mut self, d: &Directive, slot: &mut Option<String>) {
+        self.set(d, slot, |cx, d| {
+            let level = |arg: &Arg| matches!(value::number(arg.text()), Some(1..=3));
+            let right = d.args().iter().skip(1).all(level);
+            cx.checked(d, right.then(|| d.arg(0).to_owned()))
+        });
+    }
+
     /// A size in bytes.
     pub(super) fn size(&mut self, d: &Directive, slot: &mut Option<u64>) {
         self.set(d, slot, |cx, d| {
@@ -173,6 +182,14 @@ impl Context {
                 cx.error(d, format!("\"{}\" directive invalid number", d.name()));
             }
             value
+        });
+    }
+
+    /// A time that knows years and months but no milliseconds.
+    pub(super) fn seconds(&mut self, d: &Directive, slot: &mut Option<Duration>) {
+        self.set(d, slot, |cx, d| {
+            let value = value::seconds(d.arg(0));
+            cx.checked(d, value)
         });
     }
 

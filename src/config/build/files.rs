@@ -81,7 +81,7 @@ impl RawFiles {
             ),
             "max_ranges" => cx.number(d, &mut self.max_ranges),
             "open_file_cache" => cx.set(d, &mut self.cache, open_file_cache),
-            "open_file_cache_valid" => cx.time(d, &mut self.cache_valid),
+            "open_file_cache_valid" => cx.seconds(d, &mut self.cache_valid),
             "open_file_cache_min_uses" => cx.number(d, &mut self.cache_min_uses),
             "open_file_cache_errors" => cx.flag(d, &mut self.cache_errors),
             _ => return false,

@@ -95,7 +95,7 @@ impl RawProxy {
             "proxy_buffers" => cx.set(d, &mut self.buffers, proxy_buffers),
             "proxy_buffer_size" => cx.buffer(d, &mut self.buffer_size),
             "proxy_max_temp_file_size" => cx.size(d, &mut self.max_temp_file_size),
-            "proxy_temp_path" => cx.text(d, &mut self.temp_path),
+            "proxy_temp_path" => cx.folder(d, &mut self.temp_path),
             "proxy_request_buffering" => cx.flag(d, &mut self.request_buffering),
             "proxy_intercept_errors" => cx.flag(d, &mut self.intercept_errors),
             "proxy_next_upstream" => cx.set(d, &mut self.next_upstream, next_upstream),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::super::ast::Directive;
 use super::super::model::{BalancerConf, PeerAddr, PeerConf, UpstreamConf, UpstreamId};
+use super::super::value;
 use super::addr::{self, Endpoint, UriPart, Url};
 use super::context::Context;
 
@@ -130,7 +131,13 @@ impl RawUpstream {
     fn apply(&mut self, cx: &mut Context, d: &Directive) {
         match d.name() {
             "server" => self.server(cx, d),
-            "keepalive" => cx.number(d, &mut self.keepalive),
+            "keepalive" => cx.set(d, &mut self.keepalive, |cx, d| {
+                let value = value::number(d.arg(0));
+                if value.is_none() {
+                    cx.error(d, format!("invalid value \"{}\" in \"keepalive\" directive", d.arg(0)));
+                }
+                value
+            }),
             "keepalive_requests" => cx.number(d, &mut self.keepalive_requests),
             "keepalive_time" => cx.time(d, &mut self.keepalive_time),
             "keepalive_timeout" => cx.time(d, &mut self.keepalive_timeout),

@@ -19,7 +19,7 @@ use crate::http1::Status;
 pub fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
     if let Some(status) = exchange.status_override.take() {
         exchange.response.status = status;
-        exchange.response.reason.clear();
+        exchange.response.has_reason = false;
     }
     let refused = not_modified::apply(exchange, conf).or_else(|| {
         headers::apply(exchange, conf);

@@ -45,7 +45,7 @@ pub(super) fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Stat
         Verdict::NotModified => {
             let response = &mut exchange.response;
             response.status = Status::NOT_MODIFIED;
-            response.reason.clear();
+            response.has_reason = false;
             response.content_type.clear();
             response.content_length = None;
             response.allow_ranges = false;

@@ -59,6 +59,7 @@ fn respond(exchange: &mut Exchange, conf: &LocationConf, file: Rc<OpenFile>) {
     response.content_length = Some(file.size);
     response.last_modified = Some(file.mtime);
     response.etag.clear();
+    response.etag_at = response.fields.len();
     if conf.etag {
         response.etag.extend_from_slice(file.etag());
     }

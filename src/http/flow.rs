@@ -171,7 +171,8 @@ impl<'c> Flow<'c> {
             let max = usize::try_from(spool.write - spool.read).unwrap_or(usize::MAX).min(FILE_SHARE);
             let moved = splice::sendfile(client, spool.file.as_fd(), &mut spool.read, max)?;
             if spool.read >= spool.write {
-                (spool.read, spool.write) = (0, 0);
+                // Never written again from the start: the kernel may still be sending from the file's pages.
+                self.spool = None;
             }
             return match moved {
                 Transfer::Eof => Err(io::ErrorKind::UnexpectedEof.into()),

@@ -235,14 +235,16 @@ impl Relay {
                 share = 0;
                 continue;
             }
-            if reads && filled == Filled::Starved {
-                let blocked = flushed == Flushed::Blocked;
+            let blocked = flushed == Flushed::Blocked;
+            // Both sides may be quick for long: after its share of work this task waits in the ring like all others.
+            let pauses = share >= FAIR_SHARE as u64;
+            if reads && (filled == Filled::Starved || (pauses && blocked)) {
                 self.wait(exchange, conf, flow, blocked).await?;
                 if blocked && client.deadline.expired() {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
                 share = 0;
-            } else if share >= FAIR_SHARE as u64 {
+            } else if pauses {
                 // The client's kernel may have taken all and still not be writable: the app must not wait for that.
                 if reads && self.buffering {
                     self.wait(exchange, conf, flow, true).await?;
@@ -252,7 +254,9 @@ impl Relay {
                 share = 0;
             }
             if reads && self.is_open() {
+                let before = self.received;
                 filled = self.fill(exchange, flow)?;
+                share += self.received - before;
             }
         }
     }

@@ -9,14 +9,16 @@ use crate::http1::{Span, Status};
 /// A response before it is written.
 #[derive(Default)]
 pub struct Response {
-    /// The status; its line is nginx's unless `reason` is set.
+    /// The status; its line is nginx's unless `has_reason`.
     pub status: Status,
-    /// The reason phrase of an app's status line, passed on unchanged (empty: nginx's own).
+    /// What follows the code in an app's status line, passed on unchanged, the space before the phrase included.
     pub reason: Vec<u8>,
-    /// `Server` of the app, only with `proxy_pass_header Server` (empty: ours).
-    pub server: Vec<u8>,
-    /// `Date` of the app, only with `proxy_pass_header Date` (empty: ours).
-    pub date: Vec<u8>,
+    /// `reason` counts, even if empty; else the phrase is nginx's own.
+    pub has_reason: bool,
+    /// `fields` hold the app's `Server` (`proxy_pass_header Server`): ours is not sent.
+    pub has_server: bool,
+    /// `fields` hold the app's `Date` (`proxy_pass_header Date`): ours is not sent.
+    pub has_date: bool,
     /// `Content-Type`; empty is not sent.
     pub content_type: Vec<u8>,
     /// `Content-Length`; `None` with a body means chunked, or close for HTTP/1.0.
@@ -28,6 +30,8 @@ pub struct Response {
     pub location: Vec<u8>,
     /// `ETag`, quotes included; empty is not sent.
     pub etag: Vec<u8>,
+    /// Fields that were there before the `ETag` and go before it.
+    pub etag_at: usize,
     /// `Accept-Ranges: bytes` is sent, and the range filter may act.
     pub allow_ranges: bool,
     /// The conditional filter (304, 412) may act: static answers only, as in nginx.
@@ -47,8 +51,9 @@ impl Response {
     pub fn clear(&mut self) {
         self.status = Status::default();
         self.reason.clear();
-        self.server.clear();
-        self.date.clear();
+        self.has_reason = false;
+        self.has_server = false;
+        self.has_date = false;
         self.clear_content();
         self.location.clear();
         self.fields.clear();
@@ -72,6 +77,7 @@ impl Response {
         self.content_length = None;
         self.last_modified = None;
         self.etag.clear();
+        self.etag_at = 0;
         self.allow_ranges = false;
         self.allow_not_modified = false;
         self.body = Body::Empty;

@@ -83,24 +83,20 @@ impl Exchange {
     fn write_head(&mut self, cycle: &Cycle, conf: &LocationConf, out: &mut Vec<u8>) {
         if let Some(status) = self.status_override.take() {
             self.response.status = status;
-            self.response.reason.clear();
+            self.response.has_reason = false;
         }
         self.chunked = self.decide_framing(conf);
         let response = &self.response;
-        if response.reason.is_empty() {
+        if response.has_reason {
+            encode::push_status_line_as_sent(out, Version::Http11, response.status, &response.reason);
+        } else {
             encode::push_status_line(out, Version::Http11, response.status);
-        } else {
-            encode::push_status_line_with_reason(out, Version::Http11, response.status, &response.reason);
         }
-        if !response.server.is_empty() {
-            push_field(out, b"Server", &response.server);
-        } else {
+        if !response.has_server {
             let name = if conf.server_tokens { SERVER_WITH_VERSION } else { SERVER_BARE };
             push_field(out, b"Server", name.as_bytes());
         }
-        if !response.date.is_empty() {
-            push_field(out, b"Date", &response.date);
-        } else {
+        if !response.has_date {
             push_field(out, b"Date", &crate::time::http_date_now());
         }
         if !response.content_type.is_empty() {
@@ -127,10 +123,13 @@ impl Exchange {
         if !made_absolute && !response.location.is_empty() {
             push_field(out, b"Location", &response.location);
         }
+        for (name, value) in response.fields.iter().take(response.etag_at) {
+            push_field(out, name, value);
+        }
         if !response.etag.is_empty() {
             push_field(out, b"ETag", &response.etag);
         }
-        for (name, value) in response.fields.iter() {
+        for (name, value) in response.fields.iter().skip(response.etag_at) {
             push_field(out, name, value);
         }
         if response.allow_ranges {

@@ -73,6 +73,15 @@ pub fn push_status_line_with_reason(out: &mut Vec<u8>, version: Version, status:
     out.extend_from_slice(b"\r\n");
 }
 
+/// Appends a status line as a peer wrote it: `rest` is what followed the code, the space included.
+pub fn push_status_line_as_sent(out: &mut Vec<u8>, version: Version, status: Status, rest: &[u8]) {
+    out.extend_from_slice(version.as_str().as_bytes());
+    out.push(b' ');
+    push_decimal(out, u64::from(status.0));
+    out.extend_from_slice(rest);
+    out.extend_from_slice(b"\r\n");
+}
+
 /// Appends a field line.
 pub fn push_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(name);

@@ -4,9 +4,32 @@ use std::borrow::Cow;
 
 use crate::config::model::ProxyRedirectConf;
 use crate::http::{Exchange, variables};
+use crate::http1::encode;
+use crate::log::Level;
 
-/// Rewrites `value` from `from` on by the first rule that matches; `None` when none does.
+/// Rewrites `value` from `from` on by the first rule that matches; `None` when none does, or when what came of it
+/// cannot stand in a header (a decoded line end).
 pub(super) fn rewrite(
+    exchange: &mut Exchange,
+    rules: &[ProxyRedirectConf],
+    value: &[u8],
+    from: usize,
+) -> Option<Vec<u8>> {
+    if rules.is_empty() {
+        return None;
+    }
+    let rewritten = first_match(exchange, rules, value, from)?;
+    if !encode::is_safe_value(&rewritten) {
+        exchange.log_error(
+            Level::Error,
+            format_args!("\"proxy_redirect\" made a value with a control character"),
+        );
+        return None;
+    }
+    Some(rewritten)
+}
+
+fn first_match(
     exchange: &mut Exchange,
     rules: &[ProxyRedirectConf],
     value: &[u8],

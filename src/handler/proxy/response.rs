@@ -86,8 +86,9 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
     let head = std::mem::take(&mut exchange.upstream.head);
     let mut buffering = proxy.buffering;
     response.status = Status(head.status);
+    response.has_reason = true;
     response.reason.clear();
-    response.reason.extend_from_slice(head.reason.of(&bytes));
+    response.reason.extend_from_slice(after_code(&bytes));
     response.content_length = match head.framing {
         BodyFraming::Length(length) => Some(length),
         // HEAD and 304 tell the length of what they do not carry.
@@ -113,11 +114,9 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
             }
             Known::Location if response.location.is_empty() => {
                 match redirect::rewrite(exchange, &proxy.redirects, value, 0) {
-                    Some(rewritten) => response.location = rewritten,
-                    // As nginx: only an absolute one takes the fixed place, and only when nothing may rewrite it.
-                    None if proxy.redirects.is_empty() && !value.starts_with(b"/") => {
-                        response.location.extend_from_slice(value);
-                    }
+                    // The writer makes it absolute, as nginx does with what it rewrote itself.
+                    Some(rewritten) if rewritten.starts_with(b"/") => response.location = rewritten,
+                    Some(rewritten) => response.fields.push(name, &rewritten),
                     None => response.fields.push(name, value),
                 }
             }
@@ -126,22 +125,23 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
                     .and_then(|at| redirect::rewrite(exchange, &proxy.redirects, value, at));
                 response.fields.push(name, rewritten.as_deref().unwrap_or(value));
             }
-            Known::Server => response.server.extend_from_slice(value),
-            Known::Date => response.date.extend_from_slice(value),
-            _ => response.fields.push(name, value),
+            known => {
+                response.has_server |= known == Known::Server;
+                response.has_date |= known == Known::Date;
+                response.fields.push(name, value);
+            }
         }
-    }
-    if !crate::http1::encode::is_safe_value(&response.location) {
-        response.location.clear();
-        exchange.log_error(
-            Level::Error,
-            format_args!("\"proxy_redirect\" made a value with a control character"),
-        );
     }
     exchange.upstream.head = head;
     exchange.upstream.head_bytes = bytes;
     exchange.response = response;
     buffering
+}
+
+/// What follows `HTTP/1.x NNN` in the status line: nothing, or a space and the phrase.
+fn after_code(head: &[u8]) -> &[u8] {
+    let end = memchr::memchr(b'\r', head).unwrap_or(0);
+    head.get(12..end).unwrap_or_default()
 }
 
 /// `X-Accel-Redirect`: the app names a URI or a named location that serves the request in its place.

@@ -76,7 +76,9 @@ pub(super) fn read(origin: Origin<'_>, globals: Option<&str>, strictness: Strict
 }
 
 /// An entry of a block that holds no directives (`types`).
-static ENTRY: DirectiveSpec = DirectiveSpec {
+static ENTRY: DirectiveSpec = ENTRY_OF_ANY_PLACE;
+
+const ENTRY_OF_ANY_PLACE: DirectiveSpec = DirectiveSpec {
     name: "",
     module: "",
     contexts: Contexts::ANY,
@@ -88,6 +90,27 @@ static ENTRY: DirectiveSpec = DirectiveSpec {
     support: Support::Supported,
     doc: "",
 };
+
+/// What stands in for a misspelled content handler: without it the location would serve files that nobody meant
+/// to serve.
+static MISSPELLED_HANDLER: DirectiveSpec =
+    DirectiveSpec { support: Support::Closed("its name is unknown"), ..ENTRY_OF_ANY_PLACE };
+
+/// Behind the name of a content handler that is missing here.
+const ANSWERED_503: &str = ", requests to this location are answered 503";
+
+/// A name of the table and how many slips away it is.
+type Nearest = (&'static DirectiveSpec, usize);
+
+/// What the table says to a name at a place.
+enum Found {
+    /// Its entry.
+    Entry(&'static DirectiveSpec),
+    /// There is none; perhaps this was meant.
+    Misspelled(Option<Nearest>),
+    /// It may not stand here, which has been said.
+    Misplaced,
+}
 
 struct Checker {
     diagnostics: Diagnostics,
@@ -130,7 +153,15 @@ impl Checker {
 
     /// One statement; `None` when it is wrong or ignored for being unknown.
     fn statement(&mut self, statement: Statement, here: Contexts) -> Option<Directive> {
-        let spec = self.look_up(&statement, here)?;
+        let spec = match self.look_up(&statement, here) {
+            Found::Entry(spec) => spec,
+            Found::Misspelled(meant) => {
+                let error = self.unknown(&statement, here, meant);
+                self.diagnostics.push(error);
+                return misspelled_handler(statement, here, meant);
+            }
+            Found::Misplaced => return None,
+        };
         if let Err(error) = fits(&statement, spec) {
             self.diagnostics.push(error);
             return None;
@@ -153,18 +184,16 @@ impl Checker {
     }
 
     /// The table's entry for this place.
-    fn look_up(&mut self, statement: &Statement, here: Contexts) -> Option<&'static DirectiveSpec> {
+    fn look_up(&mut self, statement: &Statement, here: Contexts) -> Found {
         let name = statement.name.text();
         let mut known = spec::named(name).peekable();
         if known.peek().is_none() {
-            let error = self.unknown(statement, here);
-            self.diagnostics.push(error);
-            return None;
+            return Found::Misspelled(spec::nearest(name, here));
         }
         let mut places = Contexts(0);
         for spec in known {
             if spec.contexts.intersects(here) {
-                return Some(spec);
+                return Found::Entry(spec);
             }
             places = places | spec.contexts;
         }
@@ -174,14 +203,12 @@ impl Checker {
             error = error.note("there is a \"http\" block: it belongs in there");
         }
         self.diagnostics.push(error);
-        None
+        Found::Misplaced
     }
 
     /// What to say of a name that is not in the table.
-    fn unknown(&self, statement: &Statement, here: Contexts) -> ConfigError {
+    fn unknown(&self, statement: &Statement, here: Contexts, nearest: Option<Nearest>) -> ConfigError {
         let name = statement.name.text();
-        let nearest = spec::nearest(name, here);
-        let hint = nearest.map(|(spec, _)| format!("did you mean \"{}\"?", spec.name));
         let guarded = match nearest {
             Some((spec, _)) if spec.guards() => true,
             // A block that is dropped whole may be the one that shuts something.
@@ -195,15 +222,19 @@ impl Checker {
             emerg(statement.pos, message).note("it may guard something, so it is not ignored")
         } else if self.strictness == Strictness::Strict {
             emerg(statement.pos, message)
+        } else if is_misspelled_handler(here, nearest) {
+            warning(statement.pos, message + ANSWERED_503)
         } else {
-            warning(statement.pos, format!("{message}, ignored"))
+            warning(statement.pos, message + ", ignored")
         };
+        let hint = nearest.map(|(spec, _)| format!("did you mean \"{}\"?", spec.name));
         hint.into_iter().fold(error, ConfigError::note)
     }
 
     /// Says what becomes of a directive that does not do here what it does in nginx.
     fn support(&mut self, statement: &Statement, spec: &'static DirectiveSpec) {
         let name = spec.name;
+        let message = format!("\"{name}\" directive is not supported yet");
         match spec.support {
             Support::Supported => {}
             Support::Accepted(_) => {
@@ -215,33 +246,23 @@ impl Checker {
                     let note = "the condition keeps requests out: ignoring it would let them in";
                     self.diagnostics.push(emerg(pos, message).note(note));
                 }
-                None => self.ignored(statement.pos, name, effect),
+                None => self.unsupported(statement.pos, message, &format!(", ignored ({effect})")),
             },
-            Support::Closed(_) => {
-                let effect = "requests to this location are answered 503";
-                self.unsupported(
-                    statement.pos,
-                    format!("\"{name}\" directive is not supported yet, {effect}"),
-                );
-            }
+            Support::Closed(_) => self.unsupported(statement.pos, message, ANSWERED_503),
             Support::Refused { unless, .. }
                 if statement.args.len() == 1 && statement.args[0].text() == unless => {}
             Support::Refused { why, .. } => {
-                let message = format!("\"{name}\" directive is not supported yet");
                 let note = format!("{why}, so it is not ignored");
                 self.diagnostics.push(emerg(statement.pos, message).note(note));
             }
         }
     }
 
-    fn ignored(&mut self, pos: Pos, name: &str, effect: &str) {
-        self.unsupported(pos, format!("\"{name}\" directive is not supported yet, ignored ({effect})"));
-    }
-
-    fn unsupported(&mut self, pos: Pos, message: String) {
+    /// An error when strict, else a warning that says what follows.
+    fn unsupported(&mut self, pos: Pos, message: String, effect: &str) {
         match self.strictness {
             Strictness::Strict => self.diagnostics.error(pos, message),
-            Strictness::Lenient => self.diagnostics.warn(pos, message),
+            Strictness::Lenient => self.diagnostics.warn(pos, message + effect),
         }
     }
 }
@@ -300,6 +321,17 @@ fn entry(statement: Statement) -> Directive {
     let Statement { name, args, block, pos, end } = statement;
     let block = block.map(|inner| inner.into_iter().map(entry).collect());
     Directive { name, args, block, pos, end, spec: &ENTRY }
+}
+
+/// Keeps a misspelled content handler in the tree as one that answers with an error.
+fn misspelled_handler(statement: Statement, here: Contexts, meant: Option<Nearest>) -> Option<Directive> {
+    let Statement { name, args, pos, end, .. } = statement;
+    let spec = &MISSPELLED_HANDLER;
+    is_misspelled_handler(here, meant).then(|| Directive { name, args, block: None, pos, end, spec })
+}
+
+fn is_misspelled_handler(here: Contexts, meant: Option<Nearest>) -> bool {
+    here == Contexts::LOCATION && meant.is_some_and(|(spec, _)| spec.is_handler())
 }
 
 /// A `return` in this `if` that turns requests away.

@@ -166,6 +166,11 @@ impl DirectiveSpec {
         matches!(self.support, Support::Refused { .. }) || self.name == "internal"
     }
 
+    /// It answers a location's requests.
+    pub fn is_handler(&self) -> bool {
+        matches!(self.support, Support::Closed(_)) || self.name == "proxy_pass"
+    }
+
     /// The whole line: `listen address …;`.
     pub fn usage(&self) -> String {
         let space = if self.syntax.is_empty() { "" } else { " " };

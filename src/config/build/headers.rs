@@ -26,7 +26,7 @@ impl RawHeaders {
             }
             // `build` shows a build name that we have not: the version then.
             "server_tokens" => {
-                cx.choice(d, &mut self.server_tokens, &[("on", true), ("off", false), ("build", true)])
+                cx.choice(d, &mut self.server_tokens, &[("on", true), ("off", false), ("build", true)]);
             }
             "absolute_redirect" => cx.flag(d, &mut self.absolute_redirect),
             "port_in_redirect" => cx.flag(d, &mut self.port_in_redirect),

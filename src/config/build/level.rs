@@ -83,9 +83,9 @@ impl Closed {
         let Support::Closed(what) = d.spec.support else { return false };
         let reason = format!("\"{}\" is not supported: {what}", d.name());
         if d.name().ends_with("_pass") {
-            self.handler = Some(reason)
+            self.handler = Some(reason);
         } else {
-            self.guard = Some(reason)
+            self.guard = Some(reason);
         }
         true
     }

@@ -102,10 +102,10 @@ fn access_log(cx: &mut Context, d: &Directive) -> Option<AccessLogConf> {
             }
             Some(("if", value)) => condition = Some(cx.template(d, value)?),
             Some(("gzip", _)) => {
-                cx.warn(d, format!("\"{text}\" of \"access_log\" is ignored: the log is plain text"))
+                cx.warn(d, format!("\"{text}\" of \"access_log\" is ignored: the log is plain text"));
             }
             None if text == "gzip" => {
-                cx.warn(d, "\"gzip\" of \"access_log\" is ignored: the log is plain text")
+                cx.warn(d, "\"gzip\" of \"access_log\" is ignored: the log is plain text");
             }
             _ => {
                 cx.error(d, format!("invalid parameter \"{text}\""));

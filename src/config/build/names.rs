@@ -79,7 +79,7 @@ mod tests {
     fn group_names() {
         let mut names = Vec::new();
         super::groups(r"^(?<a>x)(?P<b_1>y)(?'c'z)(?=no)(?<!no)(?<=no)(?:no)(?<d", |name| {
-            names.push(name.to_owned())
+            names.push(name.to_owned());
         });
         assert_eq!(names, ["a", "b_1", "c"]);
     }

@@ -534,6 +534,8 @@ pub struct ProxyConf {
     pub redirects: Vec<ProxyRedirectConf>,
     /// `proxy_http_version` is 1.1 (else 1.0). Default here: 1.1.
     pub http11: bool,
+    /// `proxy_method`; `None` passes the client's on.
+    pub method: Option<Template>,
     /// `proxy_connect_timeout`.
     pub connect_timeout: Duration,
     /// `proxy_send_timeout`.

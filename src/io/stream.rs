@@ -244,6 +244,12 @@ impl Stream {
         let _ = addr::set_option(self.fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, on.into());
     }
 
+    /// SO_KEEPALIVE (nginx `proxy_socket_keepalive`).
+    pub fn set_keepalive(&self, on: bool) {
+        // A connection that is gone already shows at its next use.
+        let _ = addr::set_option(self.fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE, on.into());
+    }
+
     /// Makes the close that follows send a reset instead of a FIN (nginx `reset_timedout_connection`).
     pub fn set_linger_reset(&self) {
         let linger = libc::linger { l_onoff: 1, l_linger: 0 };

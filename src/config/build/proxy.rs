@@ -53,6 +53,7 @@ pub(super) struct RawProxy {
     hide_headers: Option<Vec<String>>,
     pass_headers: Option<Vec<String>>,
     http11: Option<bool>,
+    method: Option<Template>,
     connect_timeout: Option<Duration>,
     send_timeout: Option<Duration>,
     read_timeout: Option<Duration>,
@@ -88,6 +89,7 @@ impl RawProxy {
             "proxy_hide_header" => push_name(d, &mut self.hide_headers),
             "proxy_pass_header" => push_name(d, &mut self.pass_headers),
             "proxy_http_version" => cx.choice(d, &mut self.http11, &[("1.1", true), ("1.0", false)]),
+            "proxy_method" => cx.set(d, &mut self.method, |cx, d| cx.template(d, d.arg(0))),
             "proxy_connect_timeout" => cx.time(d, &mut self.connect_timeout),
             "proxy_send_timeout" => cx.time(d, &mut self.send_timeout),
             "proxy_read_timeout" => cx.time(d, &mut self.read_timeout),
@@ -113,7 +115,7 @@ impl RawProxy {
     /// Takes what is not written from the outer level.
     pub(super) fn inherit(&mut self, outer: &Self) {
         inherit!(self, outer;
-            redirects, set_headers, hide_headers, pass_headers, http11, connect_timeout, send_timeout, read_timeout,
+            redirects, set_headers, hide_headers, pass_headers, http11, method, connect_timeout, send_timeout, read_timeout,
             buffering, buffers, buffer_size, max_temp_file_size, temp_path, request_buffering, intercept_errors,
             next_upstream, next_upstream_tries, next_upstream_timeout, ignore_client_abort, pass_request_headers,
             pass_request_body, socket_keepalive);
@@ -131,6 +133,7 @@ impl RawProxy {
             pass_headers: self.pass_headers.clone().unwrap_or_default(),
             redirects: super::proxy_pass::resolve_redirects(self, matched_prefix),
             http11,
+            method: self.method.clone(),
             connect_timeout: self.connect_timeout.unwrap_or(TIMEOUT),
             send_timeout: self.send_timeout.unwrap_or(TIMEOUT),
             read_timeout: self.read_timeout.unwrap_or(TIMEOUT),
@@ -170,7 +173,7 @@ impl RawProxy {
         let written =
             |lines: &HeaderLines, name: &str| lines.iter().any(|line| line.0.eq_ignore_ascii_case(name));
         if !written(&lines, "Host") {
-            lines.insert(0, ("Host".to_owned(), cx.builtin_template("$proxy_host")));
+            lines.push(("Host".to_owned(), cx.builtin_template("$proxy_host")));
         }
         // Keep-alive is the default of HTTP/1.1; an HTTP/1.0 peer is told that there is none.
         if !http11 && !written(&lines, "Connection") {

@@ -202,7 +202,7 @@ fn inheritance() {
     // A line of the outer level below the server counts too.
     assert_eq!(same.proxy.send_timeout.as_secs(), 7);
     let lines = |l: &LocationConf| l.proxy.set_headers.iter().map(|h| h.0.clone()).collect::<Vec<_>>();
-    assert_eq!(lines(same), ["Host", "X"]);
+    assert_eq!(lines(same), ["X", "Host"]);
     assert!(same.proxy.replaced_headers.contains(&"x".to_owned()));
     assert!(same.proxy.hide_headers.contains(&"h".to_owned()));
     assert!(!same.proxy.hide_headers.contains(&"server".to_owned()));

@@ -44,7 +44,7 @@ directives! { HTTP_PROXY, "ngx_http_proxy_module";
     proxy_set_body [HTTP SERVER LOCATION] (1) "value" = ""
         => Ignored("the client's body is passed on"), "Body of the request to the app.";
     proxy_method [HTTP SERVER LOCATION] (1) "method" = ""
-        => Ignored("the client's method is passed on"), "Method of the request to the app.";
+        => Supported, "Method of the request to the app.";
     proxy_pass_request_headers [HTTP SERVER LOCATION] (flag) "on | off" = "on"
         => Supported, "Passes on the client's header.";
     proxy_pass_request_body [HTTP SERVER LOCATION] (flag) "on | off" = "on"

@@ -19,7 +19,7 @@ use crate::config::model::{LocationConf, ProxyPassConf};
 use crate::cycle::Cycle;
 use crate::http::relay::Source;
 use crate::http::{BodyError, Exchange, Outcome};
-use crate::http1::{BodyFraming, Status};
+use crate::http1::{BodyFraming, Method, Status};
 use crate::log::Level;
 use crate::shard::Shard;
 use crate::upstream::{Key, Lease, PeerConnection, Selection, Upstream};
@@ -32,6 +32,8 @@ struct PeerRequest {
     head: Vec<u8>,
     /// Where the URI lies in `head`.
     uri: Range<usize>,
+    /// The method in `head`.
+    method: Method,
     /// How the body follows.
     framing: BodyFraming,
     /// The body is passed on while it is still read from the client.
@@ -132,7 +134,7 @@ async fn ask_peers(
             tries_left: selection.tries().min(limit),
             timeout: proxy.next_upstream_timeout,
             elapsed: Duration::from_millis(crate::time::now().monotonic_ms.saturating_sub(begun)),
-            method: exchange.method,
+            method: request.method,
             sent: request.sent,
             body_gone: request.body_gone,
         };
@@ -208,7 +210,7 @@ async fn ask(
         };
         // Nothing of an answer was seen: the app closed while the request was on its way.
         let stale = error.is_disconnect() && connection.input.is_empty();
-        if !(stale && Retry::allows_fresh_connection(exchange.method, request.sent, request.body_gone)) {
+        if !(stale && Retry::allows_fresh_connection(request.method, request.sent, request.body_gone)) {
             return Err(error);
         }
         request.sent = false;
@@ -228,6 +230,9 @@ async fn open(
     match PeerConnection::open(peer, conf.proxy.connect_timeout, now).await {
         Ok(connection) => {
             exchange.upstream.note_connected(crate::time::now().monotonic_ms);
+            if conf.proxy.socket_keepalive {
+                connection.stream.set_keepalive(true);
+            }
             Ok(connection)
         }
         Err(error) if error.kind() == std::io::ErrorKind::TimedOut && error.raw_os_error().is_none() => {
@@ -249,7 +254,7 @@ async fn talk(
 ) -> Result<(), PeerError> {
     connection.input.clear();
     let whole = send::request(exchange, conf, connection, request).await?;
-    receive::head(exchange, conf, connection, request.asks_upgrade).await?;
+    receive::head(exchange, conf, connection, request).await?;
     if whole == send::Sent::Part {
         // The rest of the body will never come: the app must not take our next request for it.
         exchange.upstream.head.keep_alive = false;

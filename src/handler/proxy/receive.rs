@@ -6,6 +6,7 @@
 use std::io;
 use std::rc::Rc;
 
+use super::PeerRequest;
 use super::error::PeerError;
 use crate::config::model::LocationConf;
 use crate::http::Exchange;
@@ -24,7 +25,7 @@ pub(super) async fn head(
     exchange: &mut Exchange,
     conf: &LocationConf,
     connection: &mut PeerConnection,
-    asks_upgrade: bool,
+    request: &PeerRequest,
 ) -> Result<(), PeerError> {
     let limits = HeadLimits::response(u32::try_from(conf.proxy.buffer_size).unwrap_or(u32::MAX));
     let mut interim = 0;
@@ -33,9 +34,9 @@ pub(super) async fn head(
         let input = &mut connection.input;
         if !input.is_empty() {
             let head = &mut exchange.upstream.head;
-            match head.parse(input, exchange.method, &limits).map_err(PeerError::Head)? {
+            match head.parse(input, request.method, &limits).map_err(PeerError::Head)? {
                 Progress::Partial => {}
-                Progress::Complete if head.status == 101 && !asks_upgrade => {
+                Progress::Complete if head.status == 101 && !request.asks_upgrade => {
                     return Err(PeerError::UnexpectedUpgrade);
                 }
                 Progress::Complete if head.status < 200 && head.status != 101 => {

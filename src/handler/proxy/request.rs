@@ -10,8 +10,9 @@ use super::PeerRequest;
 use crate::config::model::{BalancerConf, PeerAddr, ProxyConf, ProxyPassConf, ProxyTarget, UpstreamConf};
 use crate::cycle::Cycle;
 use crate::http::{Exchange, variables};
+use crate::http1::method::is_method_byte;
 use crate::http1::target::{Escape, escape};
-use crate::http1::{BodyFraming, Known, Method, encode};
+use crate::http1::{BodyFraming, Known, Method, Status, encode};
 use crate::log::Level;
 use crate::shard::Shard;
 use crate::upstream::Upstream;
@@ -41,6 +42,8 @@ pub(super) enum Refused {
     UrlPrefix(Vec<u8>),
     /// The host is neither an upstream nor an address.
     UnknownHost(Vec<u8>),
+    /// `proxy_method` gave what is no method.
+    Method(Vec<u8>),
     /// A value of `proxy_set_header` holds a byte that no header value may hold (a decoded line end).
     HeaderValue(String),
 }
@@ -160,7 +163,7 @@ impl<'c> Destination<'c> {
     ) -> Result<(), Refused> {
         let out = &mut request.head;
         out.clear();
-        push_method(exchange, proxy, out);
+        request.method = push_method(exchange, proxy, out)?;
         out.push(b' ');
         let start = out.len();
         self.push_uri(exchange, out);
@@ -215,15 +218,22 @@ impl<'c> Destination<'c> {
     }
 }
 
-/// The method in force: the configured one, the client's own word, or what an internal redirect made of it.
-fn push_method(exchange: &Exchange, _proxy: &ProxyConf, out: &mut Vec<u8>) {
-    let named = exchange.request.method_name.of(&exchange.input);
-    let in_force = if exchange.method == exchange.request.method || exchange.method == Method::Other {
-        named
-    } else {
+/// The configured method, the client's own word, or what an internal redirect made of it.
+fn push_method(exchange: &Exchange, proxy: &ProxyConf, out: &mut Vec<u8>) -> Result<Method, Refused> {
+    if let Some(template) = &proxy.method {
+        variables::evaluate(exchange, template, out);
+        if !out.is_empty() {
+            let is_method = out.iter().all(|b| is_method_byte(*b));
+            return is_method.then(|| Method::from_bytes(out)).ok_or_else(|| Refused::Method(out.clone()));
+        }
+    }
+    let renamed = exchange.method != exchange.request.method && exchange.method != Method::Other;
+    out.extend_from_slice(if renamed {
         exchange.method.as_str().as_bytes()
-    };
-    out.extend_from_slice(in_force);
+    } else {
+        exchange.request.method_name.of(&exchange.input)
+    });
+    Ok(exchange.method)
 }
 
 /// The URI in force from `from` on. What the client wrote without `%` goes on as it is (nginx's `quoted_uri`); all
@@ -299,25 +309,29 @@ fn push_client_headers(exchange: &Exchange, proxy: &ProxyConf, out: &mut Vec<u8>
 
 impl Refused {
     /// Logs the reason.
-    pub(super) fn log(&self, exchange: &Exchange) -> crate::http1::Status {
+    pub(super) fn log(&self, exchange: &Exchange) -> Status {
         let lossy = String::from_utf8_lossy;
         match self {
             Self::UrlPrefix(url) => {
                 exchange.log_error(Level::Error, format_args!("invalid URL prefix in \"{}\"", lossy(url)));
-                crate::http1::Status::INTERNAL_SERVER_ERROR
+                Status::INTERNAL_SERVER_ERROR
             }
             Self::UnknownHost(host) => {
                 let host = lossy(host);
                 let host = host.rsplit_once(':').map_or(&*host, |(host, _)| host);
                 exchange.log_error(Level::Error, format_args!("no resolver defined to resolve {host}"));
-                crate::http1::Status::BAD_GATEWAY
+                Status::BAD_GATEWAY
+            }
+            Self::Method(method) => {
+                exchange.log_error(Level::Error, format_args!("invalid method \"{}\"", lossy(method)));
+                Status::INTERNAL_SERVER_ERROR
             }
             Self::HeaderValue(name) => {
                 exchange.log_error(
                     Level::Error,
                     format_args!("the value of \"proxy_set_header {name}\" has a control character"),
                 );
-                crate::http1::Status::BAD_REQUEST
+                Status::BAD_REQUEST
             }
         }
     }

@@ -97,7 +97,7 @@ static MISSPELLED_HANDLER: DirectiveSpec =
     DirectiveSpec { support: Support::Closed("its name is unknown"), ..ENTRY_OF_ANY_PLACE };
 
 /// Behind the name of a content handler that is missing here.
-const ANSWERED_503: &str = ", requests to this location are answered 503";
+const ANSWERED_502: &str = ", requests to this location are answered 502";
 
 /// A name of the table and how many slips away it is.
 type Nearest = (&'static DirectiveSpec, usize);
@@ -223,7 +223,7 @@ impl Checker {
         } else if self.strictness == Strictness::Strict {
             emerg(statement.pos, message)
         } else if is_misspelled_handler(here, nearest) {
-            warning(statement.pos, message + ANSWERED_503)
+            warning(statement.pos, message + ANSWERED_502)
         } else {
             warning(statement.pos, message + ", ignored")
         };
@@ -248,7 +248,7 @@ impl Checker {
                 }
                 None => self.unsupported(statement.pos, message, &format!(", ignored ({effect})")),
             },
-            Support::Closed(_) => self.unsupported(statement.pos, message, ANSWERED_503),
+            Support::Closed(_) => self.unsupported(statement.pos, message, ANSWERED_502),
             Support::Refused { unless, .. }
                 if statement.args.len() == 1 && statement.args[0].text() == unless => {}
             Support::Refused { why, .. } => {
@@ -327,7 +327,7 @@ fn entry(statement: Statement) -> Directive {
 fn misspelled_handler(statement: Statement, here: Contexts, meant: Option<Nearest>) -> Option<Directive> {
     let Statement { name, args, pos, end, .. } = statement;
     let spec = &MISSPELLED_HANDLER;
-    is_misspelled_handler(here, meant).then(|| Directive { name, args, block: None, pos, end, spec })
+    is_misspelled_handler(here, meant).then_some(Directive { name, args, block: None, pos, end, spec })
 }
 
 fn is_misspelled_handler(here: Contexts, meant: Option<Nearest>) -> bool {

@@ -254,7 +254,7 @@ pub fn directives_markdown() -> String {
                 Support::Supported => "yes".to_owned(),
                 Support::Accepted(why) => format!("accepted: {why}"),
                 Support::Ignored(effect) => format!("**ignored**: {effect}"),
-                Support::Closed(what) => format!("**answers 503**: {what}"),
+                Support::Closed(what) => format!("**answers 502**: {what}"),
                 Support::Refused { why, unless: "" } => format!("**refused**: {why}"),
                 Support::Refused { why, unless } => format!("**refused** (unless `{unless}`): {why}"),
             };
@@ -278,7 +278,7 @@ const HEAD: &str = "# Directives
 Generated from the program's own table; a test holds this file against it.
 
 *yes*: works as in nginx. *accepted*: read and checked, no effect, because nothing here needs it. *ignored*: not supported
-yet, reported with file and line at every start. *answers 503*: a location with it refuses every request.
+yet, reported with file and line at every start. *answers 502*: a location with it refuses every request.
 *refused*: it guards something, so the configuration is not loaded. `--strict` refuses all that is ignored.
 ";
 

@@ -19,8 +19,9 @@ use crate::upstream::Upstreams;
 /// Exchanges kept for reuse; more are made when more requests are in flight at once.
 const POOLED_EXCHANGES: usize = 64;
 
-/// Memory each buffer of a pooled exchange may keep.
-const POOLED_BUFFER: usize = 32 * 1024;
+/// Memory each buffer of a pooled exchange may keep: twice the largest read of a long answer and a head, so that such
+/// answers do not allocate in steady state. Most stay far below.
+const POOLED_BUFFER: usize = 144 * 1024;
 
 /// How often waiting log lines are looked at.
 pub const LOG_FLUSH_INTERVAL: Duration = Duration::from_millis(100);

@@ -65,6 +65,13 @@ impl OpenFile {
         self.fd.as_ref().map(AsFd::as_fd)
     }
 
+    /// `len` bytes from `start`, if the content is here and has them.
+    pub fn content_part(&self, start: u64, len: u64) -> Option<&[u8]> {
+        let start = usize::try_from(start).ok()?;
+        let end = start.checked_add(usize::try_from(len).ok()?)?;
+        self.content.as_ref()?.get(start..end)
+    }
+
     /// The entity tag as nginx makes it, quotes included: `"mtime-size"` in hexadecimal.
     pub fn etag(&self) -> &[u8] {
         &self.etag.0[..self.etag.1]

@@ -3,8 +3,6 @@
 //! Which ranges are asked for is `http1::range`'s reading; this file decides whether they are served and cuts the
 //! body. Only bodies that are a whole file are cut: nothing else allows ranges.
 
-use std::rc::Rc;
-
 use bytes::Bytes;
 
 use crate::config::model::LocationConf;
@@ -34,8 +32,9 @@ pub(super) fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Stat
         return None;
     }
     let limit = usize::try_from(conf.max_ranges).unwrap_or(usize::MAX);
-    let mut ranges = Vec::new();
-    match range::parse(wanted, size, limit, &mut ranges) {
+    let mut ranges = std::mem::take(&mut exchange.ranges);
+    let outcome = range::parse(wanted, size, limit, &mut ranges);
+    let refused = match outcome {
         RangeOutcome::Whole => None,
         RangeOutcome::NotSatisfiable => {
             exchange.response.fields.push(b"Content-Range", format!("bytes */{size}").as_bytes());
@@ -47,7 +46,9 @@ pub(super) fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Stat
             serve(&mut exchange.response, &ranges, size, boundary);
             None
         }
-    }
+    };
+    exchange.ranges = ranges;
+    refused
 }
 
 /// If-Range: the tag or date the client knows is this response's (strong comparison as nginx does it: equal text).
@@ -64,13 +65,13 @@ fn serve(response: &mut Response, ranges: &[(u64, u64)], size: u64, boundary: u6
     let Body::Cached(file) = std::mem::take(&mut response.body) else { return };
     response.status = Status::PARTIAL_CONTENT;
     response.allow_ranges = false;
-    let segments = if let [(start, end)] = *ranges {
+    if let [(start, end)] = *ranges {
         response.content_length = Some(end - start);
-        response.fields.push(b"Content-Range", content_range(start, end, size).as_bytes());
-        vec![Segment::File { start, len: end - start }]
-    } else {
-        multipart(response, ranges, size, boundary)
-    };
+        response.fields.push_with(b"Content-Range", |out| push_content_range(out, start, end, size));
+        response.body = Body::Part { file, start, len: end - start };
+        return;
+    }
+    let segments = multipart(response, ranges, size, boundary);
     response.body = from_memory(&file, &segments).map_or(Body::Segments(file, segments), Body::Bytes);
 }
 
@@ -83,8 +84,9 @@ fn multipart(response: &mut Response, ranges: &[(u64, u64)], size: u64, boundary
         if !response.content_type.is_empty() {
             encode::push_field(&mut head, b"Content-Type", &response.content_type);
         }
-        encode::push_field(&mut head, b"Content-Range", content_range(start, end, size).as_bytes());
-        head.extend_from_slice(b"\r\n");
+        head.extend_from_slice(b"Content-Range: ");
+        push_content_range(&mut head, start, end, size);
+        head.extend_from_slice(b"\r\n\r\n");
         length += head.len() as u64 + (end - start);
         segments.push(Segment::Bytes(Bytes::from(head)));
         segments.push(Segment::File { start, len: end - start });
@@ -100,26 +102,23 @@ fn multipart(response: &mut Response, ranges: &[(u64, u64)], size: u64, boundary
     segments
 }
 
-fn content_range(start: u64, end: u64, size: u64) -> String {
-    format!("bytes {start}-{}/{size}", end - 1)
+/// `bytes first-last/size`.
+fn push_content_range(out: &mut Vec<u8>, start: u64, end: u64, size: u64) {
+    out.extend_from_slice(b"bytes ");
+    encode::push_decimal(out, start);
+    out.push(b'-');
+    encode::push_decimal(out, end - 1);
+    out.push(b'/');
+    encode::push_decimal(out, size);
 }
 
-/// The same bytes cut from a content in memory; a single range is not even copied.
-fn from_memory(file: &Rc<OpenFile>, segments: &[Segment]) -> Option<Bytes> {
-    let content = file.content.as_ref()?;
-    let part = |start: u64, len: u64| {
-        let start = usize::try_from(start).ok()?;
-        let end = start.checked_add(usize::try_from(len).ok()?)?;
-        (end <= content.len()).then_some(start..end)
-    };
-    if let [Segment::File { start, len }] = *segments {
-        return Some(content.slice(part(start, len)?));
-    }
+/// The same bytes cut from a content in memory.
+fn from_memory(file: &OpenFile, segments: &[Segment]) -> Option<Bytes> {
     let mut joined = Vec::new();
     for segment in segments {
         match segment {
             Segment::Bytes(bytes) => joined.extend_from_slice(bytes),
-            Segment::File { start, len } => joined.extend_from_slice(&content[part(*start, *len)?]),
+            Segment::File { start, len } => joined.extend_from_slice(file.content_part(*start, *len)?),
         }
     }
     Some(Bytes::from(joined))

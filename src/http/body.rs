@@ -17,7 +17,16 @@ pub enum Body {
     Bytes(Bytes),
     /// A whole file's content from the core's cache, sent with the head in one send.
     Cached(Rc<OpenFile>),
-    /// Parts of one file and of memory, in order: a plain file is one `Segment::File`.
+    /// One range of a file, whether its content is in the cache or not.
+    Part {
+        /// The file.
+        file: Rc<OpenFile>,
+        /// Offset of the first byte.
+        start: u64,
+        /// Number of bytes; `start + len` lies within the file.
+        len: u64,
+    },
+    /// Several parts of one file and of memory, in order (`multipart/byteranges`).
     Segments(Rc<OpenFile>, Vec<Segment>),
     /// An app's answer, still in its socket.
     Relay(Box<Relay>),

@@ -87,6 +87,8 @@ pub struct Exchange {
     pub request_id: std::cell::Cell<Option<[u8; 32]>>,
     /// Scratch for evaluated templates and response heads.
     pub scratch: Vec<u8>,
+    /// Scratch for the ranges a request asks for.
+    pub ranges: Vec<(u64, u64)>,
     /// The relay of an earlier request, to be used again.
     pub spare_relay: Option<Box<Relay>>,
 }
@@ -313,6 +315,7 @@ impl Exchange {
             request_length: 0,
             request_id: std::cell::Cell::new(None),
             scratch: Vec::new(),
+            ranges: Vec::new(),
             spare_relay: None,
         }
     }

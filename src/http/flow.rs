@@ -96,10 +96,10 @@ impl<'c> Flow<'c> {
             return Ok(());
         }
         if self.chunked {
-            let mut head = Vec::new();
             if self.is_spooling() || self.must_spool() {
-                encode::push_chunk_head(&mut head, data.len() as u64);
-                return self.push_raw(&[&head, data, b"\r\n"]);
+                let mut head = [0; encode::MAX_CHUNK_HEAD];
+                let head = encode::chunk_head(&mut head, data.len() as u64);
+                return self.push_raw(&[head, data, b"\r\n"]);
             }
             encode::push_chunk(&mut self.out, data);
             return Ok(());

@@ -105,6 +105,15 @@ impl Fields {
         self.spans.push((name, value));
     }
 
+    /// Appends a field whose value is written in place.
+    pub fn push_with(&mut self, name: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+        let name = self.append(name);
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        let value = Span { start: start as u32, len: (self.bytes.len() - start) as u32 };
+        self.spans.push((name, value));
+    }
+
     /// The first field of that name, any case.
     pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
         self.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)

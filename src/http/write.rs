@@ -60,6 +60,10 @@ impl Exchange {
                         self.send_segments(conf, &mut out, &file, &all).await
                     }
                 },
+                Body::Part { file, start, len } => match file.content_part(start, len) {
+                    Some(part) => self.send_with(conf, &mut out, part).await,
+                    None => self.send_segments(conf, &mut out, &file, &[Segment::File { start, len }]).await,
+                },
                 Body::Segments(file, segments) => self.send_segments(conf, &mut out, &file, &segments).await,
                 Body::Relay(relay) => relay.pump(self, conf, &mut out).await,
             }

@@ -26,7 +26,10 @@ pub fn push_signed(out: &mut Vec<u8>, n: i64) {
 
 /// Appends `n` in lower-case hexadecimal without leading zeros.
 pub fn push_hex(out: &mut Vec<u8>, n: u64) {
-    let mut digits = [0u8; 16];
+    out.extend_from_slice(write_hex(&mut [0; 16], n));
+}
+
+fn write_hex(digits: &mut [u8; 16], n: u64) -> &[u8] {
     let mut at = digits.len();
     let mut rest = n;
     loop {
@@ -37,14 +40,22 @@ pub fn push_hex(out: &mut Vec<u8>, n: u64) {
             break;
         }
     }
-    out.extend_from_slice(&digits[at..]);
+    &digits[at..]
+}
+
+/// The line before the data of a chunk of `len` bytes, which is not 0, written into `line`.
+pub fn chunk_head(line: &mut [u8; MAX_CHUNK_HEAD], len: u64) -> &[u8] {
+    let mut digits = [0; 16];
+    let digits = write_hex(&mut digits, len);
+    line[..digits.len()].copy_from_slice(digits);
+    line[digits.len()..digits.len() + 2].copy_from_slice(b"\r\n");
+    &line[..digits.len() + 2]
 }
 
 /// Appends the line before the data of a chunk of `len` bytes. A length of 0 would end the body, so it writes nothing.
 pub fn push_chunk_head(out: &mut Vec<u8>, len: u64) {
     if len > 0 {
-        push_hex(out, len);
-        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(chunk_head(&mut [0; MAX_CHUNK_HEAD], len));
     }
 }
 

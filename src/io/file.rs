@@ -164,7 +164,7 @@ pub fn write_all(fd: BorrowedFd<'_>, mut buf: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As open(2): the directory is missing, not writable or full.
 pub fn create_temp(dir: &Path) -> io::Result<OwnedFd> {
-    match open(&c_path(dir)?, libc::O_TMPFILE | libc::O_RDWR, 0o600) {
+    match with_c_path(dir, |path| open(path, libc::O_TMPFILE | libc::O_RDWR, 0o600)) {
         // EISDIR and EOPNOTSUPP: a kernel or a file system without O_TMPFILE, open(2).
         Err(error)
             if matches!(error.raw_os_error(), Some(libc::EISDIR | libc::EOPNOTSUPP | libc::EINVAL)) =>

@@ -14,8 +14,9 @@ use crate::io::{Deadline, Liveness, SockAddr, Stream, connect};
 /// Room for what a peer sends at first: most answers fit with their heads and need one recv(2).
 const INPUT_CAPACITY: usize = 16 << 10;
 
-/// An idle connection does not hold more buffer than this.
-const IDLE_INPUT_CAPACITY: usize = 32 << 10;
+/// An idle connection does not hold more buffer than this: what reading a long answer needs, so that the next long one
+/// does not allocate it again.
+const IDLE_INPUT_CAPACITY: usize = 96 << 10;
 
 /// An open connection to a peer.
 #[derive(Debug)]

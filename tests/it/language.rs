@@ -30,13 +30,29 @@ break"; }
             location = "/1 3" { return 200 "quoted location"; }
             location = /14 { return 200 ''; }
             location = /15 { return 200 "{"; }
-            location = /16 { return 200 a{b; }
         }"#,
     );
     let mut targets: Vec<String> = (1..=12).map(|n| format!("/{n}")).collect();
     targets.push("/1%203".to_owned());
     let targets: Vec<&str> = targets.iter().map(String::as_str).chain(["/14", "/15"]).collect();
-    expect![[""]].assert_eq(&server.table(&targets));
+    expect![[r#"
+        /1 -> 200 plain
+        /2 -> 200 double quoted; { } # not a comment
+        /3 -> 200 single "quoted"
+        /4 -> 200 tab\tnewline\nquote"backslash\end
+        /5 -> 200 kept \d \. \x \/
+        /6 -> 200 a\ b
+        /7 -> 200 semi\;colon
+        /8 -> 200 hash#inside
+        /9 -> 200 line\nbreak
+        /10 -> 200 spread
+        /11 -> 200 localhostxlocalhost
+        /12 -> 200 quote"inside'word
+        /1%203 -> 200 quoted location
+        /14 -> 200
+        /15 -> 200 {
+    "#]]
+    .assert_eq(&server.table(&targets));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod listeners;
 mod pid_file;
 mod workers;
 
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +66,9 @@ pub fn run(options: &LoadOptions, conf: MainConf) -> Result<(), StartError> {
     let mut workers =
         Workers::start(&cycle, sockets, identity).map_err(|e| StartError::emerg(describe(&e)))?;
     announce(&cycle, count, daemon);
+    if daemon {
+        leave_stderr(&cycle);
+    }
     let mut master = Master { options, cycle, listeners, pid_file };
     master.serve(&mut workers);
     master.end();
@@ -266,6 +270,19 @@ fn prepare_temp_paths(cycle: &Cycle) {
 
 fn set_utc_offset() {
     crate::time::set_utc_offset(sys::utc_offset(crate::time::refresh().unix_secs()));
+}
+
+/// A daemon does not keep the standard error of the command that started it (a pipe would never end): what is still
+/// written there goes to the error log, unless that is standard error itself.
+fn leave_stderr(cycle: &Cycle) {
+    let file = cycle.conf.error_log.iter().find_map(|log| match &log.target {
+        LogTarget::File(path) => Some(io::file::append_open(path)),
+        LogTarget::Stderr => None,
+    });
+    let kept = cycle.conf.error_log.iter().any(|log| matches!(log.target, LogTarget::Stderr));
+    if let (Some(Ok(file)), false) = (file, kept) {
+        let _ = io::file::dup3_over(file.as_fd(), std::io::stderr().as_raw_fd());
+    }
 }
 
 /// One log line with what the kernel gave, and in the foreground the URLs to open.

@@ -351,10 +351,11 @@ impl VariableId {
             ("upstream_http_", Self::UpstreamHttp),
         ];
         for (prefix, make) in prefixed {
-            if let Some(rest) = name.strip_prefix(prefix)
-                && !rest.is_empty()
-            {
-                return Ok(make(rest.into()));
+            match name.strip_prefix(prefix) {
+                // `$arg_` alone is a name, and never has a value.
+                Some("") => return Ok(Self::Unsupported(name.into())),
+                Some(rest) => return Ok(make(rest.into())),
+                None => {}
             }
         }
         let family = [

@@ -56,6 +56,7 @@ pub fn run(options: &LoadOptions, conf: MainConf) -> Result<(), StartError> {
     prepare_temp_paths(&cycle);
     if daemon {
         sys::daemonize().map_err(|e| StartError::emerg(format!("fork() failed ({})", describe(&e))))?;
+        redirect_stderr(&cycle);
     }
     io::signal::block().map_err(|e| StartError::emerg(format!("sigprocmask() failed ({})", describe(&e))))?;
     set_utc_offset();
@@ -265,6 +266,15 @@ fn prepare_temp_paths(cycle: &Cycle) {
             let text = format!("mkdir() \"{}\" failed ({})", path.display(), describe(&error));
             log(&cycle.logs, &cycle.conf.error_log, Level::Warn, &text);
         }
+    }
+}
+
+/// A daemon's standard error is its first error log file, as in nginx: whoever started it must not wait for us to close
+/// the one they gave us.
+fn redirect_stderr(cycle: &Cycle) {
+    let file = cycle.conf.error_log.iter().find(|log| matches!(log.target, LogTarget::File(_)));
+    if let Some(fd) = file.and_then(|log| cycle.logs.fd(&log.target)) {
+        let _ = io::file::dup3_over(fd, std::os::fd::AsRawFd::as_raw_fd(&std::io::stderr()));
     }
 }
 

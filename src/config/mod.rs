@@ -9,6 +9,7 @@ mod build;
 mod check;
 mod directives;
 pub mod error;
+pub mod expires;
 mod glob;
 mod lexer;
 mod load;

@@ -251,6 +251,8 @@ pub struct LocationConf {
     pub server_tokens: bool,
     /// `add_header`s of the level in force.
     pub add_headers: Arc<[AddHeaderConf]>,
+    /// `expires`.
+    pub expires: super::expires::ExpiresConf,
     /// `access_log`s; empty is `off`.
     pub access_logs: Arc<[AccessLogConf]>,
     /// `error_log`s.

@@ -1,15 +1,20 @@
-//! `add_header`.
+//! `add_header`, and `expires` before it.
 
 use crate::config::model::LocationConf;
 use crate::http::{Exchange, Response, variables};
 use crate::http1::encode;
 
-/// Appends the `add_header`s that apply to the status.
+use super::expires;
+
+/// Appends what `expires` and `add_header` ask for at this status.
 pub(super) fn apply(exchange: &mut Exchange, conf: &LocationConf) {
+    let everywhere = is_safe_status(exchange.response.status.0);
+    if everywhere {
+        expires::apply(exchange, conf);
+    }
     if conf.add_headers.is_empty() {
         return;
     }
-    let everywhere = is_safe_status(exchange.response.status.0);
     let mut value = std::mem::take(&mut exchange.scratch);
     for header in conf.add_headers.iter().filter(|header| everywhere || header.always) {
         value.clear();
@@ -23,7 +28,7 @@ pub(super) fn apply(exchange: &mut Exchange, conf: &LocationConf) {
     exchange.scratch = value;
 }
 
-/// The statuses that get headers without `always` (nginx's `ngx_http_headers_filter`).
+/// The statuses that get `expires`, and headers without `always` (nginx's `ngx_http_headers_filter`).
 fn is_safe_status(status: u16) -> bool {
     matches!(status, 200 | 201 | 204 | 206 | 301 | 302 | 303 | 304 | 307 | 308)
 }

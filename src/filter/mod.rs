@@ -1,8 +1,9 @@
 //! From a response to a response: what nginx's header filters do, in nginx's order.
 //!
-//! `not_modified` (304, 412), `headers` (`add_header`), `range` (206, 416). No I/O and no waiting; `phases` calls
+//! `not_modified` (304, 412), `expires` and `headers` (`add_header`), `range` (206, 416). No I/O and no waiting; `phases` calls
 //! [`apply`] once for every response, error pages included.
 
+mod expires;
 mod headers;
 mod not_modified;
 mod range;

@@ -1,6 +1,7 @@
 //! What is written into responses and redirects: `add_header`, `server_tokens`, `absolute_redirect` and its kin.
 
 use super::super::ast::Directive;
+use super::super::expires::{self, ExpiresConf};
 use super::super::model::AddHeaderConf;
 use super::context::Context;
 use super::level::{List, inherit};
@@ -9,6 +10,7 @@ use super::level::{List, inherit};
 #[derive(Debug, Default)]
 pub(super) struct RawHeaders {
     pub add_headers: List<AddHeaderConf>,
+    pub expires: Option<ExpiresConf>,
     pub server_tokens: Option<bool>,
     pub absolute_redirect: Option<bool>,
     pub port_in_redirect: Option<bool>,
@@ -24,6 +26,7 @@ impl RawHeaders {
                     self.add_headers.push(header);
                 }
             }
+            "expires" => cx.set(d, &mut self.expires, expires),
             // `build` shows a build name that we have not: the version then.
             "server_tokens" => {
                 cx.choice(d, &mut self.server_tokens, &[("on", true), ("off", false), ("build", true)]);
@@ -39,8 +42,25 @@ impl RawHeaders {
     /// Takes what is not written from the outer level.
     pub(super) fn inherit(&mut self, outer: &Self) {
         self.add_headers.inherit(&outer.add_headers);
-        inherit!(self, outer; server_tokens, absolute_redirect, port_in_redirect, server_name_in_redirect);
+        inherit!(self, outer; expires, server_tokens, absolute_redirect, port_in_redirect, server_name_in_redirect);
     }
+}
+
+fn expires(cx: &mut Context, d: &Directive) -> Option<ExpiresConf> {
+    let (modified, last) = match d.args() {
+        [_] => (false, 0),
+        [word, _] if word.text() == "modified" => (true, 1),
+        _ => {
+            cx.error(d, "\"expires\" directive invalid value");
+            return None;
+        }
+    };
+    let value = cx.template(d, d.arg_bytes(last))?;
+    if !value.is_literal() {
+        return Some(ExpiresConf::Variables { value, modified });
+    }
+    let read = expires::parse(d.arg(last), modified);
+    read.map_err(|message| cx.error(d, format!("\"expires\" directive {message}"))).ok()
 }
 
 fn add_header(cx: &mut Context, d: &Directive) -> Option<AddHeaderConf> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::super::ast::Directive;
 use super::super::error::Pos;
+use super::super::expires::ExpiresConf;
 use super::super::model::{
     AliasConf, HandlerConf, IfModifiedSince, LingeringClose, LocationConf, LocationId, LocationKind,
     RootConf, ServerId,
@@ -246,6 +247,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         port_in_redirect: headers.port_in_redirect.unwrap_or(true),
         server_name_in_redirect: headers.server_name_in_redirect.unwrap_or(false),
         server_tokens: headers.server_tokens.unwrap_or(true),
+        expires: headers.expires.clone().unwrap_or(ExpiresConf::Off),
         add_headers: headers.add_headers.get().unwrap_or_default(),
         access_logs: logs.access_logs(&cx.default_access_log()),
         error_log: logs.error.get().unwrap_or_else(|| cx.main_error_log()),

@@ -306,6 +306,13 @@ fn server_errors() {
         ),
         ("keepalive_timeout 10 x;", "\"keepalive_timeout\" directive invalid value"),
         ("if_modified_since x;", "invalid value \"x\""),
+        ("expires 1x;", "\"expires\" directive invalid value"),
+        ("expires x 1d;", "\"expires\" directive invalid value"),
+        (
+            "expires modified @1h;",
+            "\"expires\" directive daily time cannot be used with \"modified\" parameter",
+        ),
+        ("expires 1; expires 1;", "\"expires\" directive is duplicate"),
         ("add_header a b c;", "invalid parameter \"c\""),
         ("add_header a $nope;", "unknown \"nope\" variable"),
         ("add_header a \"b\nc: d\";", "line break in the value of \"add_header\""),

@@ -5,7 +5,7 @@ use crate::config::spec::Support::{Ignored, Supported};
 
 directives! { HTTP_HEADERS_FILTER, "ngx_http_headers_filter_module";
     expires [HTTP SERVER LOCATION LOCATION_IF] (1 2) "[modified] time | epoch | max | off" = "off"
-        => Ignored("Expires and Cache-Control are not added"), "Adds Expires and Cache-Control.";
+        => Supported, "Adds Expires and Cache-Control.";
     add_header [HTTP SERVER LOCATION LOCATION_IF] (2 3) "name value [always]" = ""
         => Supported, "Adds a field to the response's header.";
     add_trailer [HTTP SERVER LOCATION LOCATION_IF] (2 3) "name value [always]" = ""

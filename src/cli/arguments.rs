@@ -183,14 +183,13 @@ impl Switches {
 
     /// The configuration that `--listen`, `--proxy` and `--static` stand for.
     fn inline_configuration(&self, here: &std::path::Path) -> Result<String, String> {
-        let mut text = String::from(
-            "daemon off;\nerror_log stderr;\nevents {}\nhttp {\n    access_log off;\n    server {\n",
-        );
+        // A bare server, for the MIME types that come with it.
+        let mut text = String::from("daemon off;\nerror_log stderr;\nserver {\n    access_log off;\n");
         if self.listen.is_empty() {
             return Err("\"--listen\" is needed with \"--proxy\" and \"--static\"".to_owned());
         }
         for listen in &self.listen {
-            text.push_str(&format!("        listen {};\n", quoted(listen)?));
+            text.push_str(&format!("    listen {};\n", quoted(listen)?));
         }
         for pair in &self.statics {
             let Some((location, directory)) = pair.split_once('=') else {
@@ -201,7 +200,7 @@ impl Switches {
                 directory.push('/');
             }
             text.push_str(&format!(
-                "        location {} {{ alias {}; }}\n",
+                "    location {} {{ alias {}; }}\n",
                 quoted(location)?,
                 quoted(&directory)?
             ));
@@ -209,13 +208,13 @@ impl Switches {
         if let Some(proxy) = &self.proxy {
             let url = if proxy.contains("://") { proxy.clone() } else { format!("http://{proxy}") };
             text.push_str(&format!(
-                "        location / {{\n            proxy_pass {};\n            proxy_set_header Host $http_host;\n            \
-                 proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n            \
-                 proxy_set_header X-Forwarded-Proto $scheme;\n        }}\n",
+                "    location / {{\n        proxy_pass {};\n        proxy_set_header Host $http_host;\n        \
+                 proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n        \
+                 proxy_set_header X-Forwarded-Proto $scheme;\n    }}\n",
                 quoted(&url)?
             ));
         }
-        text.push_str("    }\n}\n");
+        text.push_str("}\n");
         Ok(text)
     }
 }

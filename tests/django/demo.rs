@@ -1,9 +1,12 @@
-//! `docs/demo/nginx.conf` does what README.md says of it. Only its ports and paths are replaced.
+//! `docs/demo/nginx.conf` does what README.md says of it, its ports and paths replaced; and so do the switches that
+//! need no file.
 
 use std::fs;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
-use crate::support::{Server, get};
+use crate::support::{Client, Origin, Received, Server, get, oracle, program, reserve, wait_for};
 
 fn demo() -> Server {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/demo");
@@ -48,4 +51,38 @@ fn what_the_app_answers_is_passed_on() {
     assert_eq!((failed.status, failed.text().as_str()), (500, "The app failed, and says so itself.\n"));
     assert_eq!(server.get("/static/missing.css").status, 404);
     assert_eq!(server.get("/missing").text(), "The app has no such page: /missing\n");
+}
+
+/// A child that ends with its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn no_file_is_needed() {
+    if oracle().is_some() {
+        return; // nginx has no such switches
+    }
+    let origin = Origin::ok();
+    let port = reserve();
+    let address = SocketAddr::from(([127, 0, 0, 1], port.number));
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/demo/static");
+    let child = Command::new(program())
+        .args(["--listen", &address.to_string(), "--proxy", &origin.address.to_string()])
+        .args(["--static", &format!("/static/={}", files.display())])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let _running = Running(child.unwrap());
+    wait_for("the server", || TcpStream::connect(address).ok());
+    let mut client = Client::connect(address);
+    let css = client.send(get("/static/css/style.css")).response();
+    assert_eq!((css.status, css.header("content-type")), (200, "text/css".to_owned()));
+    assert_eq!(client.send(get("/a?b")).response().status, 200);
+    assert_eq!(origin.requests().iter().map(Received::target).collect::<Vec<_>>(), ["/a?b"]);
 }

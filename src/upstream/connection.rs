@@ -14,6 +14,9 @@ use crate::io::{Deadline, Liveness, SockAddr, Stream, connect};
 /// Room for what a peer sends at first: most answers fit with their heads and need one recv(2).
 const INPUT_CAPACITY: usize = 16 << 10;
 
+/// So much earlier than the peer would close an idle connection it is not used any more.
+const PEER_TIMEOUT_MARGIN_MS: u64 = 500;
+
 /// An idle connection does not hold more buffer than this: what reading a long answer needs, so that the next long one
 /// does not allocate it again.
 const IDLE_INPUT_CAPACITY: usize = 96 << 10;
@@ -32,6 +35,8 @@ pub struct PeerConnection {
     addr: SockAddr,
     opened_ms: u64,
     idle_since_ms: u64,
+    /// How long the peer said it keeps an idle connection, in milliseconds.
+    peer_idle_ms: u64,
 }
 
 impl PeerConnection {
@@ -51,7 +56,13 @@ impl PeerConnection {
             addr: peer.sock.clone(),
             opened_ms: now,
             idle_since_ms: now,
+            peer_idle_ms: u64::MAX,
         }))
+    }
+
+    /// The peer says that it closes the connection after so many seconds of idleness (`Keep-Alive: timeout=`).
+    pub fn note_peer_timeout(&mut self, seconds: u64) {
+        self.peer_idle_ms = seconds.saturating_mul(1000).saturating_sub(PEER_TIMEOUT_MARGIN_MS);
     }
 
     /// It has served a request before: it may turn out to be closed by the peer without any fault.
@@ -86,11 +97,15 @@ impl KeepalivePool {
         self.limits.set(Limits::of(conf));
     }
 
-    /// The most recently used connection to `peer` that is still alive.
-    pub(super) fn take(&self, peer: &Peer, now: u64) -> Option<Box<PeerConnection>> {
+    /// The most recently used connection to `peer` that is still alive and was idle for less than `max_idle` ms. One
+    /// that was idle for longer stays: other requests may use it.
+    pub(super) fn take(&self, peer: &Peer, now: u64, max_idle: u64) -> Option<Box<PeerConnection>> {
         let limits = self.limits.get();
         let mut idle = self.idle.borrow_mut();
         while let Some(index) = idle.iter().rposition(|c| c.addr == peer.sock) {
+            if now.saturating_sub(idle[index].idle_since_ms) >= max_idle {
+                return None;
+            }
             let mut connection = idle.remove(index);
             if limits.allow_idle(&connection, now) && connection.stream.peek_closed() == Liveness::Alive {
                 connection.requests += 1;
@@ -148,6 +163,6 @@ impl Limits {
     }
 
     fn allow_idle(&self, connection: &PeerConnection, now: u64) -> bool {
-        now.saturating_sub(connection.idle_since_ms) < self.idle_ms
+        now.saturating_sub(connection.idle_since_ms) < self.idle_ms.min(connection.peer_idle_ms)
     }
 }

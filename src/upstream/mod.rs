@@ -187,9 +187,9 @@ impl Upstream {
         self.primary.peers.iter().chain(&self.backup.peers)
     }
 
-    /// A kept connection to `peer` that is alive at `now` (ms).
-    pub fn take_idle(&self, peer: &Peer, now: u64) -> Option<Box<PeerConnection>> {
-        self.pool.take(peer, now)
+    /// A kept connection to `peer` that is alive at `now` (ms) and was used less than `max_idle` ms ago.
+    pub fn take_idle(&self, peer: &Peer, now: u64, max_idle: u64) -> Option<Box<PeerConnection>> {
+        self.pool.take(peer, now, max_idle)
     }
 
     /// Keeps a connection on which nothing is outstanding for the next request; over the limits it is closed.

@@ -25,6 +25,10 @@ use crate::shard::Shard;
 use crate::upstream::{Key, Lease, PeerConnection, Selection, Upstream};
 use error::{Condition, PeerError, Retry};
 
+/// A request that cannot be sent twice (a POST) gets a kept connection only if it was used in the last second: an app
+/// closes idle ones after some seconds (Gunicorn after 2), and one that closes just now would cost the request.
+const UNREPEATABLE_MAX_IDLE_MS: u64 = 1000;
+
 /// A request as it goes to peers.
 #[derive(Default)]
 struct PeerRequest {
@@ -203,7 +207,9 @@ async fn ask(
     let peer = lease.peer();
     let now = crate::time::now().monotonic_ms;
     exchange.upstream.note_try(Rc::clone(&peer.name), now);
-    if let Some(mut connection) = upstream.take_idle(peer, now) {
+    let max_idle =
+        if request.method.is_idempotent() && !request.streams { u64::MAX } else { UNREPEATABLE_MAX_IDLE_MS };
+    if let Some(mut connection) = upstream.take_idle(peer, now, max_idle) {
         exchange.upstream.note_connected(now);
         let Err(error) = talk(exchange, conf, &mut connection, request).await else {
             return Ok(connection);

@@ -6,9 +6,11 @@
 use super::redirect;
 use crate::config::model::{LocationConf, LocationId, LocationKind, ProxyConf};
 use crate::cycle::Cycle;
+use crate::http::exchange::UpstreamTrace;
 use crate::http::relay::{Relay, Source};
 use crate::http::{Body, Exchange, Outcome};
 use crate::http1::framing::parse_content_length;
+use crate::http1::headers::list_items;
 use crate::http1::target::parse_unsafe_uri;
 use crate::http1::{BodyFraming, Known, Method, Status};
 use crate::log::Level;
@@ -29,10 +31,13 @@ pub(super) fn accept(
     exchange: &mut Exchange,
     cycle: &Cycle,
     conf: &LocationConf,
-    source: Source,
+    mut source: Source,
     asks_upgrade: bool,
 ) -> Outcome {
     let head = &exchange.upstream.head;
+    if let Some(seconds) = keep_alive_timeout(&exchange.upstream) {
+        source.connection.note_peer_timeout(seconds);
+    }
     let (status, framing, keep_alive) = (Status(head.status), head.framing, head.keep_alive);
     if head.headers.has(Known::XAccelRedirect) {
         discard(exchange, source);
@@ -136,6 +141,13 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
     exchange.upstream.head_bytes = bytes;
     exchange.response = response;
     buffering
+}
+
+/// `timeout=` of the app's `Keep-Alive` field, in seconds.
+fn keep_alive_timeout(trace: &UpstreamTrace) -> Option<u64> {
+    let value = trace.head.headers.get(Known::KeepAlive, &trace.head_bytes)?;
+    let timeout = list_items(value).find_map(|item| item.strip_prefix(b"timeout="))?;
+    parse_content_length(timeout)
 }
 
 /// What follows `HTTP/1.x NNN` in the status line: nothing, or a space and the phrase.

@@ -13,7 +13,7 @@ use super::response::Response;
 use crate::config::model::{LocationConf, LocationId, ServerConf, ServerId};
 use crate::cycle::{Cycle, CycleRef};
 use crate::http1::{Known, Method, RequestHead, Status};
-use crate::log::Level;
+use crate::log::{Errno, Level};
 use crate::time::Now;
 
 /// The internal redirect of one request that is one too many (nginx's `NGX_HTTP_MAX_URI_CHANGES` + 1).
@@ -415,7 +415,7 @@ impl Exchange {
             std::io::ErrorKind::TimedOut => {
                 (Level::Info, "client timed out (110: Connection timed out)".to_owned())
             }
-            _ => (Level::Info, format!("send() failed ({error})")),
+            _ => (Level::Info, format!("send() failed ({})", Errno(error))),
         };
         self.log_error(level, format_args!("{what} while sending to client"));
     }

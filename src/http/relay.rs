@@ -17,7 +17,7 @@ use crate::config::model::LocationConf;
 use crate::http1::{BodyFraming, ChunkKind, ChunkedDecoder, Trailers};
 use crate::io::stream::{either_readable, writable_or_readable};
 use crate::io::{Liveness, Side, Transfer};
-use crate::log::Level;
+use crate::log::{Errno, Level};
 use crate::upstream::{Lease, PeerConnection, Upstream};
 
 /// Most bytes copied from an app's socket in one read.
@@ -326,7 +326,7 @@ impl Relay {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Filled::Starved),
                 Err(error) => {
-                    self.end_early(exchange, format_args!("recv() failed ({error})"));
+                    self.end_early(exchange, format_args!("recv() failed ({})", Errno(&error)));
                     return Ok(Filled::Some);
                 }
             }
@@ -423,7 +423,7 @@ impl Relay {
             }
             Ok(Transfer::WouldBlock) => Ok(Filled::Starved),
             Err(error) => {
-                self.end_early(exchange, format_args!("recv() failed ({error})"));
+                self.end_early(exchange, format_args!("recv() failed ({})", Errno(&error)));
                 Ok(Filled::Some)
             }
         }

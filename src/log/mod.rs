@@ -4,9 +4,11 @@
 //! files and replaces their descriptors on USR1.
 
 mod access_log;
+mod errno;
 mod error_log;
 mod level;
 
 pub use access_log::AccessBuffer;
+pub use errno::Errno;
 pub use error_log::format_line;
 pub use level::Level;

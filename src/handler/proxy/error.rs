@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::config::model::NextUpstream;
 use crate::http::BodyError;
 use crate::http1::{Method, ResponseError, Status};
-use crate::log::Level;
+use crate::log::{Errno, Level};
 
 /// A failed try at a peer.
 #[derive(Debug)]
@@ -144,19 +144,6 @@ impl fmt::Display for PeerError {
             Self::ClientBody(_) => {
                 f.write_str("client request body could not be read while sending request to upstream")
             }
-        }
-    }
-}
-
-/// An I/O error as nginx prints it: `111: Connection refused`.
-pub(super) struct Errno<'a>(pub(super) &'a io::Error);
-
-impl fmt::Display for Errno<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_string();
-        match self.0.raw_os_error() {
-            Some(code) => write!(f, "{code}: {}", text.split(" (os error").next().unwrap_or(&text)),
-            None => f.write_str(&text),
         }
     }
 }

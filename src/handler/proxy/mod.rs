@@ -20,7 +20,7 @@ use crate::cycle::Cycle;
 use crate::http::relay::Source;
 use crate::http::{BodyError, Exchange, Outcome};
 use crate::http1::{BodyFraming, Method, Status};
-use crate::log::Level;
+use crate::log::{Errno, Level};
 use crate::shard::Shard;
 use crate::upstream::{Key, Lease, PeerConnection, Selection, Upstream};
 use error::{Condition, PeerError, Retry};
@@ -77,7 +77,7 @@ pub async fn run(
 /// What a body that cannot be read ends in.
 fn refuse_body(exchange: &mut Exchange, error: &BodyError) -> Outcome {
     if let BodyError::File(cause) = error {
-        let cause = error::Errno(cause);
+        let cause = Errno(cause);
         exchange.log_error(Level::Crit, format_args!("client request body cannot be buffered ({cause})"));
     }
     if error.answerable() {

@@ -5,12 +5,14 @@
 //! against how it does it.
 
 mod body;
+mod conf;
 mod head;
 mod pieces;
 mod text;
 mod uri;
 
 pub use body::{chunked, range};
+pub use conf::configuration;
 pub use head::{request_head, response_head};
 pub use pieces::Random;
 pub use text::template;
@@ -27,4 +29,5 @@ pub const TARGETS: &[Target] = &[
     ("normalize", normalize),
     ("range", range),
     ("template", template),
+    ("configuration", configuration),
 ];

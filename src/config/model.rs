@@ -23,6 +23,8 @@ pub struct MainConf {
     pub worker_connections: usize,
     /// `worker_rlimit_nofile`.
     pub worker_rlimit_nofile: Option<u64>,
+    /// `worker_shutdown_timeout`; `None` waits for the last connection.
+    pub worker_shutdown_timeout: Option<Duration>,
     /// `user`: name and group, used when started as root.
     pub user: Option<(String, Option<String>)>,
     /// `pid`, absolute.

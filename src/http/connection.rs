@@ -3,7 +3,8 @@
 use super::exchange::Exchange;
 use crate::config::model::{LingeringClose, LocationConf, ServerConf};
 use crate::cycle::Cycle;
-use crate::http1::{HeadLimits, Method, Progress, Status, target};
+use crate::http1::{HeadLimits, Method, Progress, RequestError, Status, target};
+use crate::log::Level;
 use crate::route::ServerMatch;
 
 /// What came of waiting for a request.
@@ -29,7 +30,7 @@ impl Exchange {
                 match self.request.parse(&self.input, &limits) {
                     Ok(Progress::Complete) => break,
                     Ok(Progress::Partial) => {}
-                    Err(error) => return Arrival::Refused(self.refuse(error.status())),
+                    Err(error) => return Arrival::Refused(self.refuse(error)),
                 }
             }
             match self.client.stream.recv_into(&mut self.input, HEAD_READ) {
@@ -70,7 +71,8 @@ impl Exchange {
         self.host.extend(named.iter().map(u8::to_ascii_lowercase));
         let merge_slashes = default_server.merge_slashes;
         if target::normalize(head.path.of(&self.input), merge_slashes, &mut self.uri).is_err() {
-            return Arrival::Refused(self.refuse(Status::BAD_REQUEST));
+            self.log_error(Level::Info, format_args!("client sent invalid request target"));
+            return Arrival::Refused(self.give_up_on_input(Status::BAD_REQUEST));
         }
         self.body.begin(head.framing, head.expect_continue);
         self.choose_server(cycle);
@@ -87,7 +89,13 @@ impl Exchange {
     }
 
     /// The request line or a header cannot be trusted: so cannot anything after it.
-    fn refuse(&mut self, status: Status) -> Status {
+    fn refuse(&mut self, error: RequestError) -> Status {
+        let part = if error.is_about_line() { "line" } else { "headers" };
+        self.log_error(Level::Info, format_args!("{error} while reading client request {part}"));
+        self.give_up_on_input(error.status())
+    }
+
+    fn give_up_on_input(&mut self, status: Status) -> Status {
         self.keep_alive = false;
         self.request_length = self.input.len() as u64;
         self.consumed = self.input.len();

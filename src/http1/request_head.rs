@@ -294,6 +294,25 @@ impl RequestError {
     }
 }
 
+impl RequestError {
+    /// The request line is at fault, not a header.
+    pub fn is_about_line(self) -> bool {
+        matches!(
+            self,
+            Self::LeadingLines
+                | Self::MethodByte
+                | Self::MethodNotAllowed
+                | Self::RequestLine
+                | Self::TargetByte
+                | Self::TargetForm
+                | Self::Fragment
+                | Self::Version
+                | Self::VersionUnsupported
+                | Self::UriTooLong
+        )
+    }
+}
+
 impl fmt::Display for RequestError {
     /// The words for the error log, after nginx's where nginx has some.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

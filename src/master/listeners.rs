@@ -20,7 +20,7 @@ pub(super) struct Listeners {
 
 impl Listeners {
     /// Opens what a configuration names and was not open yet, and forgets what it does not name: one list of sockets
-    /// per worker.
+    /// per worker. `say` hears of tries that failed.
     ///
     /// # Errors
     /// An address that cannot be bound; nothing changed then.
@@ -28,6 +28,7 @@ impl Listeners {
         &mut self,
         cycle: &Cycle,
         workers: usize,
+        say: &dyn Fn(&str),
     ) -> Result<Vec<Vec<ListenSocket>>, StartError> {
         let mut sockets: Vec<Vec<ListenSocket>> = (0..workers).map(|_| Vec::new()).collect();
         let mut named = Vec::new();
@@ -37,7 +38,7 @@ impl Listeners {
                 continue;
             }
             if !self.open.contains(&addr) {
-                for (worker, socket) in sockets.iter_mut().zip(bind(&addr, listen, workers)?) {
+                for (worker, socket) in sockets.iter_mut().zip(bind(&addr, listen, workers, say)?) {
                     worker.push(socket);
                 }
             }
@@ -95,7 +96,12 @@ fn remove_unix_socket(addr: &SockAddr) {
     }
 }
 
-fn bind(addr: &SockAddr, listen: &ListenConf, workers: usize) -> Result<Vec<ListenSocket>, StartError> {
+fn bind(
+    addr: &SockAddr,
+    listen: &ListenConf,
+    workers: usize,
+    say: &dyn Fn(&str),
+) -> Result<Vec<ListenSocket>, StartError> {
     let small = |bytes: Option<usize>| bytes.map(|n| i32::try_from(n).unwrap_or(i32::MAX));
     let options = ListenOptions {
         backlog: listen.backlog,
@@ -112,24 +118,16 @@ fn bind(addr: &SockAddr, listen: &ListenConf, workers: usize) -> Result<Vec<List
         match ListenSocket::bind(addr, &options, workers) {
             Ok(sockets) => return Ok(sockets),
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && tries < BIND_TRIES => {
-                eprintln!("ringx: [emerg] bind() to {} failed ({})", shown(addr), describe(&error));
+                say(&format!("bind() to {addr} failed ({})", describe(&error)));
                 std::thread::sleep(BIND_PAUSE);
             }
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-                eprintln!("ringx: [emerg] bind() to {} failed ({})", shown(addr), describe(&error));
+                say(&format!("bind() to {addr} failed ({})", describe(&error)));
                 return Err(StartError::emerg("still could not bind()"));
             }
             Err(error) => {
-                return Err(StartError::emerg(format!(
-                    "bind() to {} failed ({})",
-                    shown(addr),
-                    describe(&error)
-                )));
+                return Err(StartError::emerg(format!("bind() to {addr} failed ({})", describe(&error))));
             }
         }
     }
-}
-
-fn shown(addr: &SockAddr) -> String {
-    addr.to_string()
 }

@@ -52,11 +52,14 @@ pub fn run(options: &LoadOptions, conf: MainConf) -> Result<(), StartError> {
     raise_file_limit(&cycle);
     let count = worker_count(&cycle.conf);
     let mut listeners = Listeners::default();
-    let sockets = listeners.open(&cycle, count)?;
+    let say = |text: &str| {
+        eprintln!("ringx: [emerg] {text}");
+        log(&cycle.logs, &cycle.conf.error_log, Level::Emerg, text);
+    };
+    let sockets = listeners.open(&cycle, count, &say)?;
     prepare_temp_paths(&cycle);
     if daemon {
         sys::daemonize().map_err(|e| StartError::emerg(format!("fork() failed ({})", describe(&e))))?;
-        redirect_stderr(&cycle);
     }
     io::signal::block().map_err(|e| StartError::emerg(format!("sigprocmask() failed ({})", describe(&e))))?;
     set_utc_offset();
@@ -135,11 +138,11 @@ impl Master<'_> {
             Signal::Quit => {
                 self.log(Level::Notice, "gracefully shutting down");
                 self.listeners.close();
-                workers.end_after(Order::Drain);
+                workers.drain(self.cycle.conf.worker_shutdown_timeout);
             }
             Signal::Terminate | Signal::Interrupt => {
                 self.listeners.close();
-                workers.end_after(Order::Stop);
+                workers.stop();
             }
             Signal::Reopen => {
                 self.log(Level::Notice, "reopening logs");
@@ -185,7 +188,9 @@ impl Master<'_> {
 
     fn take_up(&mut self, conf: MainConf, workers: &mut Workers) -> Result<(), StartError> {
         let cycle = open_cycle(conf, self.cycle.generation + 1)?;
-        let sockets = self.listeners.open(&cycle, workers.count())?;
+        let old = Arc::clone(&self.cycle);
+        let say = |text: &str| log(&old.logs, &old.conf.error_log, Level::Emerg, text);
+        let sockets = self.listeners.open(&cycle, workers.count(), &say)?;
         prepare_temp_paths(&cycle);
         if worker_count(&cycle.conf) != workers.count() {
             self.log(Level::Warn, "the number of worker_processes changes only with a restart");
@@ -266,15 +271,6 @@ fn prepare_temp_paths(cycle: &Cycle) {
             let text = format!("mkdir() \"{}\" failed ({})", path.display(), describe(&error));
             log(&cycle.logs, &cycle.conf.error_log, Level::Warn, &text);
         }
-    }
-}
-
-/// A daemon's standard error is its first error log file, as in nginx: whoever started it must not wait for us to close
-/// the one they gave us.
-fn redirect_stderr(cycle: &Cycle) {
-    let file = cycle.conf.error_log.iter().find(|log| matches!(log.target, LogTarget::File(_)));
-    if let Some(fd) = file.and_then(|log| cycle.logs.fd(&log.target)) {
-        let _ = io::file::dup3_over(fd, std::os::fd::AsRawFd::as_raw_fd(&std::io::stderr()));
     }
 }
 

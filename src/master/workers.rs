@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::config::model::CpuAffinity;
 use crate::cycle::Cycle;
@@ -13,7 +14,7 @@ use crate::io::{ListenSocket, sys};
 use crate::worker::{self, Order, Report, Start};
 
 /// How long start-up waits for the workers to run their loops.
-const START_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// All workers.
 pub(super) struct Workers {
@@ -95,13 +96,22 @@ impl Workers {
         }
     }
 
+    /// Lets every worker finish what runs, for `limit` at most.
+    pub(super) fn drain(&mut self, limit: Option<Duration>) {
+        self.end_after(|| Order::Drain(limit));
+    }
+
+    /// Ends every worker at once.
+    pub(super) fn stop(&mut self) {
+        self.end_after(|| Order::Stop);
+    }
+
     /// The last order: no worker is replaced any more, and the ports close.
-    pub(super) fn end_after(&mut self, order: Order) {
+    fn end_after(&mut self, order: impl Fn() -> Order) {
         self.ending = true;
-        let stop = matches!(order, Order::Stop);
         for slot in &mut self.slots {
             slot.sockets.clear();
-            let _ = slot.orders.send(if stop { Order::Stop } else { Order::Drain });
+            let _ = slot.orders.send(order());
         }
     }
 

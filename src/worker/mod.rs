@@ -29,8 +29,8 @@ pub enum Order {
     Adopt(Arc<Cycle>, Vec<ListenSocket>),
     /// Write waiting log lines: the logs are about to be reopened.
     FlushLogs,
-    /// Accept nothing more, finish what runs, then end.
-    Drain,
+    /// Accept nothing more, finish what runs, then end; at the latest after this time, if one is given.
+    Drain(Option<Duration>),
     /// End now.
     Stop,
 }
@@ -71,6 +71,9 @@ const SWEEP_INTERVAL: Duration = crate::shard::LOG_FLUSH_INTERVAL;
 /// descriptor for longer. Each look costs one recv(2) per idle connection.
 const PEER_SWEEP_MS: u64 = 1000;
 
+/// Long enough for one more turn of the loop.
+const LAST_TURN: Duration = Duration::from_millis(2);
+
 /// While draining: how often the number of open connections is looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(10);
 
@@ -96,6 +99,10 @@ async fn work(start: Start) {
     io::runtime::spawn(sweep(Rc::clone(&shard)));
     obey(&shard, &orders, &mut open).await;
     shard.flush_logs();
+    open.close();
+    // The ring closes sockets at the end of a turn: without one more, the ports would stay open until the kernel has
+    // taken the ring apart, a moment after the process is gone.
+    io::timer::sleep(LAST_TURN).await;
 }
 
 /// Carries out orders until the end.
@@ -108,12 +115,12 @@ async fn obey(shard: &Rc<Shard>, orders: &Receiver<Order>, open: &mut Listeners)
                 open.start(shard, listens);
             }
             Some(Order::FlushLogs) => shard.flush_logs(),
-            Some(Order::Drain) => {
+            Some(Order::Drain(limit)) => {
                 shard.draining.set(true);
                 open.close();
                 io::timer::interrupt_idle();
                 let stop = pin!(stopped(orders));
-                let drained = pin!(drained(shard));
+                let drained = pin!(drained(shard, limit));
                 first_of(stop, drained).await;
                 return;
             }
@@ -127,14 +134,19 @@ async fn stopped(orders: &Receiver<Order>) {
     loop {
         match orders.recv().await {
             Some(Order::Stop) | None => return,
-            Some(Order::Adopt(..) | Order::FlushLogs | Order::Drain) => {}
+            Some(Order::Adopt(..) | Order::FlushLogs | Order::Drain(_)) => {}
         }
     }
 }
 
-/// Completes when no client connection is open.
-async fn drained(shard: &Shard) {
-    while shard.connections.get() > 0 {
+/// Completes when no client connection is open, or `limit` is over (`worker_shutdown_timeout`).
+async fn drained(shard: &Shard, limit: Option<Duration>) {
+    let begun = crate::time::refresh().monotonic_ms;
+    let is_over = || {
+        let waited = crate::time::refresh().monotonic_ms.saturating_sub(begun);
+        limit.is_some_and(|limit| u128::from(waited) >= limit.as_millis())
+    };
+    while shard.connections.get() > 0 && !is_over() {
         io::timer::sleep(DRAIN_POLL).await;
     }
 }

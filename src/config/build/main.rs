@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::ast::Directive;
 use super::super::model::{CpuAffinity, ErrorLogConf, HttpConf, MainConf};
@@ -23,6 +24,7 @@ struct RawMain {
     worker_connections: Option<u64>,
     use_: Option<()>,
     worker_rlimit_nofile: Option<u64>,
+    worker_shutdown_timeout: Option<Duration>,
     user: Option<(String, Option<String>)>,
     pid: Option<String>,
     daemon: Option<bool>,
@@ -62,6 +64,7 @@ impl RawMain {
             "worker_processes" => cx.set(d, &mut self.worker_processes, worker_processes),
             "worker_cpu_affinity" => cx.set(d, &mut self.worker_cpu_affinity, worker_cpu_affinity),
             "worker_rlimit_nofile" => cx.number(d, &mut self.worker_rlimit_nofile),
+            "worker_shutdown_timeout" => cx.time(d, &mut self.worker_shutdown_timeout),
             "user" => cx.set(d, &mut self.user, user),
             "pid" => cx.text(d, &mut self.pid),
             "daemon" => cx.flag(d, &mut self.daemon),
@@ -123,6 +126,7 @@ impl RawMain {
             worker_cpu_affinity: self.worker_cpu_affinity.unwrap_or(CpuAffinity::Auto(None)),
             worker_connections: connections.unwrap_or(DEFAULT_CONNECTIONS),
             worker_rlimit_nofile: self.worker_rlimit_nofile,
+            worker_shutdown_timeout: self.worker_shutdown_timeout,
             user: self.user,
             pid: pid(cx, self.pid.as_deref()),
             error_log,

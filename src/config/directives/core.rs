@@ -25,7 +25,7 @@ directives! { CORE, "ngx_core_module";
     worker_rlimit_nofile [MAIN] (1) "number" = "" => Supported, "Limit of open files.";
     worker_rlimit_core [MAIN] (1) "size" = "" => Accepted("set the limit outside"), "Limit of core files.";
     worker_shutdown_timeout [MAIN] (1) "time" = ""
-        => Ignored("a graceful quit waits until connections end"), "Bounds a graceful quit.";
+        => Supported, "Bounds a graceful quit: connections that are still open then are closed.";
     working_directory [MAIN] (1) "directory" = ""
         => Ignored("core files are written where the program was started"), "Where core files go.";
     env [MAIN] (1) "variable[=value]" = "TZ"

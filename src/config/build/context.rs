@@ -222,6 +222,11 @@ impl Context {
         value::size(text)
     }
 
+    /// A time of whole seconds.
+    pub(super) fn read_seconds(&self, text: &str) -> Option<Duration> {
+        value::seconds(text)
+    }
+
     /// `30s`, `1h30m`; seconds without a unit.
     pub(super) fn read_time(&self, text: &str) -> Option<Duration> {
         value::time(text)

@@ -262,7 +262,7 @@ fn open_file_cache(cx: &mut Context, d: &Directive) -> Option<Option<(usize, Dur
                 max = value.parse::<usize>().ok().filter(|max| *max > 0);
                 max.is_some()
             }
-            Some(("inactive", value)) => match cx.read_time(value) {
+            Some(("inactive", value)) => match cx.read_seconds(value) {
                 Some(time) => {
                     inactive = time;
                     true

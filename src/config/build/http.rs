@@ -7,7 +7,7 @@ use super::super::model::{HttpConf, ListenConf, ServerConf, ServerId};
 use super::context::Context;
 use super::level::{Level, Place};
 use super::server::{self, RawHead, RawServer};
-use super::server_name::Claims;
+use super::server_name::{Claim, Claims};
 use super::{listen, logs, upstream};
 
 /// Reads the `http` block and resolves it.
@@ -37,7 +37,7 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
     level.inherit(&Level::default());
     let servers: Vec<ServerConf> = servers.into_iter().map(|raw| raw.resolve(cx, &level, &head)).collect();
     let listens = std::mem::take(&mut cx.listens).finish(cx.prefix());
-    warn_conflicting_names(cx, &listens, &servers);
+    check_names(cx, &listens, &servers);
     HttpConf {
         servers,
         locations: cx.take_locations(),
@@ -47,8 +47,8 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
     }
 }
 
-/// `conflicting server name`: the first server of the socket keeps the name.
-fn warn_conflicting_names(cx: &mut Context, listens: &[ListenConf], servers: &[ServerConf]) {
+/// Names of servers that share a socket: the first server keeps a name that two have.
+fn check_names(cx: &mut Context, listens: &[ListenConf], servers: &[ServerConf]) {
     let unnamed = [super::super::model::ServerName::Exact(String::new())];
     for socket in listens.iter().filter(|socket| socket.servers.len() > 1) {
         let mut claims = Claims::default();
@@ -56,10 +56,15 @@ fn warn_conflicting_names(cx: &mut Context, listens: &[ListenConf], servers: &[S
             let Some(server) = servers.get(id.0 as usize) else { continue };
             let names = if server.names.is_empty() { &unnamed[..] } else { &server.names };
             for name in names {
-                if let Some(shown) = claims.claim(name) {
-                    let addr = listen::display(&socket.addr);
-                    cx.diagnostics
-                        .warn(None, format!("conflicting server name \"{shown}\" on {addr}, ignored"));
+                let Err((why, shown)) = claims.claim(name) else { continue };
+                let addr = listen::display(&socket.addr);
+                match why {
+                    Claim::Taken => cx
+                        .diagnostics
+                        .warn(None, format!("conflicting server name \"{shown}\" on {addr}, ignored")),
+                    Claim::Invalid => cx
+                        .diagnostics
+                        .error(None, format!("invalid server name or wildcard \"{shown}\" on {addr}")),
                 }
             }
         }

@@ -150,6 +150,7 @@ pub(super) fn location(cx: &mut Context, d: &Directive, outer: Option<&Place>) -
     for line in d.children() {
         match line.name() {
             "location" => children.extend(location(cx, line, Some(&place))),
+            "internal" if internal => cx.duplicate(line),
             "internal" => internal = true,
             _ => {
                 level.apply(cx, line, level::Place { location: Some(&place) });

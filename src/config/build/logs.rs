@@ -101,6 +101,10 @@ fn access_log(cx: &mut Context, d: &Directive) -> Option<AccessLogConf> {
                 }
             }
             Some(("if", value)) => condition = Some(cx.template(d, value)?),
+            Some(("gzip", level)) if !matches!(level.parse(), Ok(1..=9)) => {
+                cx.error(d, format!("invalid compression level \"{level}\""));
+                return None;
+            }
             Some(("gzip", _)) => {
                 cx.warn(d, format!("\"{text}\" of \"access_log\" is ignored: the log is plain text"));
             }

@@ -59,14 +59,6 @@ pub(super) fn parse(text: &str) -> Result<ParsedName, String> {
     } else {
         (Kind::Exact, name.clone())
     };
-    let doubled = kept.contains("..") || kept.contains('\0');
-    if kind != Kind::Exact && (kept.contains('*') || doubled || kept.len() < 2) {
-        return Err(invalid());
-    }
-    // `*` within an exact name never matches any host; nginx refuses it when the names are hashed.
-    if kind == Kind::Exact && kept.contains('*') {
-        return Err(format!("invalid server name or wildcard \"{text}\""));
-    }
     Ok(ParsedName::Literal(kind, kept))
 }
 
@@ -82,6 +74,15 @@ impl Kind {
     }
 }
 
+/// Why a name cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// An earlier server has it.
+    Taken,
+    /// No host can ever have such a name; nginx finds out only where several servers share an address.
+    Invalid,
+}
+
 /// The names of one listening address, to find the second claim.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
@@ -91,25 +92,37 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// Claims `name`; what to show in the warning when it is taken already.
-    pub(super) fn claim(&mut self, name: &ServerName) -> Option<String> {
-        let (fresh, shown) = match name {
-            ServerName::Exact(name) => (self.exact.insert(name.clone()), name.clone()),
-            ServerName::LeadingWildcard(name) => (self.leading.insert(name.clone()), format!("*{name}")),
+    /// Claims `name`.
+    ///
+    /// # Errors
+    /// Why it is not to be had, with the name as messages show it.
+    pub(super) fn claim(&mut self, name: &ServerName) -> Result<(), (Claim, String)> {
+        let (shown, wildcards) = match name {
+            ServerName::Exact(name) | ServerName::Dotted(name) => (name.clone(), 0),
+            ServerName::LeadingWildcard(name) => (format!("*{name}"), 1),
+            ServerName::TrailingWildcard(name) => (format!("{name}*"), 1),
+            ServerName::Regex(_) => return Ok(()),
+        };
+        if shown.matches('*').count() > wildcards || shown.contains("..") || shown.contains('\0') {
+            return Err((Claim::Invalid, shown));
+        }
+        let fresh = match name {
+            ServerName::Exact(name) => self.exact.insert(name.clone()),
+            ServerName::LeadingWildcard(name) => self.leading.insert(name.clone()),
             ServerName::Dotted(name) => {
                 let bare = self.exact.insert(name.trim_start_matches('.').to_owned());
-                (self.leading.insert(name.clone()) && bare, name.clone())
+                self.leading.insert(name.clone()) && bare
             }
-            ServerName::TrailingWildcard(name) => (self.trailing.insert(name.clone()), format!("{name}*")),
-            ServerName::Regex(_) => return None,
+            ServerName::TrailingWildcard(name) => self.trailing.insert(name.clone()),
+            ServerName::Regex(_) => true,
         };
-        (!fresh).then_some(shown)
+        if fresh { Ok(()) } else { Err((Claim::Taken, shown)) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Claims, Kind, ParsedName, parse};
+    use super::{Claim, Claims, Kind, ParsedName, parse};
 
     #[test]
     fn kinds() {
@@ -134,18 +147,23 @@ mod tests {
             assert_eq!(parse(text), Err(format!("server name \"{text}\" is invalid")));
         }
         assert_eq!(parse("~"), Err("empty regex in server name \"~\"".to_owned()));
-        assert!(parse("a*b").is_err());
     }
 
     #[test]
     fn second_claims() {
         let mut claims = Claims::default();
         let mut claim = |kind: Kind, name: &str| claims.claim(&kind.name(name.to_owned()));
-        assert_eq!(claim(Kind::Exact, "a"), None);
-        assert_eq!(claim(Kind::Dotted, ".b"), None);
-        assert_eq!(claim(Kind::Exact, "a"), Some("a".to_owned()));
-        assert_eq!(claim(Kind::Exact, "b"), Some("b".to_owned()));
-        assert_eq!(claim(Kind::Leading, ".b"), Some("*.b".to_owned()));
-        assert_eq!(claim(Kind::Trailing, "a."), None);
+        let taken = |shown: &str| Err((Claim::Taken, shown.to_owned()));
+        assert_eq!(claim(Kind::Exact, "a"), Ok(()));
+        assert_eq!(claim(Kind::Dotted, ".b"), Ok(()));
+        assert_eq!(claim(Kind::Exact, "a"), taken("a"));
+        assert_eq!(claim(Kind::Exact, "b"), taken("b"));
+        assert_eq!(claim(Kind::Leading, ".b"), taken("*.b"));
+        assert_eq!(claim(Kind::Trailing, "a."), Ok(()));
+        for (kind, name, shown) in
+            [(Kind::Exact, "a*b", "a*b"), (Kind::Exact, "a..b", "a..b"), (Kind::Leading, ".a.*", "*.a.*")]
+        {
+            assert_eq!(claim(kind, name), Err((Claim::Invalid, shown.to_owned())));
+        }
     }
 }

@@ -229,7 +229,7 @@ impl ServerLine {
                 Some(max_conns) => self.max_conns = max_conns,
                 None => return false,
             },
-            Some(("fail_timeout", value)) => match cx.read_time(value) {
+            Some(("fail_timeout", value)) => match cx.read_seconds(value) {
                 Some(time) => self.fail_timeout = time,
                 None => return false,
             },

@@ -12,11 +12,11 @@ directives! { CORE, "ngx_core_module";
     pid [MAIN] (1) "file" = "logs/ringx.pid" => Supported, "The file that holds the process id.";
     lock_file [MAIN] (1) "file" = ""
         => Accepted("there is no accept mutex"), "Names the lock of accept_mutex.";
-    worker_processes [MAIN] (1) "number | auto" = "1"
+    worker_processes [MAIN] (1) "number | auto" = "auto"
         => Supported, "Worker threads; auto is one per usable core.";
     debug_points [MAIN] (1) "abort | stop" = ""
         => Accepted("only for debugging nginx itself"), "Stops at internal errors.";
-    user [MAIN] (1 2) "user [group]" = "nobody nobody"
+    user [MAIN] (1 2) "user [group]" = ""
         => Supported, "Whom the process becomes when started as root.";
     worker_priority [MAIN] (1) "number" = "0"
         => Accepted("threads keep the process's priority"), "Nice value of workers.";

@@ -19,10 +19,10 @@ use crate::http1::Status;
 const DEFAULT_CACHE_MAX: usize = 1000;
 /// How long such a file is kept unused.
 const DEFAULT_CACHE_INACTIVE: Duration = Duration::from_secs(20);
-/// How long such a file is trusted without a look at the disk.
+/// How long a file is trusted without a look at the disk when `open_file_cache_valid` is not written.
 const DEFAULT_CACHE_VALID: Duration = Duration::from_secs(1);
-/// nginx's defaults once `open_file_cache` is written.
-const WRITTEN_CACHE_TIME: Duration = Duration::from_secs(60);
+/// nginx's default of `inactive=`.
+const WRITTEN_CACHE_INACTIVE: Duration = Duration::from_secs(60);
 
 /// As written.
 #[derive(Debug, Default)]
@@ -201,15 +201,12 @@ impl RawFiles {
     pub(super) fn open_file_cache(&self) -> OpenFileCacheConf {
         let written = self.cache.flatten();
         let (max, inactive) = written.unwrap_or((DEFAULT_CACHE_MAX, DEFAULT_CACHE_INACTIVE));
-        let valid = if written.is_some() { WRITTEN_CACHE_TIME } else { DEFAULT_CACHE_VALID };
+        let valid = self.cache_valid.unwrap_or(DEFAULT_CACHE_VALID);
         OpenFileCacheConf {
             max,
             inactive,
-            // Without `open_file_cache` nginx looks at the disk each time: then never stale beyond a second.
-            valid: match written {
-                Some(_) => self.cache_valid.unwrap_or(valid),
-                None => valid,
-            },
+            // Without `open_file_cache` nginx looks at the disk each time: then never staler than by default.
+            valid: if written.is_some() { valid } else { valid.min(DEFAULT_CACHE_VALID) },
             min_uses: self.cache_min_uses.and_then(|uses| u32::try_from(uses).ok()).unwrap_or(1),
             errors: self.cache_errors.unwrap_or(false),
         }
@@ -254,7 +251,7 @@ fn try_files(cx: &mut Context, d: &Directive) -> Option<TryFilesConf> {
 
 /// `open_file_cache off`, `open_file_cache max=N [inactive=time]`.
 fn open_file_cache(cx: &mut Context, d: &Directive) -> Option<Option<(usize, Duration)>> {
-    let (mut max, mut inactive, mut off) = (None, WRITTEN_CACHE_TIME, false);
+    let (mut max, mut inactive, mut off) = (None, WRITTEN_CACHE_INACTIVE, false);
     for i in 0..d.args().len() {
         let text = d.arg(i);
         let valid = match text.split_once('=') {

@@ -536,6 +536,36 @@ fn default_logs_below_an_existing_directory() {
 }
 
 #[test]
+fn open_file_cache() {
+    let cache = |text: &str| {
+        let conf = conf(&format!("server {{ {text} location / {{ }} }}"));
+        let cache = &location(&conf, "/").open_file_cache;
+        (cache.max, cache.inactive.as_secs(), cache.valid.as_secs(), cache.min_uses, cache.errors)
+    };
+    assert_eq!(cache(""), (1000, 20, 1, 1, false));
+    assert_eq!(cache("open_file_cache off; open_file_cache_valid 60s;"), (1000, 20, 1, 1, false));
+    assert_eq!(cache("open_file_cache max=5 inactive=7s;"), (5, 7, 1, 1, false));
+    let written = "open_file_cache max=5; open_file_cache_valid 30s; open_file_cache_min_uses 2;
+                   open_file_cache_errors on;";
+    assert_eq!(cache(written), (5, 60, 30, 2, true));
+}
+
+#[test]
+fn what_is_closed() {
+    let conf = conf(
+        "server {
+            location /app { uwsgi_pass 127.0.0.1:3031; location /app/static { } }
+            location /files { }
+         }",
+    );
+    assert!(
+        matches!(&location(&conf, "/app").handler, HandlerConf::Refused(why) if why.contains("uwsgi_pass"))
+    );
+    assert!(matches!(&location(&conf, "/app/static").handler, HandlerConf::Static));
+    assert!(matches!(&location(&conf, "/files").handler, HandlerConf::Static));
+}
+
+#[test]
 fn return_and_try_files() {
     let conf = conf(
         "server {

@@ -28,8 +28,17 @@ const HIDDEN: [&str; 8] = [
 
 /// Request headers of the client that are never passed on as they are: ours to write, or meant for one hop
 /// (RFC 9110, section 7.6.1).
-const REPLACED: [&str; 9] =
-    ["host", "connection", "content-length", "transfer-encoding", "te", "keep-alive", "expect", "upgrade"];
+const REPLACED: [&str; 9] = [
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "keep-alive",
+    "proxy-connection",
+    "expect",
+    "upgrade",
+];
 
 /// The header lines of `proxy_set_header`, name and value.
 type HeaderLines = Vec<(String, Template)>;

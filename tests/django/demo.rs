@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Client, Origin, Received, Server, get, oracle, program, reserve, wait_for};
+use crate::support::{Client, Origin, Received, Server, TempDir, get, oracle, program, reserve, wait_for};
 
 fn demo() -> Server {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/demo");
@@ -72,7 +72,10 @@ fn no_file_is_needed() {
     let port = reserve();
     let address = SocketAddr::from(([127, 0, 0, 1], port.number));
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/demo/static");
+    let dir = TempDir::new();
     let child = Command::new(program())
+        .arg("-p")
+        .arg(&dir.path)
         .args(["--listen", &address.to_string(), "--proxy", &origin.address.to_string()])
         .args(["--static", &format!("/static/={}", files.display())])
         .stdout(Stdio::null())

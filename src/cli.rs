@@ -55,7 +55,12 @@ fn load(command: &Command) -> Result<Loaded, ExitCode> {
     match config::load(&command.load) {
         Ok(loaded) => {
             if !command.quiet {
-                eprint!("{}", loaded.diagnostics.render("ringx"));
+                // What is accepted without effect is told to who asks (`-t`), and not at every start.
+                let messages = match command.mode {
+                    Mode::Test { .. } => loaded.diagnostics.render("ringx"),
+                    _ => loaded.diagnostics.render_warnings("ringx"),
+                };
+                eprint!("{messages}");
             }
             Ok(loaded)
         }

@@ -27,8 +27,8 @@ pub struct Pos {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileId(pub u16);
 
-/// nginx's level words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// nginx's level words, most severe first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The configuration is refused.
     Emerg,
@@ -119,15 +119,20 @@ impl Diagnostics {
 
     /// All messages as lines `PROGRAM: [emerg] message in FILE:LINE`, each followed by its indented notes.
     pub fn render(&self, program: &str, sources: &Sources) -> String {
+        self.render_down_to(Severity::Notice, program, sources)
+    }
+
+    /// The same without what is less severe than `least`.
+    pub fn render_down_to(&self, least: Severity, program: &str, sources: &Sources) -> String {
         let mut out = String::new();
-        for item in self.sorted() {
+        for item in self.sorted().into_iter().filter(|item| item.severity <= least) {
             let head = describe(item, sources);
             let _ = writeln!(out, "{program}: [{}] {head}", item.severity.word());
             for note in details(item, sources) {
                 let _ = writeln!(out, "    {note}");
             }
         }
-        if self.dropped > 0 {
+        if self.dropped > 0 && least == Severity::Notice {
             let _ = writeln!(out, "{program}: [notice] {} more messages are not shown", self.dropped);
         }
         out

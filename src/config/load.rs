@@ -64,9 +64,14 @@ impl Report {
         self.diagnostics.sorted().iter().map(line).collect()
     }
 
-    /// All messages as nginx prints them at start, errors with the source line and advice below.
+    /// All messages as nginx prints them, errors with the source line and advice below.
     pub fn render(&self, program: &str) -> String {
         self.diagnostics.render(program, &self.sources)
+    }
+
+    /// The same without notices.
+    pub fn render_warnings(&self, program: &str) -> String {
+        self.diagnostics.render_down_to(Severity::Warn, program, &self.sources)
     }
 
     /// All files as `-T` prints them.

@@ -301,6 +301,11 @@ fn announce(cycle: &Cycle, workers: usize, daemon: bool) {
         io::runtime::probe().line(),
     );
     log(&cycle.logs, &cycle.conf.error_log, Level::Notice, &line);
+    if cycle.conf.user.is_none() && sys::is_root() {
+        let text =
+            "no \"user\" is written, so workers keep running as root: write one (nginx would become nobody)";
+        log(&cycle.logs, &cycle.conf.error_log, Level::Warn, text);
+    }
     if daemon {
         return;
     }

@@ -76,6 +76,35 @@ fn a_file_says_what_it_is_and_stays_short() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// The table says what is supported; `build` gives it its meaning. A row without one would be ignored in silence.
+#[test]
+fn every_supported_directive_is_read() {
+    let read_by: String =
+        sources("src/config").into_iter().filter(|(p, _)| !in_table(p)).map(|(_, t)| t).collect();
+    let mut supported = 0;
+    let mut wrong = String::new();
+    for (path, text) in sources("src/config").into_iter().filter(|(path, _)| in_table(path)) {
+        for row in text.split(";\n") {
+            let Some((head, what)) = row.split_once("=>") else { continue };
+            let Some(name) = head.lines().rev().find_map(|l| l.strip_prefix("    ")?.split_once(" [")) else {
+                continue;
+            };
+            if what.trim_start().starts_with("Supported") {
+                supported += 1;
+                if !read_by.contains(&format!("\"{}\"", name.0)) {
+                    writeln!(wrong, "{}: `{}` is read nowhere", path.display(), name.0).unwrap();
+                }
+            }
+        }
+    }
+    assert!(supported > 90, "the table was not understood: {supported} rows");
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+fn in_table(path: &Path) -> bool {
+    path.starts_with("src/config/directives")
+}
+
 #[test]
 fn the_rules_see_what_they_are_to_see() {
     let text = "use crate::http; // crate::shard\nlet s = \"crate::log\"; r#\"monoio\"#; '\"'; crate::{io, time::now}";

@@ -33,7 +33,6 @@ fn redirect(exchange: &mut Exchange, status: Status, url: Option<&Template>) -> 
     if let Some(url) = url {
         variables::evaluate(exchange, url, &mut location);
     }
-    escape_controls(&mut location);
     if location.is_empty() {
         // nginx sends the empty header; a `Response` without location would not.
         exchange.response.fields.push(b"Location", b"");
@@ -66,32 +65,4 @@ fn respond(exchange: &mut Exchange, conf: &LocationConf, status: Status, text: O
     response.allow_not_modified = true;
     response.body =
         if body.is_empty() || status == Status::NOT_MODIFIED { Body::Empty } else { Body::Bytes(body) };
-}
-
-/// Percent-encodes control bytes: `$uri` and captures are decoded, and a line break in them must not end the header.
-fn escape_controls(location: &mut Vec<u8>) {
-    if !location.iter().any(u8::is_ascii_control) {
-        return;
-    }
-    let mut escaped = Vec::with_capacity(location.len() + 16);
-    for byte in location.iter() {
-        if byte.is_ascii_control() {
-            escaped.extend_from_slice(format!("%{byte:02X}").as_bytes());
-        } else {
-            escaped.push(*byte);
-        }
-    }
-    *location = escaped;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_break_cannot_end_the_header() {
-        let mut location = b"/a\r\nSet-Cookie: x=1\t\x7f\xc3\xa9".to_vec();
-        escape_controls(&mut location);
-        assert_eq!(location, b"/a%0D%0ASet-Cookie: x=1%09%7F\xc3\xa9");
-    }
 }

@@ -10,7 +10,7 @@ use crate::config::model::LocationConf;
 use crate::cycle::Cycle;
 use crate::files::OpenFile;
 use crate::http1::encode::{self, push_field};
-use crate::http1::{Method, Status, Version};
+use crate::http1::{Method, Status, Version, target};
 use crate::io::Transfer;
 
 /// Bodies up to this size are copied behind the head and leave with it in one send; a larger one leaves the core's
@@ -116,7 +116,7 @@ impl Exchange {
         if made_absolute {
             out.extend_from_slice(b"Location: ");
             self.write_origin(cycle, conf, out);
-            out.extend_from_slice(&response.location);
+            target::escape_controls(&response.location, out);
             out.extend_from_slice(b"\r\n");
         }
         if self.chunked {
@@ -125,7 +125,9 @@ impl Exchange {
         self.write_connection(conf, out);
         let response = &self.response;
         if !made_absolute && !response.location.is_empty() {
-            push_field(out, b"Location", &response.location);
+            out.extend_from_slice(b"Location: ");
+            target::escape_controls(&response.location, out);
+            out.extend_from_slice(b"\r\n");
         }
         for (name, value) in response.fields.iter().take(response.etag_at) {
             push_field(out, name, value);

@@ -360,13 +360,29 @@ impl Escape {
 pub fn escape(text: &[u8], kind: Escape, out: &mut Vec<u8>) {
     for b in text {
         if kind.encodes(*b) {
-            out.push(b'%');
-            out.push(b"0123456789ABCDEF"[(b >> 4) as usize]);
-            out.push(b"0123456789ABCDEF"[(b & 15) as usize]);
+            push_percent(*b, out);
         } else {
             out.push(*b);
         }
     }
+}
+
+/// Appends a redirect's target with control bytes as `%HH`: `$uri` and captures are decoded, and a line break in them
+/// must not end the header. All else is as written.
+pub fn escape_controls(text: &[u8], out: &mut Vec<u8>) {
+    for b in text {
+        if b.is_ascii_control() {
+            push_percent(*b, out);
+        } else {
+            out.push(*b);
+        }
+    }
+}
+
+fn push_percent(b: u8, out: &mut Vec<u8>) {
+    out.push(b'%');
+    out.push(b"0123456789ABCDEF"[(b >> 4) as usize]);
+    out.push(b"0123456789ABCDEF"[(b & 15) as usize]);
 }
 
 /// Whether [`escape`] would change `text`.
@@ -391,6 +407,13 @@ pub fn escape_html(text: &[u8], out: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_line_break_cannot_end_the_header() {
+        let mut out = Vec::new();
+        escape_controls(b"/a\r\nSet-Cookie: x=1\t\x7f\xc3\xa9", &mut out);
+        assert_eq!(out, b"/a%0D%0ASet-Cookie: x=1%09%7F\xc3\xa9");
+    }
 
     fn normalized(path: &[u8], merge_slashes: bool) -> Result<Vec<u8>, TargetError> {
         let mut out = b"old".to_vec();

@@ -517,9 +517,26 @@ fn a_decoded_uri_cannot_split_the_answer() {
         return;
     }
     let server = Server::start(
-        "server { listen {{port}}; location /u { return 302 http://x$uri; } location /r { return 302 http://x$request_uri; } }",
+        "server {
+            listen {{port}};
+            location /u { return 302 http://x$uri; }
+            location /r { return 302 http://x$request_uri; }
+            location /e { return 403; error_page 403 http://x$uri; }
+            location /p { return 403; error_page 403 =301 http://x$uri; }
+            location ~ ^/c/(?<rest>.*)$ { return 301 /$rest; }
+            location /h { add_header X-Uri $uri; return 200; }
+        }",
     );
-    for target in ["/u/%0d%0aX-Evil:%201", "/r/%0d%0aX-Evil:%201", "/u/%0aX-Evil:1", "/u%00x"] {
+    for target in [
+        "/u/%0d%0aX-Evil:%201",
+        "/r/%0d%0aX-Evil:%201",
+        "/u/%0aX-Evil:1",
+        "/u%00x",
+        "/e/%0d%0aX-Evil:%201",
+        "/p/%0aX-Evil:1",
+        "/c/%0d%0aX-Evil:%201",
+        "/h/%0d%0aX-Evil:%201",
+    ] {
         let response = server.get(target);
         assert!(response.headers("x-evil").is_empty(), "{target}: {:?}", response.head_lines);
         for line in &response.head_lines {

@@ -1,7 +1,8 @@
 //! Paths: what files and locations see can never climb, and escaping is undone by reading.
 
 use ringx::http1::target::{
-    Escape, TargetError, escape, needs_escape, normalize as normalized, parse_unsafe_uri, unescape,
+    Escape, TargetError, escape, escape_controls, needs_escape, normalize as normalized, parse_unsafe_uri,
+    unescape,
 };
 
 /// Any bytes as a path, as an internal redirect, and as text to be escaped.
@@ -117,4 +118,7 @@ fn escaping(input: &[u8]) {
         unescape(&escaped, &mut back);
         assert_eq!(back, input);
     }
+    let mut location = Vec::new();
+    escape_controls(input, &mut location);
+    assert!(!location.iter().any(u8::is_ascii_control));
 }

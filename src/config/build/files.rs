@@ -13,6 +13,7 @@ use super::super::model::{
 use super::super::template::Template;
 use super::context::Context;
 use super::level::{List, Place, inherit};
+use super::location::is_unsupported;
 use crate::http1::Status;
 
 /// Files a core keeps when `open_file_cache` is not written.
@@ -135,6 +136,13 @@ impl RawFiles {
             _ => AliasConf::Root,
         };
         if let Some(path) = cx.template(d, &path) {
+            if path.uses(is_unsupported) {
+                let message = format!(
+                    "\"{}\" has a variable that is not supported yet: no files are served from there",
+                    d.name()
+                );
+                cx.warn(d, message);
+            }
             self.root = Some(RootConf { path: Arc::new(path), alias });
         }
     }

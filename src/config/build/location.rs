@@ -13,7 +13,7 @@ use super::super::model::{
     RootConf, ServerId,
 };
 use super::super::pattern::Pattern;
-use super::super::template::Template;
+use super::super::template::{Template, VariableId};
 use super::context::Context;
 use super::level::{self, Level};
 use super::{proxy, proxy_pass};
@@ -224,6 +224,14 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
     let matched_prefix = kind.matched_prefix().to_vec();
     let handler = proxy_pass::resolve_handler(cx, closed.reason(), proxy.pass.as_ref(), &matched_prefix);
     let auto_redirect = !matches!(handler, HandlerConf::Static) && matched_prefix.ends_with(b"/");
+    let root = files.root.clone().unwrap_or_else(|| default_root(cx));
+    let handler = match handler {
+        // An empty variable would make it the root of the whole file system.
+        HandlerConf::Static if root.path.uses(is_unsupported) => {
+            HandlerConf::Refused("\"root\" or \"alias\" has a variable that is not supported".to_owned())
+        }
+        other => other,
+    };
     let proxy_conf = proxy.resolve(cx, &matched_prefix);
     let (keepalive_timeout, keepalive_header) =
         client.keepalive_timeout.unwrap_or((Duration::from_secs(75), None));
@@ -235,7 +243,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         internal,
         return_: errors.return_,
         handler,
-        root: files.root.clone().unwrap_or_else(|| default_root(cx)),
+        root,
         index: files.index.get().unwrap_or_else(|| cx.default_index()),
         autoindex: files.autoindex(),
         types: files.types.clone().unwrap_or_else(|| cx.default_types()),
@@ -277,6 +285,11 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         kind,
     };
     cx.add_location(conf)
+}
+
+/// A variable that is always empty here.
+pub(super) fn is_unsupported(variable: &VariableId) -> bool {
+    matches!(variable, VariableId::Unsupported(_))
 }
 
 /// `html` below the prefix.

@@ -11,6 +11,7 @@ use super::super::ast::Directive;
 use super::super::model::{AccessLogConf, ErrorLogConf, Level, LogEscape, LogFormat, LogTarget};
 use super::context::Context;
 use super::level::{List, inherit};
+use super::location::is_unsupported;
 
 /// nginx's predefined format.
 pub(super) const COMBINED: &str = "$remote_addr - $remote_user [$time_local] \"$request\" \
@@ -100,7 +101,20 @@ fn access_log(cx: &mut Context, d: &Directive) -> Option<AccessLogConf> {
                     return None;
                 }
             }
-            Some(("if", value)) => condition = Some(cx.template(d, value)?),
+            Some(("if", value)) => {
+                let template = cx.template(d, value)?;
+                // An empty variable would mean that nothing is ever logged.
+                if template.uses(is_unsupported) {
+                    cx.warn(
+                        d,
+                        format!(
+                            "\"{text}\" has a variable that is not supported yet: all requests are logged"
+                        ),
+                    );
+                } else {
+                    condition = Some(template);
+                }
+            }
             Some(("gzip", level)) if !matches!(level.parse(), Ok(1..=9)) => {
                 cx.error(d, format!("invalid compression level \"{level}\""));
                 return None;

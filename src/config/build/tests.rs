@@ -566,6 +566,25 @@ fn what_is_closed() {
 }
 
 #[test]
+fn variables_that_are_always_empty_open_nothing() {
+    let (conf, warnings) = loaded(
+        "server {
+            set $base /srv; root $base;
+            access_log /l/a combined if=$loggable_by_map;
+            location / { }
+            location /own { root /srv; }
+            location /app { proxy_pass http://127.0.0.1; }
+         }
+         map $uri $loggable_by_map { default 1; }",
+    );
+    assert!(matches!(&location(&conf, "/").handler, HandlerConf::Refused(_)));
+    assert!(matches!(&location(&conf, "/own").handler, HandlerConf::Static));
+    assert!(matches!(&location(&conf, "/app").handler, HandlerConf::Proxy(_)));
+    assert!(location(&conf, "/").access_logs[0].condition.is_none());
+    assert_eq!(warnings.iter().filter(|line| line.contains("variable that is not supported")).count(), 2);
+}
+
+#[test]
 fn return_and_try_files() {
     let conf = conf(
         "server {

@@ -8,7 +8,7 @@ use std::io::Write;
 use super::exchange::{Exchange, UpstreamTry};
 use crate::config::template::{Part, Template, VariableId};
 use crate::http1::headers::matches_variable;
-use crate::http1::{Known, encode};
+use crate::http1::{HeaderField, Known, encode};
 use crate::io::SockAddr;
 
 /// Whether a variable has a value at all.
@@ -122,7 +122,9 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::ContentType => optional(out, e.request.headers.get(Known::ContentType, &e.input)),
         VariableId::SentHttp(name) => sent_header(e, name.as_bytes(), out),
         VariableId::UpstreamHttp(name) => {
-            optional(out, e.upstream.head.headers.find(name.as_bytes(), &e.upstream.head_bytes))
+            let (head, buf) = (&e.upstream.head, &e.upstream.head_bytes);
+            let asked = |f: &&HeaderField| matches_variable(f.name.of(buf), name.as_bytes());
+            optional(out, head.headers.iter().find(asked).map(|f| f.value.of(buf)))
         }
         VariableId::UpstreamAddr => tries(e, out, |t, out| bytes(out, t.addr.as_bytes())),
         VariableId::UpstreamStatus => tries(e, out, |t, out| dash_or(out, t.status.map(u64::from), number)),

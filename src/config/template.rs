@@ -69,6 +69,8 @@ pub enum VariableId {
     Http(Box<str>),
     /// `$sent_http_NAME`: a response header
     SentHttp(Box<str>),
+    /// `$upstream_cookie_NAME`: a cookie the app sets
+    UpstreamCookie(Box<str>),
     /// `$upstream_http_NAME`: a header of the app's response
     UpstreamHttp(Box<str>),
     /// `$upstream_addr`
@@ -343,11 +345,12 @@ impl VariableId {
             return Ok(PLAIN[at].1.clone());
         }
         type Make = fn(Box<str>) -> VariableId;
-        let prefixed: [(&str, Make); 5] = [
+        let prefixed: [(&str, Make); 6] = [
             ("arg_", Self::Arg),
             ("cookie_", Self::Cookie),
             ("http_", Self::Http),
             ("sent_http_", Self::SentHttp),
+            ("upstream_cookie_", Self::UpstreamCookie),
             ("upstream_http_", Self::UpstreamHttp),
         ];
         for (prefix, make) in prefixed {
@@ -358,14 +361,7 @@ impl VariableId {
                 None => {}
             }
         }
-        let family = [
-            "ssl_",
-            "sent_trailer_",
-            "upstream_cookie_",
-            "upstream_trailer_",
-            "proxy_protocol_tlv_",
-            "geoip_",
-        ];
+        let family = ["ssl_", "sent_trailer_", "upstream_trailer_", "proxy_protocol_tlv_", "geoip_"];
         if UNSUPPORTED.binary_search(&name.as_str()).is_ok() || family.iter().any(|f| name.starts_with(f)) {
             return Ok(Self::Unsupported(name.into()));
         }

@@ -323,7 +323,7 @@ impl Relay {
                     self.end_of_file(exchange, flow)?;
                     return Ok(Filled::Some);
                 }
-                Ok(_) => {}
+                Ok(count) => exchange.upstream.note_received(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Filled::Starved),
                 Err(error) => {
                     self.end_early(exchange, format_args!("recv() failed ({})", Errno(&error)));
@@ -409,6 +409,7 @@ impl Relay {
         match flow.splice_in(&source.connection.stream, left.min(FAIR_SHARE), self.buffering) {
             Ok(Transfer::Moved(count)) => {
                 self.received += count as u64;
+                exchange.upstream.note_received(count);
                 if let Remaining::Length(left) = self.remaining {
                     self.remaining = Remaining::after(left, count);
                 }

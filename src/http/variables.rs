@@ -121,6 +121,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::ContentLength => optional(out, e.request.headers.get(Known::ContentLength, &e.input)),
         VariableId::ContentType => optional(out, e.request.headers.get(Known::ContentType, &e.input)),
         VariableId::SentHttp(name) => sent_header(e, name.as_bytes(), out),
+        VariableId::UpstreamCookie(name) => optional(out, set_cookie(e, name.as_bytes())),
         VariableId::UpstreamHttp(name) => {
             let (head, buf) = (&e.upstream.head, &e.upstream.head_bytes);
             let asked = |f: &&HeaderField| matches_variable(f.name.of(buf), name.as_bytes());
@@ -206,6 +207,16 @@ fn cookie<'e>(e: &'e Exchange, name: &[u8]) -> Option<&'e [u8]> {
             let at = memchr::memchr(b'=', pair)?;
             pair[..at].eq_ignore_ascii_case(name).then(|| &pair[at + 1..])
         })
+    })
+}
+
+/// `$upstream_cookie_name`: the value of a cookie in the app's `Set-Cookie` fields.
+fn set_cookie<'e>(e: &'e Exchange, name: &[u8]) -> Option<&'e [u8]> {
+    let (head, buf) = (&e.upstream.head, &e.upstream.head_bytes);
+    head.headers.all(Known::SetCookie).find_map(|field| {
+        let pair = field.value.of(buf).split(|&b| b == b';').next()?;
+        let at = memchr::memchr(b'=', pair)?;
+        pair[..at].eq_ignore_ascii_case(name).then(|| &pair[at + 1..])
     })
 }
 

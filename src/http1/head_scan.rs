@@ -223,11 +223,12 @@ pub(super) fn parse_fields(
             let name = span_in(buf, header.name.as_bytes());
             let value = span_in(buf, header.value);
             at = value.end();
-            if is_kept(header.name.as_bytes(), limits) {
-                let known = Known::from_name(header.name.as_bytes());
-                if !headers.push(HeaderField { name, value, known }) {
-                    return Err(FieldError::TooMany);
-                }
+            let known = Known::from_name(header.name.as_bytes());
+            // Known names are all letters and `-`.
+            if (known != Known::Other || is_kept(header.name.as_bytes(), limits))
+                && !headers.push(HeaderField { name, value, known })
+            {
+                return Err(FieldError::TooMany);
             }
         }
         if !more {

@@ -82,48 +82,62 @@ known! {
 /// Longest name that [`Known`] can have.
 const MAX_KNOWN_LEN: usize = 24;
 
-/// `Known::ALL` ordered by length of the name: a look-up compares only names of its own length.
-const BY_LEN: ([Known; Known::ALL.len()], [u8; MAX_KNOWN_LEN + 2]) = by_len();
+/// A known name in lower case, filled up with [`CASE_BITS`] so that it compares as three words.
+type Padded = [u8; MAX_KNOWN_LEN];
 
-const fn by_len() -> ([Known; Known::ALL.len()], [u8; MAX_KNOWN_LEN + 2]) {
-    let mut order = [Known::Other; Known::ALL.len()];
-    let mut starts = [0u8; MAX_KNOWN_LEN + 2];
-    let (mut len, mut filled) = (0, 0);
-    while len <= MAX_KNOWN_LEN {
-        starts[len] = filled as u8;
-        let mut i = 0;
-        while i < Known::ALL.len() {
-            if Known::NAMES[i].len() == len {
-                order[filled] = Known::ALL[i];
-                filled += 1;
-            }
-            i += 1;
+/// The bit that tells upper from lower case. Setting it in any other token byte never makes a known name's byte of it.
+const CASE_BIT: u8 = 0x20;
+const CASE_BITS: u64 = 0x2020_2020_2020_2020;
+
+/// Where each known name is in [`SLOTS`]: no two share a slot, so a look-up compares one name.
+const SLOTS: [(Known, Padded); 256] = slots();
+
+/// First, middle and last byte and the length tell all known names apart.
+const fn slot(name: &[u8]) -> usize {
+    let len = name.len();
+    let (first, middle, last) = (name[0] | CASE_BIT, name[len / 2] | CASE_BIT, name[len - 1] | CASE_BIT);
+    (len + first as usize + middle as usize * 7 + last as usize * 48) & 255
+}
+
+const fn slots() -> [(Known, Padded); 256] {
+    let mut slots = [(Known::Other, [0; MAX_KNOWN_LEN]); 256];
+    let mut i = 0;
+    while i < Known::ALL.len() {
+        let name = Known::NAMES[i].as_bytes();
+        let at = slot(name);
+        assert!(slots[at].1[0] == 0, "two names in one slot: choose other factors in slot()");
+        let mut padded = [CASE_BIT; MAX_KNOWN_LEN];
+        let mut j = 0;
+        while j < name.len() {
+            padded[j] = name[j];
+            j += 1;
         }
-        len += 1;
+        slots[at] = (Known::ALL[i], padded);
+        i += 1;
     }
-    starts[MAX_KNOWN_LEN + 1] = filled as u8;
-    assert!(filled == Known::ALL.len(), "MAX_KNOWN_LEN covers every name");
-    (order, starts)
+    slots
+}
+
+/// Three words of eight bytes.
+fn words(bytes: &Padded) -> [u64; 3] {
+    let word = |i: usize| u64::from_le_bytes(std::array::from_fn(|j| bytes[i * 8 + j]));
+    [word(0), word(1), word(2)]
 }
 
 impl Known {
-    /// The known name that `name` is, without regard to case.
+    /// The known name that `name` is, without regard to case. `name` must be a token (or lower case already).
     pub fn from_name(name: &[u8]) -> Known {
-        let len = name.len();
-        if len == 0 || len > MAX_KNOWN_LEN {
+        if name.is_empty() || name.len() > MAX_KNOWN_LEN {
             return Known::Other;
         }
-        let (order, starts) = &BY_LEN;
-        let candidates = &order[starts[len] as usize..starts[len + 1] as usize];
-        let first = name[0] | 0x20;
-        candidates
-            .iter()
-            .copied()
-            .find(|k| {
-                let known = k.as_str().as_bytes();
-                known[0] == first && known.eq_ignore_ascii_case(name)
-            })
-            .unwrap_or(Known::Other)
+        let (known, padded) = &SLOTS[slot(name)];
+        if known.as_str().len() != name.len() {
+            return Known::Other;
+        }
+        let mut copy = [CASE_BIT; MAX_KNOWN_LEN];
+        copy[..name.len()].copy_from_slice(name);
+        let same = words(&copy).iter().zip(words(padded)).all(|(ours, known)| ours | CASE_BITS == known);
+        if same { *known } else { Known::Other }
     }
 
     /// The name in lower case; the empty string for `Other`.

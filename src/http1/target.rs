@@ -76,6 +76,23 @@ pub fn split_query(uri: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
+/// Bytes that may stand in a host name that is no address in brackets.
+const HOST_BYTES: [bool; 256] = {
+    let refused = b"/\\@?#[]\"<>^`{|}\x7f";
+    let mut allowed = [true; 256];
+    let mut b = 0;
+    while b <= b' ' as usize {
+        allowed[b] = false;
+        b += 1;
+    }
+    let mut i = 0;
+    while i < refused.len() {
+        allowed[refused[i] as usize] = false;
+        i += 1;
+    }
+    allowed
+};
+
 /// Checks `host[:port]` and returns the length of the host without port and trailing dot, or `None` if it is no host.
 ///
 /// nginx's `ngx_http_validate_host`, and stricter where a byte would change the meaning of a URL that is built with
@@ -89,13 +106,14 @@ pub fn validate_host(value: &[u8]) -> Option<usize> {
         }
         close + 1
     } else {
-        let len = value.iter().position(|b| *b == b':').unwrap_or(value.len());
+        let len = memchr::memchr(b':', value).unwrap_or(value.len());
         let name = &value[..len];
-        if name.iter().any(|b| *b <= b' ' || *b == 0x7f || b"/\\@?#[]\"<>^`{|}".contains(b)) {
-            return None;
-        }
-        if name.windows(2).any(|pair| pair == b"..") {
-            return None;
+        let mut before = 0;
+        for b in name {
+            if !HOST_BYTES[usize::from(*b)] || (*b == b'.' && before == b'.') {
+                return None;
+            }
+            before = *b;
         }
         len
     };

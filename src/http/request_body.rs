@@ -167,7 +167,7 @@ impl Exchange {
 
     async fn read_body_into(&mut self, conf: &LocationConf, memory: &mut Vec<u8>) -> Result<(), BodyError> {
         loop {
-            self.body.take(&self.input, &mut self.consumed, memory)?;
+            self.take_body(memory)?;
             self.check_body_size(conf)?;
             if memory.len() > conf.client_body_buffer_size {
                 self.spill(conf, memory)?;
@@ -193,7 +193,7 @@ impl Exchange {
     ) -> Result<bool, BodyError> {
         let before = out.len();
         loop {
-            self.body.take(&self.input, &mut self.consumed, out)?;
+            self.take_body(out)?;
             self.check_body_size(conf)?;
             if out.len() > before || self.body.is_finished() {
                 return Ok(!self.body.is_finished());
@@ -207,7 +207,7 @@ impl Exchange {
     /// # Errors
     /// See [`BodyError`].
     pub fn take_arrived_body(&mut self, conf: &LocationConf, out: &mut Vec<u8>) -> Result<(), BodyError> {
-        self.body.take(&self.input, &mut self.consumed, out)?;
+        self.take_body(out)?;
         self.check_body_size(conf)
     }
 
@@ -222,7 +222,7 @@ impl Exchange {
         let mut sink = std::mem::take(&mut self.scratch);
         let reusable = loop {
             sink.clear();
-            if self.body.take(&self.input, &mut self.consumed, &mut sink).is_err() {
+            if self.take_body(&mut sink).is_err() {
                 break false;
             }
             if self.body.is_finished() {
@@ -237,6 +237,14 @@ impl Exchange {
         reusable
     }
 
+    /// Takes what arrived of the body, and counts it in `$request_length`.
+    fn take_body(&mut self, out: &mut Vec<u8>) -> Result<(), BodyError> {
+        let before = self.consumed;
+        let result = self.body.take(&self.input, &mut self.consumed, out);
+        self.request_length += (self.consumed - before) as u64;
+        result
+    }
+
     /// Waits for bytes of the body and appends them to `input`, whose used-up part is dropped first.
     async fn read_more(&mut self, timeout: Duration) -> Result<(), BodyError> {
         if self.body.expects_continue {
@@ -248,10 +256,7 @@ impl Exchange {
         loop {
             match self.client.stream.recv_into(&mut self.input, READ_SIZE) {
                 Ok(0) => return Err(BodyError::Closed),
-                Ok(n) => {
-                    self.request_length += n as u64;
-                    return Ok(());
-                }
+                Ok(_) => return Ok(()),
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
                     self.client.stream.readable(&self.client.deadline).await.map_err(|e| wait_error(&e))?;
                 }

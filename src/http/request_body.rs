@@ -10,7 +10,7 @@ use super::exchange::Exchange;
 use crate::config::model::LocationConf;
 use crate::http1::chunked::Trailers;
 use crate::http1::{BodyFraming, ChunkKind, ChunkedDecoder, Status};
-use crate::io::{self, Liveness};
+use crate::io;
 
 /// Most bytes taken from the client in one read of a body.
 const READ_SIZE: usize = 64 * 1024;
@@ -297,11 +297,6 @@ impl Exchange {
         }
         memory.clear();
         Ok(())
-    }
-
-    /// Is the client still there? Bytes that wait in its socket may be a pipelined request: then it counts as alive.
-    pub fn client_is_gone(&self) -> bool {
-        matches!(self.client.stream.peek_closed(), Liveness::Closed)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::config::model::LocationConf;
 use crate::cycle::Cycle;
 use crate::files::OpenFile;
 use crate::http1::encode::{self, push_field};
-use crate::http1::{Method, Status, Version, target};
+use crate::http1::{Version, target};
 use crate::io::Transfer;
 
 /// Bodies up to this size are copied behind the head and leave with it in one send; a larger one leaves the core's
@@ -302,9 +302,4 @@ impl Exchange {
         }
         Ok(())
     }
-}
-
-/// True when a response of this status to this method has no body at all (RFC 9112 section 6.3).
-pub fn bodyless(method: Method, status: Status) -> bool {
-    method == Method::Head || matches!(status.0, 100..=199 | 204 | 304)
 }

@@ -1,8 +1,7 @@
 //! Takes the chunk framing off a body (RFC 9112 section 7.1), in whatever pieces it arrives.
 //!
 //! Strict: hexadecimal sizes without sign, CRLF and nothing else, bounded extensions and trailers. The decoder holds
-//! no payload: it says where the payload lies in the caller's input, or, for payload that the caller moves by other
-//! means (splice), how much of the chunk is left. Used on request bodies and on peers' responses.
+//! no payload: it says where the payload lies in the caller's input. Used on request bodies and on peers' responses.
 
 use super::headers::{Known, trim_ows};
 use super::{Status, is_token_byte, is_value_byte};
@@ -157,26 +156,6 @@ impl ChunkedDecoder {
     /// Whether the last chunk and the trailers have been read.
     pub fn is_end(&self) -> bool {
         self.state == State::End
-    }
-
-    /// Whether the next bytes of the body are payload.
-    pub fn payload_in_flight(&self) -> bool {
-        self.state == State::Data
-    }
-
-    /// Payload bytes left in the current chunk: what the caller may move by other means, and then [`skip`] here.
-    ///
-    /// [`skip`]: ChunkedDecoder::skip
-    pub fn remaining_in_chunk(&self) -> u64 {
-        if self.state == State::Data { self.remaining } else { 0 }
-    }
-
-    /// Says that the caller has moved the next `n` payload bytes itself. More than are left count as all of them.
-    pub fn skip(&mut self, n: u64) {
-        if self.state == State::Data {
-            debug_assert!(n <= self.remaining, "only payload can be skipped");
-            self.take_payload(n.min(self.remaining));
-        }
     }
 
     /// Reads on. Call again with the input behind `consumed` until it says `NeedMore` or `End`.
@@ -544,25 +523,6 @@ mod tests {
             assert_eq!(decode_by(&mut decoder, bytes, step), Ok((Vec::new(), Some(bytes.len()))));
             assert_eq!(decoder.trailers, b"");
         }
-    }
-
-    #[test]
-    fn payload_can_be_moved_by_other_means() {
-        let mut decoder = ChunkedDecoder::default();
-        assert_eq!(decoder.remaining_in_chunk(), 0);
-        let step = decoder.decode(b"100\r\nab").unwrap();
-        assert_eq!(step, ChunkStep { consumed: 7, kind: ChunkKind::Data { start: 5, len: 2 } });
-        assert!(decoder.payload_in_flight());
-        assert_eq!(decoder.remaining_in_chunk(), 254);
-        decoder.skip(200);
-        assert_eq!(decoder.remaining_in_chunk(), 54);
-        decoder.skip(54);
-        assert!(!decoder.payload_in_flight());
-        assert_eq!(
-            decoder.decode(b"\r\n0\r\n\r\n!").unwrap(),
-            ChunkStep { consumed: 7, kind: ChunkKind::End }
-        );
-        assert_eq!(decoder.decode(b"!").unwrap(), ChunkStep { consumed: 0, kind: ChunkKind::End });
     }
 
     proptest! {

@@ -70,11 +70,6 @@ impl Span {
     pub fn is_empty(self) -> bool {
         self.len == 0
     }
-
-    /// The same bytes after the buffer dropped `n` bytes at its front; saturates at the start.
-    pub fn shifted_back(self, n: u32) -> Span {
-        Span { start: self.start.saturating_sub(n), len: self.len }
-    }
 }
 
 /// The protocol version of a message. A higher minor version than 1 is handled as 1.1 (RFC 9110 section 2.5).

@@ -88,28 +88,12 @@ impl RequestHead {
         }
     }
 
-    /// Whether at least one byte of a request has arrived: tells an idle connection from a slow one.
-    pub fn has_begun(&self, buf: &[u8]) -> bool {
-        buf.len() > self.scan.start
-    }
-
     /// The target as it goes to a peer and into `$request_uri`: path and query byte for byte, in origin-form.
     pub fn push_origin_form(&self, buf: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(self.path.of(buf));
         if let Some(query) = self.query {
             out.push(b'?');
             out.extend_from_slice(query.of(buf));
-        }
-    }
-
-    /// The origin-form of the target as one span, unless it is `http://host?query`, where it lies in two pieces.
-    pub fn origin_form(&self) -> Option<Span> {
-        match self.query {
-            None => Some(self.path),
-            Some(query) if query.start as usize == self.path.end() + 1 => {
-                Some(Span::new(self.path.start as usize, query.end()))
-            }
-            Some(_) => None,
         }
     }
 

@@ -132,16 +132,6 @@ impl Status {
         }
     }
 
-    /// Whether a response with this status has no body by definition (RFC 9110 section 6.4.1).
-    pub fn is_bodyless(self) -> bool {
-        matches!(self.0, 100..=199 | 204 | 304)
-    }
-
-    /// 1xx: a final response follows (101 excepted).
-    pub fn is_informational(self) -> bool {
-        (100..200).contains(&self.0)
-    }
-
     /// 3xx with a Location, as nginx's page table has them.
     pub fn is_redirect(self) -> bool {
         matches!(self.0, 301 | 302 | 303 | 307 | 308)

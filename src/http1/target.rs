@@ -403,11 +403,6 @@ fn push_percent(b: u8, out: &mut Vec<u8>) {
     out.push(b"0123456789ABCDEF"[(b & 15) as usize]);
 }
 
-/// Whether [`escape`] would change `text`.
-pub fn needs_escape(text: &[u8], kind: Escape) -> bool {
-    text.iter().any(|b| kind.encodes(*b))
-}
-
 /// Appends `text` with `<`, `>`, `&` and `"` as HTML entities (nginx's `ngx_escape_html`).
 pub fn escape_html(text: &[u8], out: &mut Vec<u8>) {
     for b in text {
@@ -572,7 +567,6 @@ mod tests {
         out.clear();
         escape_html(b"<a href=\"x\">&'", &mut out);
         assert_eq!(out, b"&lt;a href=&quot;x&quot;&gt;&amp;'");
-        assert!(needs_escape(b"a b", Escape::Uri) && !needs_escape(b"/a/b", Escape::Uri));
     }
 
     #[test]

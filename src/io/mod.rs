@@ -13,7 +13,6 @@ pub mod file;
 pub mod listener;
 pub mod mailbox;
 mod ready;
-pub mod resolve;
 pub mod runtime;
 pub mod signal;
 pub mod splice;

@@ -73,20 +73,6 @@ pub fn identity(user: &str, group: Option<&str>) -> io::Result<Identity> {
     Ok(Identity { uid, gid, groups: groups_of(&name, gid)? })
 }
 
-/// Takes on the identity for the whole process, all threads, for good.
-///
-/// # Errors
-/// `PermissionDenied` when not root.
-pub fn become_process(identity: &Identity) -> io::Result<()> {
-    // SAFETY: the pointer and length describe `identity.groups`, alive during the call.
-    check(unsafe { libc::setgroups(identity.groups.len(), identity.groups.as_ptr()) })?;
-    // SAFETY: setgid(2) takes no pointers.
-    check(unsafe { libc::setgid(identity.gid) })?;
-    // SAFETY: setuid(2) takes no pointers.
-    check(unsafe { libc::setuid(identity.uid) })?;
-    Ok(())
-}
-
 /// Takes on the identity for the calling thread only, for good: files that a worker opens are opened as the
 /// `user`, while the master thread can still bind low ports and reopen logs on a reload. Linux keeps
 /// credentials per thread (credentials(7)); the C library's wrappers would change all.

@@ -330,16 +330,3 @@ fn browsable(mut addr: std::net::SocketAddr) -> String {
     }
     if addr.port() == 80 { addr.to_string().trim_end_matches(":80").to_owned() } else { addr.to_string() }
 }
-
-/// Where start-up messages go besides standard error.
-pub fn log_start_error(conf: &MainConf, error: &StartError) {
-    for log in conf.error_log.iter().filter(|log| error.level <= log.level) {
-        if let LogTarget::File(path) = &log.target
-            && let Ok(file) = io::file::append_open(path)
-        {
-            let mut line = Vec::new();
-            crate::log::format_line(&mut line, error.level, 0, format_args!("{}", error.message));
-            let _ = io::file::write_all(std::os::fd::AsFd::as_fd(&file), &line);
-        }
-    }
-}

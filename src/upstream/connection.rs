@@ -64,11 +64,6 @@ impl PeerConnection {
     pub fn note_peer_timeout(&mut self, seconds: u64) {
         self.peer_idle_ms = seconds.saturating_mul(1000).saturating_sub(PEER_TIMEOUT_MARGIN_MS);
     }
-
-    /// It has served a request before: it may turn out to be closed by the peer without any fault.
-    pub fn reused(&self) -> bool {
-        self.requests > 1
-    }
 }
 
 /// Idle connections of one upstream on this worker, the last used on top (`keepalive`).
@@ -144,10 +139,6 @@ impl KeepalivePool {
             limits.allow_idle(c, now) && stays(&c.addr) && c.stream.peek_closed() == Liveness::Alive
         };
         self.idle.borrow_mut().retain(|connection| alive(connection));
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.idle.borrow().len()
     }
 }
 

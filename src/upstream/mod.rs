@@ -196,11 +196,6 @@ impl Upstream {
     pub fn keep(&self, connection: Box<PeerConnection>, now: u64) {
         self.pool.put(connection, now);
     }
-
-    /// Idle connections kept.
-    pub fn idle_len(&self) -> usize {
-        self.pool.len()
-    }
 }
 
 /// The group of a single address, with nginx's defaults.

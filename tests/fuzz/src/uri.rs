@@ -1,8 +1,7 @@
 //! Paths: what files and locations see can never climb, and escaping is undone by reading.
 
 use ringx::http1::target::{
-    Escape, TargetError, escape, escape_controls, needs_escape, normalize as normalized, parse_unsafe_uri,
-    unescape,
+    Escape, TargetError, escape, escape_controls, normalize as normalized, parse_unsafe_uri, unescape,
 };
 
 /// Any bytes as a path, as an internal redirect, and as text to be escaped.
@@ -112,7 +111,6 @@ fn escaping(input: &[u8]) {
     for kind in [Escape::Uri, Escape::Args, Escape::UriComponent, Escape::Html] {
         let (mut escaped, mut back) = (Vec::new(), Vec::new());
         escape(input, kind, &mut escaped);
-        assert_eq!(needs_escape(input, kind), escaped != input);
         // No line can be ended and no field begun with what was escaped: header injection is impossible.
         assert!(escaped.iter().all(|b| *b > b' ' && *b < 0x7f));
         unescape(&escaped, &mut back);

@@ -249,7 +249,7 @@ pub(super) fn chunks() -> Vec<Case> {
         .clean()
         .requests(2)
         .answers(2),
-        case("a request inside a chunk", chunked(&format!("2c\r\n{SMUGGLED}\r\n0\r\n\r\n")), &[200])
+        case("a request inside a chunk", chunked(&format!("2b\r\n{SMUGGLED}\r\n0\r\n\r\n")), &[200])
             .clean()
             .requests(1)
             .answers(1),

@@ -14,12 +14,15 @@ use crate::io::{Pipe, Stream, Transfer, file, splice};
 /// Most bytes of a file sent in one call.
 const FILE_SHARE: usize = 512 << 10;
 
+/// Most bytes given to one client before others get their turn.
+const FAIR_SHARE: usize = 1 << 20;
+
 /// What a flush achieved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flushed {
     /// Everything is with the client's kernel.
     All,
-    /// The client takes no more for now.
+    /// The client takes no more for now, or has had its share of this turn: wait until it is writable.
     Blocked,
 }
 
@@ -142,7 +145,8 @@ impl<'c> Flow<'c> {
 
     /// Gives the client what it takes now; counts it in `bytes_sent`.
     pub(super) fn flush(&mut self, client: &Stream, bytes_sent: &mut u64) -> io::Result<Flushed> {
-        loop {
+        let mut share = 0;
+        while share < FAIR_SHARE {
             let more = !self.is_memory_only();
             let moved = if self.waiting() > 0 {
                 match client.try_send(&self.out[self.sent..], more) {
@@ -159,11 +163,15 @@ impl<'c> Flow<'c> {
                 self.flush_spool_or_pipe(client)?
             };
             match moved {
-                Transfer::Moved(count) => *bytes_sent += count as u64,
+                Transfer::Moved(count) => {
+                    *bytes_sent += count as u64;
+                    share += count;
+                }
                 Transfer::WouldBlock => return Ok(Flushed::Blocked),
                 Transfer::Eof => return Ok(Flushed::All),
             }
         }
+        Ok(Flushed::Blocked)
     }
 
     fn flush_spool_or_pipe(&mut self, client: &Stream) -> io::Result<Transfer> {

@@ -20,6 +20,9 @@ const JOIN_LIMIT: usize = 16 << 10;
 /// Most bytes of a temporary file sent in one call.
 const FILE_SHARE: usize = 512 << 10;
 
+/// Most bytes given to one app before other connections get their turn.
+const FAIR_SHARE: usize = 1 << 20;
+
 /// Most bytes of an answer read while the request is still being sent.
 const EARLY_READ: usize = 16 << 10;
 
@@ -79,10 +82,18 @@ async fn push(
     more: bool,
     sent: &mut bool,
 ) -> Result<Sent, PeerError> {
+    let mut share = 0;
     while !bytes.is_empty() {
+        if share >= FAIR_SHARE {
+            share = 0;
+            if wait_writable(connection).await? == Sent::Part {
+                return Ok(Sent::Part);
+            }
+        }
         match connection.stream.try_send(bytes, more) {
             Ok(count) => {
                 *sent = true;
+                share += count;
                 bytes = &bytes[count..];
                 connection.deadline.rearm();
             }
@@ -101,10 +112,20 @@ async fn push(
 async fn file(exchange: &Exchange, connection: &mut PeerConnection) -> Result<Sent, PeerError> {
     let Some(file) = &exchange.body.file else { return Ok(Sent::Whole) };
     let (mut offset, end) = (0, exchange.body.length);
+    let mut share = 0;
     while offset < end {
+        if share >= FAIR_SHARE {
+            share = 0;
+            if wait_writable(connection).await? == Sent::Part {
+                return Ok(Sent::Part);
+            }
+        }
         let max = usize::try_from(end - offset).unwrap_or(usize::MAX).min(FILE_SHARE);
         match splice::sendfile(&connection.stream, file.as_fd(), &mut offset, max) {
-            Ok(Transfer::Moved(_)) => connection.deadline.rearm(),
+            Ok(Transfer::Moved(count)) => {
+                share += count;
+                connection.deadline.rearm();
+            }
             Ok(Transfer::Eof) => return Err(PeerError::Local(io::ErrorKind::UnexpectedEof.into())),
             Ok(Transfer::WouldBlock) => {
                 if wait_writable(connection).await? == Sent::Part {

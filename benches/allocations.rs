@@ -141,6 +141,38 @@ fn a_decoded_path_with_arguments() {
 }
 
 #[test]
+fn a_file_by_regex() {
+    Site::new().costs_nothing("GET /regex/small.css HTTP/1.1\r\nHost: a\r\n\r\n", "200 OK", 1000);
+}
+
+#[test]
+fn an_index() {
+    Site::new().costs_nothing("GET /static/ HTTP/1.1\r\nHost: a\r\n\r\n", "200 OK", 1000);
+}
+
+#[test]
+fn a_file_or_else_the_app() {
+    let site = Site::new();
+    site.costs_nothing("GET /try/small.css HTTP/1.1\r\nHost: a\r\n\r\n", "200 OK", 1000);
+    site.costs_nothing("GET /try/page HTTP/1.1\r\nHost: a\r\n\r\n", "200 OK", 41);
+}
+
+#[test]
+fn an_answer_of_an_app_chosen_by_hash() {
+    Site::new().costs_nothing("GET /hash/small HTTP/1.1\r\nHost: a\r\n\r\n", "200 OK", 41);
+}
+
+#[test]
+fn an_answer_of_an_app_chosen_by_address() {
+    Site::new().costs_nothing("GET /ip/small HTTP/1.1\r\nHost: a\r\n\r\n", "200 OK", 41);
+}
+
+#[test]
+fn an_answer_of_the_app_with_a_variable_destination() {
+    Site::new().costs_nothing("GET /variable/small?a=b HTTP/1.1\r\nHost: a\r\n\r\n", "200 OK", 41);
+}
+
+#[test]
 fn an_answer_of_the_app() {
     Site::new().costs_nothing("GET /small?a=b HTTP/1.1\r\nHost: a\r\n\r\n", "200 OK", 41);
 }
@@ -201,6 +233,7 @@ impl Site {
         let dir = directory();
         std::fs::create_dir_all(dir.join("static")).unwrap();
         std::fs::create_dir_all(dir.join("temp")).unwrap();
+        write_old(&dir.join("static/index.html"), &"i".repeat(1000));
         write_old(&dir.join("static/small.css"), &"x".repeat(1000));
         write_old(&dir.join("static/large.bin"), &"y".repeat(300_000));
         let any = SockAddr::Inet(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
@@ -298,10 +331,18 @@ fn cycle(dir: &Path, port: u16, app: SocketAddr) -> Arc<Cycle> {
             client_body_temp_path {dir}/temp;
             keepalive_requests 100000;
             upstream app {{ server {app}; keepalive 8; keepalive_requests 100000; }}
+            upstream hashed {{ server {app}; server 127.0.0.1:1 down; hash $request_uri consistent; keepalive 8; keepalive_requests 100000; }}
+            upstream sticky {{ server {app}; ip_hash; keepalive 8; keepalive_requests 100000; }}
             server {{
                 listen 127.0.0.1:{port};
                 location /static/ {{ alias {dir}/static/; }}
                 location / {{ proxy_pass http://{app}; }}
+                location /hash/ {{ proxy_pass http://hashed; }}
+                location /ip/ {{ proxy_pass http://sticky; }}
+                location /variable/ {{ proxy_pass http://app$request_uri; }}
+                location /try/ {{ alias {dir}/static/; try_files $uri @app; }}
+                location @app {{ proxy_pass http://app; }}
+                location ~ ^/regex/.*\.(?:css|js|png)$ {{ alias {dir}/static/small.css; }}
                 location /forwarded/ {{
                     proxy_pass http://app/;
                     proxy_set_header Host $host;

@@ -61,6 +61,7 @@ impl Pattern {
     }
 
     /// Matches and appends each group's range (group 0 first; `None` where a group took no part) to `groups`.
+    /// Costs an allocation: the engine makes a table of the groups for each match.
     pub fn captures(&self, subject: &[u8], groups: &mut Vec<Option<(u32, u32)>>) -> bool {
         let Ok(Some(found)) = self.regex.captures(subject) else { return false };
         groups.clear();

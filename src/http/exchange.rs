@@ -117,8 +117,8 @@ pub struct Captures {
     pub subject: Vec<u8>,
     /// Ranges of the groups, the whole match first.
     pub groups: Vec<Option<(u32, u32)>>,
-    /// Values of named groups by slot; they outlive the match that set them.
-    pub named: Vec<Option<Vec<u8>>>,
+    /// Values of named groups by slot, and whether they are set; they outlive the match that set them.
+    named: Vec<(bool, Vec<u8>)>,
 }
 
 impl Captures {
@@ -134,7 +134,17 @@ impl Captures {
     pub fn clear(&mut self) {
         self.subject.clear();
         self.groups.clear();
-        self.named.clear();
+        for (set, _) in &mut self.named {
+            *set = false;
+        }
+    }
+
+    /// The value of a named group by slot.
+    pub fn named(&self, slot: usize) -> Option<&[u8]> {
+        match self.named.get(slot) {
+            Some((true, value)) => Some(value),
+            _ => None,
+        }
     }
 
     /// Takes over the groups of `pattern` on `subject` if it matches; a pattern without groups leaves what was there.
@@ -150,9 +160,12 @@ impl Captures {
         for &(group, slot) in &pattern.named {
             let slot = usize::from(slot);
             if self.named.len() <= slot {
-                self.named.resize(slot + 1, None);
+                self.named.resize(slot + 1, (false, Vec::new()));
             }
-            self.named[slot] = Some(self.group(group).to_vec());
+            let mut value = std::mem::take(&mut self.named[slot].1);
+            value.clear();
+            value.extend_from_slice(self.group(group));
+            self.named[slot] = (true, value);
         }
         true
     }
@@ -173,6 +186,8 @@ pub struct UpstreamTrace {
     pub proxy_port: Vec<u8>,
     /// The URI sent to peers.
     pub uri: Vec<u8>,
+    /// The key that chooses a peer (`hash`).
+    pub hash_key: Vec<u8>,
     /// URL of the peer being asked, for error log lines; set only when a line is about to be written.
     pub url: Option<String>,
 }
@@ -208,6 +223,7 @@ impl UpstreamTrace {
         self.proxy_host.clear();
         self.proxy_port.clear();
         self.uri.clear();
+        self.hash_key.clear();
         self.url = None;
     }
 

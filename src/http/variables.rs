@@ -139,9 +139,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
             Some(Some(_)) => bytes(out, e.captures.group(usize::from(*group))),
             _ => Missing,
         },
-        VariableId::Named(slot) => {
-            optional(out, e.captures.named.get(usize::from(*slot)).and_then(|v| v.as_deref()))
-        }
+        VariableId::Named(slot) => optional(out, e.captures.named(usize::from(*slot))),
         // Known names whose modules are not here yet: empty, and the configuration's warnings said so.
         _ => Missing,
     }

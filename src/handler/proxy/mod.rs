@@ -102,7 +102,7 @@ async fn ask_peers(
     request: &mut PeerRequest,
 ) -> Outcome {
     let proxy = &conf.proxy;
-    let destination = match request::destination(exchange, cycle, pass, shard) {
+    let destination = match request::destination(exchange, cycle, pass, shard, &mut request.head) {
         Ok(destination) => destination,
         Err(refused) => return Outcome::Status(refused.log(exchange)),
     };
@@ -112,8 +112,7 @@ async fn ask_peers(
     }
     exchange.upstream.uri.clear();
     exchange.upstream.uri.extend_from_slice(&request.head[request.uri.clone()]);
-    let mut hash = Vec::new();
-    destination.hash_key(exchange, &mut hash);
+    destination.hash_key(exchange);
     let client = exchange.client.remote.ip();
     let upstream = destination.upstream;
     let mut selection = Selection::new(Rc::clone(&upstream));
@@ -121,7 +120,7 @@ async fn ask_peers(
     let begun = crate::time::now().monotonic_ms;
     loop {
         let now = crate::time::now().monotonic_ms;
-        let Some(lease) = selection.next(now, Key { client, hash: &hash }) else {
+        let Some(lease) = selection.next(now, Key { client, hash: &exchange.upstream.hash_key }) else {
             exchange.note_upstream(&upstream.name);
             exchange.log_error(Level::Error, format_args!("no live upstreams while connecting to upstream"));
             return Outcome::Status(Status::BAD_GATEWAY);

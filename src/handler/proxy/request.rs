@@ -3,6 +3,7 @@
 //! Framing is decided here and nowhere else: no configuration and no client can put a `Content-Length`, a
 //! `Transfer-Encoding` or a line end into the head. Byte order and case are nginx's.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
@@ -31,8 +32,8 @@ enum UriForm<'c> {
     Unchanged,
     /// A URI part takes the place of so many bytes of the URI in force.
     Replaced(&'c [u8], usize),
-    /// Evaluated.
-    Evaluated(Vec<u8>),
+    /// Evaluated: it lies in the exchange already.
+    Evaluated,
 }
 
 /// A request that cannot be sent: the reason, for the log. The client gets 500, or 502 for a host nobody knows.
@@ -48,12 +49,13 @@ pub(super) enum Refused {
     HeaderValue(String),
 }
 
-/// Finds the group of peers and the form of the URI.
+/// Finds the group of peers and the form of the URI; `scratch` is for a URL with variables.
 pub(super) fn destination<'c>(
     exchange: &mut Exchange,
     cycle: &'c Cycle,
     pass: &'c ProxyPassConf,
     shard: &Shard,
+    scratch: &mut Vec<u8>,
 ) -> Result<Destination<'c>, Refused> {
     match &pass.target {
         ProxyTarget::Literal { upstream, host, port, uri } => {
@@ -73,9 +75,9 @@ pub(super) fn destination<'c>(
             Ok(Destination { upstream, conf: Some(upstream_conf), uri })
         }
         ProxyTarget::Variables(template) => {
-            let mut url = Vec::new();
-            variables::evaluate(exchange, template, &mut url);
-            evaluated_destination(exchange, cycle, &url, shard)
+            scratch.clear();
+            variables::evaluate(exchange, template, scratch);
+            evaluated_destination(exchange, cycle, scratch, shard)
         }
     }
 }
@@ -91,7 +93,7 @@ fn evaluated_destination<'c>(
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"http://") => rest,
         _ => return Err(Refused::UrlPrefix(url.to_vec())),
     };
-    let (authority, uri) = split_authority(rest);
+    let authority = split_authority(rest, &mut exchange.upstream.uri);
     let unknown = || Refused::UnknownHost(authority.to_vec());
     let name = std::str::from_utf8(authority).map_err(|_| unknown())?;
     if name.is_empty() {
@@ -105,14 +107,17 @@ fn evaluated_destination<'c>(
     let trace = &mut exchange.upstream;
     trace.proxy_host.extend_from_slice(if port == "80" || port.is_empty() { host } else { name }.as_bytes());
     trace.proxy_port.extend_from_slice(port.as_bytes());
-    let uri = if uri.is_empty() { UriForm::Unchanged } else { UriForm::Evaluated(uri) };
+    let uri = if trace.uri.is_empty() { UriForm::Unchanged } else { UriForm::Evaluated };
     let mut upstreams = shard.upstreams.borrow_mut();
     let conf = &cycle.conf.http;
-    let with_port = format!("{host}:{port}");
-    let found = [name, with_port.as_str()]
-        .into_iter()
-        .chain((port == "80").then_some(host))
-        .find_map(|name| upstreams.find(cycle.generation, conf, name));
+    let mut found = upstreams.find(cycle.generation, conf, name);
+    let mut with_port = Cow::Borrowed(name);
+    if found.is_none() && name == host {
+        with_port = Cow::Owned(format!("{host}:{port}"));
+        found = upstreams.find(cycle.generation, conf, &with_port);
+    } else if found.is_none() && port == "80" {
+        found = upstreams.find(cycle.generation, conf, host);
+    }
     if let Some(id) = found {
         let upstream = upstreams.group(cycle.generation, conf, id).ok_or_else(unknown)?;
         return Ok(Destination { upstream, conf: Some(cycle.upstream(id)), uri });
@@ -128,8 +133,8 @@ fn evaluated_destination<'c>(
     Ok(Destination { upstream, conf: None, uri })
 }
 
-/// Splits what follows `http://` into host and port, and the URI in the form it is sent in.
-fn split_authority(rest: &[u8]) -> (&[u8], Vec<u8>) {
+/// Splits what follows `http://` into host and port, and the URI in the form it is sent in, which replaces `uri`.
+fn split_authority<'r>(rest: &'r [u8], uri: &mut Vec<u8>) -> &'r [u8] {
     let is_unix = rest.starts_with(b"unix:");
     let end = if is_unix {
         memchr::memchr(b':', &rest[5..]).map_or(rest.len(), |at| at + 5)
@@ -138,19 +143,22 @@ fn split_authority(rest: &[u8]) -> (&[u8], Vec<u8>) {
     };
     let (authority, written) = rest.split_at(end);
     let written = if is_unix { written.strip_prefix(b":").unwrap_or(written) } else { written };
-    let mut uri = Vec::new();
+    uri.clear();
     if written.first().is_some_and(|first| *first != b'/') {
         uri.push(b'/');
     }
-    push_without_controls(written, &mut uri);
-    (authority, uri)
+    push_without_controls(written, uri);
+    authority
 }
 
 impl<'c> Destination<'c> {
-    /// Evaluates the key of `hash` into `out`.
-    pub(super) fn hash_key(&self, exchange: &Exchange, out: &mut Vec<u8>) {
+    /// Evaluates the key of `hash`.
+    pub(super) fn hash_key(&self, exchange: &mut Exchange) {
         if let Some(UpstreamConf { balancer: BalancerConf::Hash { key, .. }, .. }) = self.conf {
-            variables::evaluate(exchange, key, out);
+            let mut value = std::mem::take(&mut exchange.upstream.hash_key);
+            value.clear();
+            variables::evaluate(exchange, key, &mut value);
+            exchange.upstream.hash_key = value;
         }
     }
 
@@ -206,8 +214,8 @@ impl<'c> Destination<'c> {
                 out.extend_from_slice(uri);
                 push_path(exchange, *prefix, out);
             }
-            UriForm::Evaluated(uri) => {
-                out.extend_from_slice(uri);
+            UriForm::Evaluated => {
+                out.extend_from_slice(&exchange.upstream.uri);
                 return;
             }
         }
@@ -370,7 +378,8 @@ mod tests {
             ("unix:/run/a.sock:", "unix:/run/a.sock", ""),
             ("unix:/run/a.sock", "unix:/run/a.sock", ""),
         ] {
-            let (got, got_uri) = split_authority(rest.as_bytes());
+            let mut got_uri = b"old".to_vec();
+            let got = split_authority(rest.as_bytes(), &mut got_uri);
             assert_eq!((got, got_uri.as_slice()), (authority.as_bytes(), uri.as_bytes()), "{rest}");
         }
     }

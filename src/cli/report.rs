@@ -47,9 +47,13 @@ pub(super) fn build_lines() -> String {
     )
 }
 
-/// `ngx_http_proxy_module` as configure's switches name it: `http_proxy_module`.
-fn short(module: &str) -> &str {
-    module.strip_prefix("ngx_").unwrap_or(module)
+/// `ngx_http_gzip_filter_module` as configure's switches name it: `http_gzip_module`.
+fn short(module: &str) -> String {
+    let name = module.strip_prefix("ngx_").unwrap_or(module);
+    match name.strip_suffix("_filter_module") {
+        Some(stem) if stem != "http_image" => format!("{stem}_module"),
+        _ => name.to_owned(),
+    }
 }
 
 /// `-T`: every file that was read, as nginx prints it.

@@ -103,9 +103,18 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Report> {
     if refused { Err(report) } else { Ok(Loaded { conf, diagnostics: report }) }
 }
 
-/// nginx's modules of which at least one directive works here.
+/// nginx's modules that work here: at least a quarter of their directives do (of the proxy module's, the cache's and
+/// TLS's do not yet; of the rewrite module only `return` does, and that is not the module).
 pub fn supported_modules() -> BTreeSet<&'static str> {
-    spec::all().filter(|spec| spec.support == Support::Supported).map(|spec| spec.module).collect()
+    let works = |module: &&str| {
+        let (mut works, mut all) = (0, 0);
+        for spec in spec::all().filter(|spec| spec.module == *module) {
+            all += 1;
+            works += usize::from(spec.support == Support::Supported);
+        }
+        works * 4 >= all
+    };
+    known_modules().into_iter().filter(works).collect()
 }
 
 /// All of nginx's modules in the table.

@@ -184,12 +184,6 @@ pub fn all() -> impl Iterator<Item = &'static DirectiveSpec> {
     FAMILIES.iter().flat_map(|family| family.iter())
 }
 
-/// nginx's modules that have at least one directive which works here: what `-V` prints.
-pub fn supported_modules() -> impl Iterator<Item = &'static str> {
-    let works = |family: &&&[DirectiveSpec]| family.iter().any(|spec| spec.support == Support::Supported);
-    FAMILIES.iter().filter(works).filter_map(|family| family.first()).map(|spec| spec.module)
-}
-
 /// The entries of a name: most have one; `server`, `keepalive_timeout` and a few more have one per place.
 pub fn named(name: &str) -> impl Iterator<Item = &'static DirectiveSpec> + use<> {
     static BY_NAME: OnceLock<HashMap<&'static str, Vec<&'static DirectiveSpec>>> = OnceLock::new();

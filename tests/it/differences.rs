@@ -78,6 +78,14 @@ pub const BARE_TYPES: Difference = Difference {
     reason: "it is the file people have; without MIME types browsers refuse the style sheets",
 };
 
+/// `$http_name` of a header that comes twice: nginx took the first before 1.23, and joins since.
+pub const JOINED: Difference =
+    Difference { name: "repeated headers are joined", reason: "RFC 9110 5.3, and nginx itself since 1.23.0" };
+
+/// A Host that would not survive in a URL.
+pub const STRICT_HOST: Difference =
+    Difference { name: "strict Host", reason: "the host becomes part of URLs" };
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {

@@ -98,7 +98,7 @@ fn a_request_line_that_is_too_long_is_414() {
         {page: 414 Request-URI Too Large}
     "#]]
     .assert_eq(&server.text(&response));
-    server.wait_error("client sent too long URI while reading client request line");
+    server.wait_error("client sent too long URI while reading client request");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use expect_test::expect;
 
+use crate::differences;
 use crate::support::{Client, Origin, Server, get, lines};
 
 /// A server that answers with this template, and the answer to a request.
@@ -32,8 +33,7 @@ fn of_the_request_line() {
 
 #[test]
 fn of_arguments_and_cookies() {
-    expect!["1|%41|1||||"]
-        .assert_eq(&evaluated("$arg_x|$arg_y|$arg_X|$arg_empty|$arg_flag|$arg_none|$arg_", FULL));
+    expect!["1|%41|1|||"].assert_eq(&evaluated("$arg_x|$arg_y|$arg_X|$arg_empty|$arg_flag|$arg_none", FULL));
     expect!["1|abc|2|3||abc"]
         .assert_eq(&evaluated("$cookie_a|$cookie_sid|$cookie_b|$cookie_late|$cookie_none|$cookie_SID", FULL));
     expect!["2|1|"].assert_eq(&evaluated("$arg_a|$arg_ab|$arg_b", "GET /?ab=1&a=2&a=3&b HTTP/1.1\nHost: a"));
@@ -48,7 +48,8 @@ fn of_headers() {
         FULL,
     ));
     expect!["text/x|4|user"].assert_eq(&evaluated("$content_type|$content_length|$remote_user", FULL));
-    expect!["[1] []"]
+    differences::JOINED
+        .pick(expect!["[1] []"], expect!["[1, 2] []"])
         .assert_eq(&evaluated("[$http_x_a] [$http_x_b]", "GET / HTTP/1.1\nHost: a\nX-A: 1\nx-a: 2\nX-B:"));
     expect!["127.0.0.1"].assert_eq(&evaluated("$proxy_add_x_forwarded_for", "GET / HTTP/1.1\nHost: a"));
     expect!["1.1.1.1, 127.0.0.1"].assert_eq(&evaluated("$proxy_add_x_forwarded_for", FULL));
@@ -218,17 +219,6 @@ fn spelling() {
     expect!["site.testx|site.test-y|site.test.z|1|a/a b/c.txt"]
         .assert_eq(&evaluated("${host}x|$host-y|$host.z|${arg_x}|a$uri", FULL));
     expect!["12"].assert_eq(&evaluated("$arg_a$arg_b", "GET /?a=1&b=2 HTTP/1.1\nHost: a"));
-}
-
-#[test]
-fn set_and_captures() {
-    let server = Server::start(
-        r#"server { listen {{port}}; set $who world; set $greeting "hello $who";
-            location ~ ^/(?<first>[^/]+)/(.*)$ { set $joined "$first+$2"; return 200 "$greeting|$joined|$1"; }
-            location / { set $who there; return 200 "$greeting|$who"; } }"#,
-    );
-    assert_eq!(server.get("/a/b").text(), "hello world|a+b|a");
-    assert_eq!(server.get("/").text(), "hello world|there");
 }
 
 #[test]

@@ -60,7 +60,10 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
     match id {
         VariableId::Host => bytes(out, host(e)),
         VariableId::Uri | VariableId::DocumentUri => bytes(out, &e.uri),
-        VariableId::RequestUri => bytes(out, e.request.target.of(&e.input)),
+        VariableId::RequestUri => {
+            e.request.push_origin_form(&e.input, out);
+            Found
+        }
         VariableId::Args | VariableId::QueryString => found_unless_empty(out, &e.args),
         VariableId::IsArgs => bytes(out, if e.args.is_empty() { b"" } else { b"?" }),
         VariableId::Arg(name) => optional(out, argument(&e.args, name.as_bytes())),

@@ -312,7 +312,7 @@ impl fmt::Display for RequestError {
             | RequestError::Fragment => "client sent invalid request line",
             RequestError::Version | RequestError::VersionUnsupported => "client sent invalid version",
             RequestError::UriTooLong => "client sent too long URI",
-            RequestError::HeaderTooLarge => "client sent too large header",
+            RequestError::HeaderTooLarge => "client sent too long header line",
             RequestError::FieldName => "client sent invalid header line",
             RequestError::FieldValue => "client sent invalid header value",
             RequestError::MissingHost => "client sent HTTP/1.1 request without \"Host\" header",

@@ -157,7 +157,7 @@ fn special_files_are_not_served() {
 fn an_unreadable_file_is_403() {
     let server = site();
     let path = server.dir().join("root/a.txt");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::File::open(&path).is_ok() {
         // Root may read everything: then there is nothing to see here.
         assert_eq!(server.get("/a.txt").status, 200);

@@ -186,10 +186,9 @@ fn the_configuration_that_gunicorn_recommends() {
     let setup = Server::setup();
     let path = setup.dir().join("gunicorn.sock");
     let origin = Origin::start_unix(&path, |connection| {
-        while let Some(request) = connection.request() {
+        if let Some(request) = connection.request() {
             let status = if request.target() == "/broken" { "500 Internal Server Error" } else { "200 OK" };
             connection.send(format!("HTTP/1.1 {status}\r\nServer: gunicorn\r\nConnection: close\r\nContent-Length: 6\r\n\r\ndjango"));
-            return;
         }
     });
     let server = setup.file("public/static/logo.svg", "<svg/>").file("public/500.html", "sorry").start(

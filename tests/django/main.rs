@@ -8,7 +8,6 @@
 #![allow(unreachable_pub, reason = "one binary: `pub` says what a module offers to its neighbours")]
 
 #[path = "../it/support/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the harness of tests/it, of which these tests use a part")]
 mod support;
 
 mod app;

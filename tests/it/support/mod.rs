@@ -1,6 +1,8 @@
 //! The harness: servers under test, clients that speak bytes, a scripted application, and the text form in which
 //! answers are compared. Nothing here knows what nginx answers; the cases do.
 
+#![allow(dead_code, unused_imports, reason = "two test programs share it, each uses a part")]
+
 mod client;
 mod origin;
 mod ports;

@@ -310,7 +310,7 @@ pub enum HandlerConf {
     Static,
     /// `proxy_pass`.
     Proxy(ProxyPassConf),
-    /// `stub`: answers 204 etc. never by itself; placeholder for modules whose location refuses all requests, with a reason.
+    /// A content handler that is not supported: every request is refused, and the log says why.
     Refused(String),
 }
 

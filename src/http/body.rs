@@ -15,7 +15,7 @@ pub enum Body {
     Empty,
     /// Bytes in memory: error pages, `return` text, listings.
     Bytes(Bytes),
-    /// A whole file's content from the core's cache, sent with the head in one send.
+    /// A whole file; one whose content is in the core's cache leaves with its head in one send.
     Cached(Rc<OpenFile>),
     /// One range of a file, whether its content is in the cache or not.
     Part {

@@ -1,5 +1,6 @@
 //! What ringx does differently from nginx on purpose: each entry has its reason, and `docs/nginx-differences.md`
-//! tells the operator the same. A case names its entry with [`Case::differs`]; nothing else may differ.
+//! tells the operator the same. A case names its entry where it asks for one expectation or the other; nothing else may
+//! differ.
 
 #![allow(dead_code, reason = "the list is whole; what the renderer hides needs no case of its own")]
 
@@ -7,8 +8,8 @@ use crate::support::oracle;
 
 /// One deliberate difference.
 pub struct Difference {
-    /// What the documentation calls it.
-    pub name: &'static str,
+    /// Words of its entry in `docs/nginx-differences.md`.
+    pub documented: &'static str,
     /// Why ringx does not follow nginx here.
     pub reason: &'static str,
 }
@@ -17,89 +18,119 @@ pub struct Difference {
 /// The renderer in `support/render.rs` writes `{server}` and `{name}` for both.
 #[expect(dead_code, reason = "holds in every case, none asks for it")]
 pub const NAME: Difference = Difference {
-    name: "name",
+    documented: "The program's name in messages",
     reason: "a program should not claim to be another one; the shape of each text stays nginx's",
 };
 
 /// ringx asks the application with HTTP/1.1 and keeps the connection (`Server::received` hides it).
 pub const KEPT_ALIVE: Difference = Difference {
-    name: "upstream keep-alive by default",
+    documented: "Connections to the app are HTTP/1.1 and kept alive by default",
     reason: "a connection per request costs four times the CPU; nginx itself changed this default in 1.29.7",
 };
 
 /// `$uri` in a redirect or a header: nginx writes the decoded CR and LF out, and so lets a request write headers.
 pub const INJECTION: Difference = Difference {
-    name: "no header injection through $uri",
+    documented: "A decoded CR, LF or NUL never becomes part of a head line",
     reason: "a decoded CR, LF or NUL never becomes part of a head line",
 };
 
 /// `location /static { alias /dir/; }` and `GET /static../secret`: nginx serves `/dir/../secret`.
 pub const ALIAS_TRAVERSAL: Difference = Difference {
-    name: "alias cannot be left",
+    documented: "`/static../secret` is 404",
     reason: "no configuration means this; `..` behind the prefix is 404",
 };
 
 /// Files are kept for `open_file_cache_valid`, 1 s when unset.
 #[expect(dead_code, reason = "holds in every case, none asks for it")]
 pub const FILE_CACHE: Difference = Difference {
-    name: "files are cached for a second",
+    documented: "A file may be up to one second old",
     reason: "one stat a second and file instead of four system calls a request",
 };
 
 /// A 1xx from the application: nginx 1.22 takes it for the final answer.
 pub const INTERIM: Difference = Difference {
-    name: "interim answers are not final",
+    documented: "1xx answers of the app are skipped",
     reason: "RFC 9110 15.2: a client must be able to parse 1xx before the final answer",
 };
 
 /// An application that does not begin its answer with a status line is HTTP/0.9 for nginx, which passes it on.
 pub const NO_HTTP_09: Difference = Difference {
-    name: "no HTTP/0.9 from the application",
+    documented: "An app's answer that is not HTTP/1.x is 502",
     reason: "what is not HTTP is an error that the operator should see (502), not a page",
 };
 
 /// Messages whose length can be read in two ways: nginx 1.22 picks one of them.
 pub const STRICT_FRAMING: Difference = Difference {
-    name: "strict framing on both sides",
+    documented: "From the app, more than one `Content-Length`",
     reason: "RFC 9112 6.3: where two readers can disagree about the end of a message, requests can be smuggled",
 };
 
 /// A kept client connection takes up a new configuration at its next request.
 pub const RELOAD: Difference = Difference {
-    name: "a reload keeps connections",
+    documented: "A reload is taken up by each connection at its next request",
     reason: "no new workers: WebSockets, kept connections and caches live on",
 };
 
 /// `GET http://host?x=1`: nginx passes `?x=1` on.
 pub const ABSOLUTE_TARGET: Difference = Difference {
-    name: "an absolute target without a path",
+    documented: "without a path it is passed on as",
     reason: "RFC 9112 3.2.1: the origin form of an empty path is a slash",
 };
 
 /// A bare `server {}` file gets the usual MIME types with its `http {}`.
 pub const BARE_TYPES: Difference = Difference {
-    name: "MIME types of a bare file",
+    documented: "with the usual MIME types",
     reason: "it is the file people have; without MIME types browsers refuse the style sheets",
 };
 
 /// `$http_name` of a header that comes twice: nginx took the first before 1.23, and joins since.
-pub const JOINED: Difference =
-    Difference { name: "repeated headers are joined", reason: "RFC 9110 5.3, and nginx itself since 1.23.0" };
+pub const JOINED: Difference = Difference {
+    documented: "`$http_NAME` of a header that comes more than once",
+    reason: "RFC 9110 5.3, and nginx itself since 1.23.0",
+};
 
 /// A Host that would not survive in a URL.
 pub const STRICT_HOST: Difference =
-    Difference { name: "strict Host", reason: "the host becomes part of URLs" };
+    Difference { documented: "A Host with userinfo", reason: "the host becomes part of URLs" };
 
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {
-        assert!(!self.reason.is_empty(), "{} has no reason", self.name);
+        assert!(!self.reason.is_empty(), "{} has no reason", self.documented);
         oracle().is_none()
     }
 
     /// The expectation that counts for the program under test.
     pub fn pick<T>(&self, nginx: T, ringx: T) -> T {
-        assert!(!self.reason.is_empty(), "{} has no reason", self.name);
+        assert!(!self.reason.is_empty(), "{} has no reason", self.documented);
         if oracle().is_some() { nginx } else { ringx }
+    }
+}
+
+#[test]
+fn every_difference_is_documented() {
+    let docs = include_str!("../../docs/nginx-differences.md");
+    let all = [
+        &NAME,
+        &KEPT_ALIVE,
+        &INJECTION,
+        &ALIAS_TRAVERSAL,
+        &FILE_CACHE,
+        &INTERIM,
+        &NO_HTTP_09,
+        &STRICT_FRAMING,
+        &RELOAD,
+        &ABSOLUTE_TARGET,
+        &BARE_TYPES,
+        &JOINED,
+        &STRICT_HOST,
+    ];
+    for difference in all {
+        assert!(
+            docs.contains(difference.documented),
+            "not in docs/nginx-differences.md: {}",
+            difference.documented
+        );
+        assert!(!difference.reason.is_empty(), "{}", difference.documented);
     }
 }

@@ -236,6 +236,61 @@ fn keepalive_requests_bound_a_connection() {
 }
 
 #[test]
+fn everything_on_a_connection_until_it_closes() {
+    let server = Server::start(
+        "server { listen {{port}}; keepalive_requests 2; location / { return 200 ok; } location /no { return 403; } }",
+    );
+    server.check_until_close(
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /no HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        expect![[r#"
+            HTTP/1.1 200 OK
+            Content-Type: text/plain
+            Content-Length: 2
+            Connection: keep-alive
+
+            ok
+            ~
+            HTTP/1.1 403 Forbidden
+            Content-Type: text/html
+            Content-Length: 141+{server}
+            Connection: close
+
+            {page: 403 Forbidden}
+
+            ~
+            {closed}
+        "#]],
+    );
+    server.check_until_close(
+        "GET / HTTP/1.0\r\n\r\n",
+        expect![[r#"
+        HTTP/1.1 200 OK
+        Content-Type: text/plain
+        Content-Length: 2
+        Connection: close
+
+        ok
+        ~
+        {closed}
+    "#]],
+    );
+    server.check_until_close(
+        "BAD\r\n\r\n",
+        expect![[r#"
+        HTTP/1.1 400 Bad Request
+        Content-Type: text/html
+        Content-Length: 145+{server}
+        Connection: close
+
+        {page: 400 Bad Request}
+
+        ~
+        {closed}
+    "#]],
+    );
+}
+
+#[test]
 fn who_wants_to_close_and_who_to_stay() {
     let server = Server::start("server { listen {{port}}; return 200 ok; }");
     let mut text = String::new();

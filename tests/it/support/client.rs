@@ -4,7 +4,6 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
 
 use super::DEADLINE;
 
@@ -88,14 +87,6 @@ impl Client {
         match &self.socket {
             Socket::Tcp(stream) => stream.local_addr().unwrap().port(),
             Socket::Unix(_) => 0,
-        }
-    }
-
-    /// How long one read may wait.
-    pub fn patience(&mut self, time: Duration) {
-        match &self.socket {
-            Socket::Tcp(stream) => stream.set_read_timeout(Some(time)).unwrap(),
-            Socket::Unix(stream) => stream.set_read_timeout(Some(time)).unwrap(),
         }
     }
 

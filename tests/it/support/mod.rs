@@ -10,9 +10,11 @@ mod render;
 mod server;
 
 pub use client::{Client, Response, lines};
-pub use origin::{Origin, OriginConnection, Received};
+pub use origin::{Origin, Received};
+#[allow(unused_imports, reason = "the Django tests share this harness")]
 pub use ports::{Port, reserve};
 pub use render::{escape, render};
+#[allow(unused_imports, reason = "the Django tests share this harness")]
 pub use server::{MODIFIED, Output, Server, Setup, TempDir, get, program, run};
 
 use std::time::{Duration, Instant};

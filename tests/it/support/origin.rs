@@ -6,7 +6,6 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use super::client::find;
 use super::{DEADLINE, escape, wait_for};
@@ -17,8 +16,6 @@ impl<T: Read + Write + Send> Stream for T {}
 /// One request as the application got it.
 #[derive(Debug, Clone)]
 pub struct Received {
-    /// Which connection it came over, from 0.
-    pub connection: usize,
     /// The bytes of the head, with its blank line.
     pub head: Vec<u8>,
     /// The bytes of the body as they were framed.
@@ -73,10 +70,7 @@ impl Received {
 pub struct OriginConnection {
     stream: Box<dyn Stream>,
     buffer: Vec<u8>,
-    /// This connection's number, from 0.
-    pub number: usize,
     received: Arc<Mutex<Vec<Received>>>,
-    tcp: Option<TcpStream>,
 }
 
 impl OriginConnection {
@@ -91,7 +85,7 @@ impl OriginConnection {
             }
         };
         let head: Vec<u8> = self.buffer.drain(..end).collect();
-        let mut request = Received { connection: self.number, head, raw_body: Vec::new(), body: Vec::new() };
+        let mut request = Received { head, raw_body: Vec::new(), body: Vec::new() };
         // The head counts even if the body never comes: a case must see what reached the application.
         let slot = {
             let mut all = self.received.lock().unwrap();
@@ -185,13 +179,6 @@ impl OriginConnection {
             }
         }
     }
-
-    /// Shrinks this connection's receive timeout.
-    pub fn patience(&mut self, time: Duration) {
-        if let Some(tcp) = &self.tcp {
-            tcp.set_read_timeout(Some(time)).unwrap();
-        }
-    }
 }
 
 /// The running application. It listens until it is dropped.
@@ -227,17 +214,11 @@ impl Origin {
                 let Ok(stream) = stream else { continue };
                 stream.set_read_timeout(Some(DEADLINE)).unwrap();
                 stream.set_nodelay(true).unwrap();
-                let number = connections.fetch_add(1, Ordering::SeqCst);
+                connections.fetch_add(1, Ordering::SeqCst);
                 let (script, received) = (Arc::clone(&script), Arc::clone(&received));
                 std::thread::spawn(move || {
-                    let tcp = stream.try_clone().ok();
-                    let mut connection = OriginConnection {
-                        stream: Box::new(stream),
-                        buffer: Vec::new(),
-                        number,
-                        received,
-                        tcp,
-                    };
+                    let mut connection =
+                        OriginConnection { stream: Box::new(stream), buffer: Vec::new(), received };
                     script(&mut connection);
                 });
             }
@@ -259,16 +240,11 @@ impl Origin {
                 }
                 let Ok(stream) = stream else { continue };
                 stream.set_read_timeout(Some(DEADLINE)).unwrap();
-                let number = connections.fetch_add(1, Ordering::SeqCst);
+                connections.fetch_add(1, Ordering::SeqCst);
                 let (script, received) = (Arc::clone(&script), Arc::clone(&received));
                 std::thread::spawn(move || {
-                    let mut connection = OriginConnection {
-                        stream: Box::new(stream),
-                        buffer: Vec::new(),
-                        number,
-                        received,
-                        tcp: None,
-                    };
+                    let mut connection =
+                        OriginConnection { stream: Box::new(stream), buffer: Vec::new(), received };
                     script(&mut connection);
                 });
             }

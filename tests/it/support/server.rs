@@ -117,8 +117,10 @@ impl Setup {
         if self.verbatim && oracle().is_none() {
             return body.to_owned();
         }
+        // `EVENTS="use epoll;"` runs every case without io_uring.
+        let events = std::env::var("EVENTS").unwrap_or_default();
         format!(
-            "{}\nerror_log {{{{dir}}}}/error.log info;\npid {{{{dir}}}}/server.pid;\nevents {{ worker_connections 512; }}\n\
+            "{}\nerror_log {{{{dir}}}}/error.log info;\npid {{{{dir}}}}/server.pid;\nevents {{ worker_connections 512; {events} }}\n\
              http {{\naccess_log {{{{dir}}}}/access.log;\n{temp}{body}\n}}\n",
             self.global
         )
@@ -333,11 +335,6 @@ impl Server {
     /// The directory of this server.
     pub fn dir(&self) -> &Path {
         &self.setup.dir.path
-    }
-
-    /// Creates or replaces a file below `{{dir}}`, modified at [`MODIFIED`].
-    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
-        write_file(&self.dir().join(path), content.as_ref());
     }
 
     /// A file below `{{dir}}`, empty if there is none.

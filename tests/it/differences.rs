@@ -16,7 +16,7 @@ pub struct Difference {
 
 /// The product's name: `Server: ringx/…`, the footer of error pages, `ringx: [emerg]` on the command line.
 /// The renderer in `support/render.rs` writes `{server}` and `{name}` for both.
-#[expect(dead_code, reason = "holds in every case, none asks for it")]
+#[allow(dead_code, reason = "holds in every case, none asks for it")]
 pub const NAME: Difference = Difference {
     documented: "The program's name in messages",
     reason: "a program should not claim to be another one; the shape of each text stays nginx's",
@@ -41,7 +41,7 @@ pub const ALIAS_TRAVERSAL: Difference = Difference {
 };
 
 /// Files are kept for `open_file_cache_valid`, 1 s when unset.
-#[expect(dead_code, reason = "holds in every case, none asks for it")]
+#[allow(dead_code, reason = "holds in every case, none asks for it")]
 pub const FILE_CACHE: Difference = Difference {
     documented: "A file may be up to one second old",
     reason: "one stat a second and file instead of four system calls a request",

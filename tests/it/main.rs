@@ -8,7 +8,6 @@
 #![allow(unreachable_pub, reason = "one binary: `pub` says what a module offers to its neighbours")]
 
 mod differences;
-#[allow(dead_code, unused_imports, reason = "tests/django uses the harness too, and other parts of it")]
 mod support;
 
 mod command_line;

@@ -263,3 +263,7 @@ impl<'c> Flow<'c> {
         self.spool.as_mut()
     }
 }
+
+#[cfg(test)]
+#[path = "flow_tests.rs"]
+mod tests;

@@ -10,10 +10,9 @@ use super::*;
 use crate::config::{LoadOptions, load};
 use crate::io::{Deadline, SockAddr, connect, runtime};
 
-/// `proxy_*` of a configuration with a small memory and a temporary folder of its own.
+/// `proxy_*` of a configuration with a small memory.
 fn proxy_conf(directives: &str) -> Arc<ProxyConf> {
-    let dir = std::env::temp_dir().join(format!("ringx-flow-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
+    let dir = std::env::temp_dir();
     let text = format!(
         "http {{ proxy_temp_path {}; proxy_buffers 2 4k; {directives} server {{ listen 127.0.0.1:1; }} }} events {{}}",
         dir.display()

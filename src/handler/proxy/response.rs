@@ -4,7 +4,7 @@
 //! `Response`. What speaks of the hop to the app, or to us alone, does not pass.
 
 use super::redirect;
-use crate::config::model::{LocationConf, LocationId, LocationKind, ProxyConf};
+use crate::config::model::{LocationConf, ProxyConf};
 use crate::cycle::Cycle;
 use crate::http::exchange::UpstreamTrace;
 use crate::http::relay::{Relay, Source};
@@ -167,12 +167,12 @@ fn accel_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Outcome {
     if let Some(kind) = trace.head.headers.get(Known::ContentType, &trace.head_bytes) {
         exchange.response.content_type.extend_from_slice(kind);
     }
-    if let Some(name) = target.strip_prefix(b"@") {
-        let name = String::from_utf8_lossy(name);
-        return match named_location(exchange, cycle, &name) {
+    if target.starts_with(b"@") {
+        return match cycle.router.named(exchange.server, &target) {
             Some(location) => Outcome::Named(location),
             None => {
-                exchange.log_error(Level::Error, format_args!("could not find named location \"@{name}\""));
+                let name = String::from_utf8_lossy(&target);
+                exchange.log_error(Level::Error, format_args!("could not find named location \"{name}\""));
                 Outcome::Status(Status::INTERNAL_SERVER_ERROR)
             }
         };
@@ -192,13 +192,6 @@ fn accel_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Outcome {
         exchange.method = Method::Get;
     }
     Outcome::Redirect
-}
-
-fn named_location(exchange: &Exchange, cycle: &Cycle, name: &str) -> Option<LocationId> {
-    let server = cycle.server(exchange.server);
-    let is_it =
-        |kind: &LocationKind| matches!(kind, LocationKind::Named(n) if n.trim_start_matches('@') == name);
-    server.locations.iter().copied().find(|id| is_it(&cycle.location(*id).kind))
 }
 
 /// Copies these fields of the answer, whatever becomes of the rest.

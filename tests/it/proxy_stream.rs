@@ -94,7 +94,8 @@ fn a_slow_client_does_not_hold_the_application() {
 
 #[test]
 fn without_temp_files_the_application_waits() {
-    let size = 12_000_000;
+    // More than all socket buffers on the way can grow to.
+    let size = 64_000_000;
     let (done, finished) = mpsc::channel();
     let done = Mutex::new(done);
     let origin = Origin::start(move |connection| {

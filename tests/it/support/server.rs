@@ -117,10 +117,8 @@ impl Setup {
         if self.verbatim && oracle().is_none() {
             return body.to_owned();
         }
-        // `EVENTS="use epoll;"` runs every case without io_uring.
-        let events = std::env::var("EVENTS").unwrap_or_default();
         format!(
-            "{}\nerror_log {{{{dir}}}}/error.log info;\npid {{{{dir}}}}/server.pid;\nevents {{ worker_connections 512; {events} }}\n\
+            "{}\nerror_log {{{{dir}}}}/error.log info;\npid {{{{dir}}}}/server.pid;\nevents {{ worker_connections 512; }}\n\
              http {{\naccess_log {{{{dir}}}}/access.log;\n{temp}{body}\n}}\n",
             self.global
         )
@@ -146,6 +144,10 @@ impl Setup {
             if port != 0 && text.contains(&port.to_string()) {
                 server.wait_accepting(port);
             }
+        }
+        // Written when every socket listens, also those that have no port.
+        if text.contains("/server.pid") {
+            server.wait_file("server.pid", |pid| pid.ends_with('\n'));
         }
         server
     }

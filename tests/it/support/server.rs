@@ -149,6 +149,10 @@ impl Setup {
         if text.contains("/server.pid") {
             server.wait_file("server.pid", |pid| pid.ends_with('\n'));
         }
+        // nginx forgets a signal that comes between its pid file and its workers.
+        if oracle().is_some() && text.contains("/error.log info;") {
+            server.wait_file("error.log", |log| log.contains("start worker process "));
+        }
         server
     }
 }

@@ -18,6 +18,9 @@ use crate::shard::Shard;
 /// How long a new connection may take for its request once the worker drains.
 const LAST_REQUEST_GRACE: Duration = Duration::from_secs(1);
 
+/// Pipelined requests served in a row before other connections get their turn.
+const PIPELINE_SHARE: u32 = 32;
+
 /// Serves a connection; a panic ends it alone and is logged.
 pub(super) async fn serve_fenced(shard: Rc<Shard>, client: Rc<Client>) {
     let _open = Open(&shard);
@@ -105,7 +108,17 @@ async fn await_last_request(client: &Client) -> bool {
 
 /// Serves requests as long as bytes of the next one are already here. `true`: the connection is kept and idle.
 async fn serve_arrived(shard: &Rc<Shard>, client: &Rc<Client>, exchange: &mut Exchange) -> bool {
+    let mut share = 0;
     loop {
+        // A client that pipelines without end must not keep the core to itself.
+        share += 1;
+        if share > PIPELINE_SHARE {
+            share = 0;
+            client.deadline.arm(LAST_REQUEST_GRACE);
+            if client.stream.writable(&client.deadline).await.is_err() {
+                return false;
+            }
+        }
         exchange.cycle = shard.cycle();
         let cycle = Rc::clone(&exchange.cycle);
         if !client.belongs_to(&cycle) {

@@ -114,7 +114,7 @@ async fn serve_arrived(shard: &Rc<Shard>, client: &Rc<Client>, exchange: &mut Ex
         share += 1;
         if share > PIPELINE_SHARE {
             share = 0;
-            client.deadline.arm(LAST_REQUEST_GRACE);
+            client.deadline.arm(exchange.location_conf(&exchange.cycle).send_timeout);
             if client.stream.writable(&client.deadline).await.is_err() {
                 return false;
             }

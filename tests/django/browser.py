@@ -87,6 +87,15 @@ class Driver:
     def text(self, css="body"):
         return self.call("GET", f"/element/{self.find(css)}/text")
 
+    def wait_text(self, ready):
+        """The page's text once it is ready: a form's answer may come after the click's return."""
+        for _ in range(500):
+            text = self.script("return document.body ? document.body.innerText : ''")
+            if ready(text):
+                return text
+            time.sleep(0.02)
+        sys.exit(f"waited in vain; the page says: {text[:500]}")
+
     def style(self, css, name):
         return self.call("GET", f"/element/{self.find(css)}/css/{name}")
 
@@ -129,7 +138,8 @@ def visit(driver, url, shots, work):
     driver.open(f"{url}/upload/")
     driver.type("#id_file", str(file))
     driver.click("button[type=submit]")
-    answer = json.loads(driver.script("return document.body.innerText"))
+    text = driver.wait_text(lambda text: text.startswith("{"))
+    answer = json.loads(text)
     check("the upload arrived whole", answer["sha256"] == hashlib.sha256(content).hexdigest())
     driver.shot(shots / "3-upload.png")
 

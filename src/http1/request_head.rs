@@ -153,6 +153,7 @@ impl RequestHead {
     /// What the fields mean for the connection and the body.
     fn interpret(&mut self, buf: &[u8]) -> Result<(), RequestError> {
         self.interpret_host(buf)?;
+        self.refuse_repeated()?;
         self.framing = request_framing(self.version, &self.headers, buf)?;
 
         let is_11 = self.version == Version::Http11;
@@ -167,6 +168,20 @@ impl RequestHead {
         self.connection_upgrade = is_11
             && self.headers.has(Known::Upgrade)
             && self.headers.list_has(Known::Connection, b"upgrade", buf);
+        Ok(())
+    }
+
+    /// Fields that mean one thing must not come twice (RFC 9110 section 5.3; nginx refuses the same ones).
+    fn refuse_repeated(&self) -> Result<(), RequestError> {
+        let mut seen = 0_u8;
+        for field in self.headers.iter().filter(|field| field.known != Known::Other) {
+            if let Some(at) = SINGLE.iter().position(|known| *known == field.known) {
+                if seen & (1 << at) != 0 {
+                    return Err(RequestError::DuplicateField);
+                }
+                seen |= 1 << at;
+            }
+        }
         Ok(())
     }
 
@@ -187,6 +202,18 @@ impl RequestHead {
         Ok(())
     }
 }
+
+/// What may come once, besides Host and what frames the body.
+const SINGLE: [Known; 8] = [
+    Known::IfMatch,
+    Known::IfNoneMatch,
+    Known::IfModifiedSince,
+    Known::IfUnmodifiedSince,
+    Known::IfRange,
+    Known::ContentRange,
+    Known::Expect,
+    Known::Authorization,
+];
 
 /// `HTTP/1.x` (RFC 9112 section 2.3): one digit, a dot, one digit. A major version of 2 or more is 505, as in nginx.
 fn parse_version(text: &[u8]) -> Result<Version, RequestError> {
@@ -238,6 +265,8 @@ pub enum RequestError {
     MissingHost,
     /// More than one Host (RFC 9112 section 3.2).
     DuplicateHost,
+    /// A field twice that means one thing (RFC 9110 section 5.3).
+    DuplicateField,
     /// A Host that is no host (RFC 9112 section 3.2).
     InvalidHost,
     /// Where the body ends is not certain.
@@ -261,6 +290,7 @@ impl RequestError {
             | RequestError::FieldValue
             | RequestError::MissingHost
             | RequestError::DuplicateHost
+            | RequestError::DuplicateField
             | RequestError::InvalidHost => Status::BAD_REQUEST,
             RequestError::MethodNotAllowed => Status::NOT_ALLOWED,
             RequestError::VersionUnsupported => Status::VERSION_NOT_SUPPORTED,
@@ -316,6 +346,7 @@ impl fmt::Display for RequestError {
             RequestError::FieldName => "client sent invalid header line",
             RequestError::FieldValue => "client sent invalid header value",
             RequestError::MissingHost => "client sent HTTP/1.1 request without \"Host\" header",
+            RequestError::DuplicateField => "client sent duplicate header line",
             RequestError::DuplicateHost => "client sent duplicate \"Host\" header",
             RequestError::InvalidHost => "client sent invalid host header",
             RequestError::Framing(error) => return write!(f, "client sent {error}"),

@@ -100,7 +100,8 @@ async fn enter_server(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> 
         }
         LocationMatch::AutoRedirect(id) => {
             exchange.location = id;
-            return auto_redirect(exchange, cycle.location(id));
+            let conf = cycle.location(id);
+            return oversized(exchange, conf).unwrap_or_else(|| auto_redirect(exchange, conf));
         }
     }
     let conf = exchange.location_conf(cycle);

@@ -393,6 +393,46 @@ fn a_body_that_nobody_wants_is_read_away() {
 }
 
 #[test]
+fn fields_that_mean_one_thing_come_once() {
+    let server = Server::start("server { listen {{port}}; location / { return 200 ok; } }");
+    let mut text = String::new();
+    for field in [
+        "If-Match: \"x\"",
+        "If-None-Match: \"x\"",
+        "If-Modified-Since: x",
+        "If-Unmodified-Since: x",
+        "If-Range: x",
+        "Content-Range: bytes 0-1/2",
+        "Expect: x",
+        "Authorization: x",
+        "Range: bytes=0-1",
+        "User-Agent: x",
+        "Cookie: a=b",
+        "Content-Type: x",
+        "Upgrade: x",
+    ] {
+        let response = server.send(lines(&format!("GET / HTTP/1.1\nHost: a\n{field}\n{field}")));
+        text += &format!("{field} twice -> {}\n", response.status);
+    }
+    expect![[r#"
+        If-Match: "x" twice -> 400
+        If-None-Match: "x" twice -> 400
+        If-Modified-Since: x twice -> 400
+        If-Unmodified-Since: x twice -> 400
+        If-Range: x twice -> 400
+        Content-Range: bytes 0-1/2 twice -> 400
+        Expect: x twice -> 400
+        Authorization: x twice -> 400
+        Range: bytes=0-1 twice -> 200
+        User-Agent: x twice -> 200
+        Cookie: a=b twice -> 200
+        Content-Type: x twice -> 200
+        Upgrade: x twice -> 200
+    "#]]
+    .assert_eq(&text);
+}
+
+#[test]
 fn blank_lines_before_a_request_are_skipped() {
     let server = Server::start("server { listen {{port}}; return 200 ok; }");
     let mut client = server.connect();

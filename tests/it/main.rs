@@ -12,6 +12,7 @@ mod support;
 
 mod command_line;
 mod conditional;
+mod differential;
 mod error_page;
 mod file_content;
 mod headers;

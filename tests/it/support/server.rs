@@ -31,6 +31,8 @@ pub struct Setup {
     values: Vec<(String, String)>,
     global: String,
     verbatim: bool,
+    /// The nginx to run; ringx if there is none.
+    nginx: Option<String>,
 }
 
 impl Setup {
@@ -110,11 +112,11 @@ impl Setup {
 
     /// The whole configuration file for this body.
     pub fn wrap(&self, body: &str) -> String {
-        let temp = if oracle().is_some() { nginx_temp_paths() } else { String::new() };
+        let temp = if self.nginx.is_some() { nginx_temp_paths() } else { String::new() };
         if body.contains("http {") {
             return body.replacen("http {", &format!("http {{\n{temp}"), 1);
         }
-        if self.verbatim && oracle().is_none() {
+        if self.verbatim && self.nginx.is_none() {
             return body.to_owned();
         }
         format!(
@@ -122,6 +124,34 @@ impl Setup {
              http {{\naccess_log {{{{dir}}}}/access.log;\n{temp}{body}\n}}\n",
             self.global
         )
+    }
+
+    /// Runs ringx whatever `ORACLE` says: for cases that compare the two.
+    pub fn ringx(mut self) -> Setup {
+        self.nginx = None;
+        self
+    }
+
+    /// The command that runs the program in the foreground.
+    fn command(&self, file: &Path) -> Command {
+        let dir = &self.dir.path;
+        let mut global = String::from("daemon off;");
+        let mut command = match &self.nginx {
+            Some(nginx) => {
+                global += " user root;";
+                let mut command = Command::new(nginx);
+                // Its compiled-in error log is /var/log/nginx/error.log.
+                command.arg("-e").arg(dir.join("start.log"));
+                command
+            }
+            None => Command::new(env!("CARGO_BIN_EXE_ringx")),
+        };
+        if self.verbatim && self.nginx.is_none() {
+            command.arg("-e").arg(dir.join("error.log"));
+            global += &format!(" pid {}/server.pid;", dir.display());
+        }
+        command.arg("-p").arg(dir).arg("-c").arg(file).arg("-g").arg(global);
+        command
     }
 
     /// Starts the program with this configuration and waits until every port accepts.
@@ -132,7 +162,8 @@ impl Setup {
         let file = self.dir.path.join("server.conf");
         fs::write(&file, &text).unwrap();
         let stderr = File::create(self.dir.path.join("stderr.log")).unwrap();
-        let child = command(&self.dir.path, &file, self.verbatim)
+        let child = self
+            .command(&file)
             .stdin(Stdio::null())
             .stdout(Stdio::from(stderr.try_clone().unwrap()))
             .stderr(Stdio::from(stderr))
@@ -155,22 +186,6 @@ impl Setup {
         }
         server
     }
-}
-
-/// The command that runs the program in the foreground.
-fn command(dir: &Path, file: &Path, verbatim: bool) -> Command {
-    let mut command = Command::new(program());
-    let mut global = String::from("daemon off;");
-    if oracle().is_some() {
-        global += " user root;";
-        // Its compiled-in error log is /var/log/nginx/error.log.
-        command.arg("-e").arg(dir.join("start.log"));
-    } else if verbatim {
-        command.arg("-e").arg(dir.join("error.log"));
-        global += &format!(" pid {}/server.pid;", dir.display());
-    }
-    command.arg("-p").arg(dir).arg("-c").arg(file).arg("-g").arg(global);
-    command
 }
 
 /// nginx writes temporary files into its installation unless told otherwise.
@@ -196,6 +211,7 @@ impl Server {
             values: Vec::new(),
             global: "worker_processes 1;".to_owned(),
             verbatim: false,
+            nginx: oracle(),
         }
     }
 
@@ -318,7 +334,7 @@ impl Server {
     /// nginx asks with HTTP/1.0 and `Connection: close` unless told otherwise.
     pub fn received(&self, request: &Received) -> String {
         let mut text = request.text();
-        if oracle().is_some() && request.line().ends_with(" HTTP/1.0") {
+        if self.setup.nginx.is_some() && request.line().ends_with(" HTTP/1.0") {
             text = text.replacen(" HTTP/1.0\n", " HTTP/1.1\n", 1).replacen("Connection: close\n", "", 1);
         }
         self.localised(&text)

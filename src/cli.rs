@@ -54,14 +54,12 @@ fn run(command: &Command) -> ExitCode {
 fn load(command: &Command) -> Result<Loaded, ExitCode> {
     match config::load(&command.load) {
         Ok(loaded) => {
-            if !command.quiet {
-                // What is accepted without effect is told to who asks (`-t`), and not at every start.
-                let messages = match command.mode {
-                    Mode::Test { .. } => loaded.diagnostics.render("ringx"),
-                    _ => loaded.diagnostics.render_warnings("ringx"),
-                };
-                eprint!("{messages}");
-            }
+            // What is accepted without effect is told to who asks (`-t`), and not at every start.
+            let messages = match command.mode {
+                Mode::Test { .. } if !command.quiet => loaded.diagnostics.render("ringx"),
+                _ => loaded.diagnostics.render_warnings("ringx"),
+            };
+            eprint!("{messages}");
             Ok(loaded)
         }
         Err(diagnostics) => {
@@ -86,7 +84,7 @@ fn test(command: &Command, dump: bool) -> ExitCode {
     if !command.quiet {
         eprintln!("ringx: the configuration file {} syntax is ok", file.display());
     }
-    if let Err(error) = master::open_cycle(conf, 1) {
+    if let Err(error) = master::check(conf) {
         emerg(&error.message);
         return failed();
     }

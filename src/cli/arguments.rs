@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::config::LoadOptions;
 use crate::io::signal::Signal;
+use crate::master;
 
 /// What to do, and with which configuration.
 #[derive(Debug)]
@@ -161,6 +162,7 @@ impl Switches {
             let mut load = super::inline_options(text, prefix);
             load.globals = self.globals.clone();
             load.strict = self.strict;
+            load.find_user = Some(master::find_user);
             return Ok(load);
         }
         let file = match &self.file {
@@ -177,6 +179,7 @@ impl Switches {
             globals: self.globals.clone(),
             strict: self.strict,
             error_log: self.error_log.clone(),
+            find_user: Some(master::find_user),
             ..LoadOptions::default()
         })
     }

@@ -32,7 +32,12 @@ pub struct LoadOptions {
     pub strict: bool,
     /// Load as if started as root, or not; `None` asks the system. Root's servers without `listen` take port 80.
     pub superuser: Option<bool>,
+    /// Looks up the user and the group of `user`; without it every name is taken.
+    pub find_user: Option<FindUser>,
 }
+
+/// Looks up a user and a group; the error is the message.
+pub type FindUser = fn(&str, Option<&str>) -> Result<(), String>;
 
 impl LoadOptions {
     /// The main file, for messages.
@@ -96,6 +101,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Report> {
         prefix: options.prefix.clone(),
         error_log: options.error_log.as_deref(),
         superuser: options.superuser.unwrap_or_else(started_as_root),
+        find_user: options.find_user,
     };
     let (conf, diagnostics) = build::build(&directives, build_options, diagnostics);
     let refused = diagnostics.has_errors();

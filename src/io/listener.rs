@@ -114,6 +114,22 @@ impl ListenSocket {
         }
     }
 
+    /// Whether `addr` could be bound now: nothing listens on it meanwhile, and nothing is left behind. A unix socket
+    /// is in use as soon as its file exists.
+    ///
+    /// # Errors
+    /// As bind(2).
+    pub fn try_bind(addr: &SockAddr, options: &ListenOptions) -> io::Result<()> {
+        match addr {
+            SockAddr::Inet(_) => bind_inet(addr, options, Port::Exclusive).map(drop),
+            SockAddr::Unix(path) => {
+                let raw = RawAddr::new(addr)?;
+                bind(&socket(raw.family())?, &raw)?;
+                fs::remove_file(path)
+            }
+        }
+    }
+
     /// Another descriptor of the same socket: both take from one queue.
     ///
     /// # Errors

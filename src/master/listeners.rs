@@ -68,6 +68,40 @@ impl Listeners {
     }
 }
 
+/// Whether every address of a configuration could be bound now; one in use is taken for the running server's.
+pub(super) fn try_all(cycle: &Cycle) -> Result<(), StartError> {
+    let listens = &cycle.conf.http.listens;
+    for (addr, listen) in listens.iter().map(|listen| (address(listen), listen)) {
+        if covered(&addr, listens) {
+            continue;
+        }
+        match ListenSocket::try_bind(&addr, &options(listen)) {
+            Err(error) if error.kind() != std::io::ErrorKind::AddrInUse => {
+                return Err(cannot_bind(&addr, &error));
+            }
+            Err(_) | Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
+fn cannot_bind(addr: &SockAddr, error: &std::io::Error) -> StartError {
+    StartError::emerg(format!("bind() to {addr} failed ({})", describe(error)))
+}
+
+fn options(listen: &ListenConf) -> ListenOptions {
+    let small = |bytes: Option<usize>| bytes.map(|n| i32::try_from(n).unwrap_or(i32::MAX));
+    ListenOptions {
+        backlog: listen.backlog,
+        ipv6only: listen.ipv6only,
+        deferred: listen.deferred,
+        rcvbuf: small(listen.rcvbuf),
+        sndbuf: small(listen.sndbuf),
+        keepalive: listen.so_keepalive.then_some(Keepalive { on: true, ..Keepalive::default() }),
+        ..ListenOptions::default()
+    }
+}
+
 fn address(listen: &ListenConf) -> SockAddr {
     match &listen.addr {
         ListenAddr::Inet(addr) => SockAddr::Inet(*addr),
@@ -102,16 +136,7 @@ fn bind(
     workers: usize,
     say: &dyn Fn(&str),
 ) -> Result<Vec<ListenSocket>, StartError> {
-    let small = |bytes: Option<usize>| bytes.map(|n| i32::try_from(n).unwrap_or(i32::MAX));
-    let options = ListenOptions {
-        backlog: listen.backlog,
-        ipv6only: listen.ipv6only,
-        deferred: listen.deferred,
-        rcvbuf: small(listen.rcvbuf),
-        sndbuf: small(listen.sndbuf),
-        keepalive: listen.so_keepalive.then_some(Keepalive { on: true, ..Keepalive::default() }),
-        ..ListenOptions::default()
-    };
+    let options = options(listen);
     let mut tries = 0;
     loop {
         tries += 1;
@@ -125,9 +150,7 @@ fn bind(
                 say(&format!("bind() to {addr} failed ({})", describe(&error)));
                 return Err(StartError::emerg("still could not bind()"));
             }
-            Err(error) => {
-                return Err(StartError::emerg(format!("bind() to {addr} failed ({})", describe(&error))));
-            }
+            Err(error) => return Err(cannot_bind(addr, &error)),
         }
     }
 }

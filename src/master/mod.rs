@@ -8,7 +8,8 @@ mod pid_file;
 mod workers;
 
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,10 @@ use workers::Workers;
 
 /// How long the master sleeps before it looks at its workers' reports.
 const REPORT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// After a worker's last words: how soon, and how often, the master looks whether its thread is gone.
+const EXIT_INTERVAL: Duration = Duration::from_millis(2);
+const EXIT_LOOKS: u32 = 10;
 
 /// Why the program could not start. Its text is the whole message, in nginx's shape without the program's name.
 #[derive(Debug)]
@@ -47,46 +52,83 @@ impl StartError {
 /// # Errors
 /// A socket, log, pid file or user that cannot be had: nothing serves then.
 pub fn run(options: &LoadOptions, conf: MainConf) -> Result<(), StartError> {
-    let daemon = conf.daemon;
     let cycle = open_cycle(conf, 1)?;
-    raise_file_limit(&cycle);
-    let count = worker_count(&cycle.conf);
-    let mut listeners = Listeners::default();
-    let say = |text: &str| {
-        eprintln!("ringx: [emerg] {text}");
-        log(&cycle.logs, &cycle.conf.error_log, Level::Emerg, text);
-    };
-    let sockets = listeners.open(&cycle, count, &say)?;
-    prepare_temp_paths(&cycle);
-    if daemon {
-        sys::daemonize().map_err(|e| StartError::emerg(format!("fork() failed ({})", describe(&e))))?;
-    }
-    io::signal::block().map_err(|e| StartError::emerg(format!("sigprocmask() failed ({})", describe(&e))))?;
-    set_utc_offset();
-    let pid_file = PidFile::write(&cycle.conf.pid).map_err(|e| {
-        StartError::emerg(format!("open() \"{}\" failed ({})", cycle.conf.pid.display(), describe(&e)))
-    })?;
-    let identity = identity(&cycle)?;
-    let mut workers =
-        Workers::start(&cycle, sockets, identity).map_err(|e| StartError::emerg(describe(&e)))?;
-    announce(&cycle, count, daemon);
-    if daemon {
-        leave_stderr(&cycle);
-    }
-    let mut master = Master { options, cycle, listeners, pid_file };
+    let started = start(options, &cycle);
+    let (mut master, mut workers) =
+        started.inspect_err(|error| log_start_error(&cycle, error.level, &error.message))?;
+    // The first configuration ends with the first reload.
+    drop(cycle);
     master.serve(&mut workers);
     master.end();
     Ok(())
 }
 
-/// Opens what a configuration names; for `-t` too.
+/// From sockets to running workers.
+fn start<'o>(options: &'o LoadOptions, cycle: &Arc<Cycle>) -> Result<(Master<'o>, Workers), StartError> {
+    let daemon = cycle.conf.daemon;
+    raise_file_limit(cycle);
+    let count = worker_count(&cycle.conf);
+    let identity = identity(&cycle.conf)?;
+    let mut listeners = Listeners::default();
+    let say = |text: &str| {
+        eprintln!("ringx: [emerg] {text}");
+        log_start_error(cycle, Level::Emerg, text);
+    };
+    let sockets = listeners.open(cycle, count, &say)?;
+    prepare_temp_paths(cycle);
+    if daemon {
+        sys::daemonize().map_err(|e| StartError::emerg(format!("fork() failed ({})", describe(&e))))?;
+    }
+    io::signal::block().map_err(|e| StartError::emerg(format!("sigprocmask() failed ({})", describe(&e))))?;
+    set_utc_offset();
+    let pid_file = PidFile::write(&cycle.conf.pid).map_err(|e| cannot_open(&cycle.conf.pid, &e))?;
+    let workers = match Workers::start(cycle, sockets, identity) {
+        Ok(workers) => workers,
+        Err(error) => {
+            pid_file.remove();
+            return Err(StartError::emerg(describe(&error)));
+        }
+    };
+    announce(cycle, count, daemon);
+    if daemon {
+        leave_stderr(cycle);
+    }
+    let cycle = Arc::clone(cycle);
+    Ok((Master { options, cycle, listeners, pid_file, daemon, ending: false }, workers))
+}
+
+/// `-t`: whether a start would have its logs, addresses and pid file. An address in use is not an error: most often
+/// the server that runs has it.
 ///
 /// # Errors
-/// A log that cannot be opened.
-pub fn open_cycle(conf: MainConf, generation: u64) -> Result<Arc<Cycle>, StartError> {
-    Cycle::new(conf, generation).map(Arc::new).map_err(|e| {
-        StartError::emerg(format!("open() \"{}\" failed ({})", e.path.display(), describe(&e.error)))
-    })
+/// What cannot be had.
+pub fn check(conf: MainConf) -> Result<(), StartError> {
+    let cycle = open_cycle(conf, 1)?;
+    listeners::try_all(&cycle)?;
+    PidFile::try_write(&cycle.conf.pid).map_err(|e| cannot_open(&cycle.conf.pid, &e))
+}
+
+/// `user`: whether there is such a user and such a group.
+///
+/// # Errors
+/// nginx's message when there is not.
+pub fn find_user(user: &str, group: Option<&str>) -> Result<(), String> {
+    sys::identity(user, None).map_err(|_| format!("getpwnam(\"{user}\") failed"))?;
+    match group {
+        Some(group) => {
+            sys::identity(user, Some(group)).map_err(|_| format!("getgrnam(\"{group}\") failed")).map(drop)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Compiles a configuration and opens its logs.
+fn open_cycle(conf: MainConf, generation: u64) -> Result<Arc<Cycle>, StartError> {
+    Cycle::new(conf, generation).map(Arc::new).map_err(|e| cannot_open(&e.path, &e.error))
+}
+
+fn cannot_open(path: &Path, error: &std::io::Error) -> StartError {
+    StartError::emerg(format!("open() \"{}\" failed ({})", path.display(), describe(error)))
 }
 
 /// An error as nginx writes it: `2: No such file or directory`.
@@ -107,14 +149,22 @@ struct Master<'o> {
     cycle: Arc<Cycle>,
     listeners: Listeners,
     pid_file: PidFile,
+    /// Detached: standard error follows the error log.
+    daemon: bool,
+    /// Told to end: what is loaded now would open the ports again.
+    ending: bool,
 }
 
 impl Master<'_> {
     /// Waits for signals and reports until every worker ended.
     fn serve(&mut self, workers: &mut Workers) {
+        // A thread that says it ends is not gone yet: it is looked at again soon, a few times.
+        let mut soon = 0;
         while workers.any_running() {
-            match io::signal::wait(REPORT_INTERVAL) {
+            let interval = if soon > 0 { EXIT_INTERVAL } else { REPORT_INTERVAL };
+            match io::signal::wait(interval) {
                 Some(signal) => {
+                    soon = if signal == Signal::Child { EXIT_LOOKS } else { soon };
                     crate::time::refresh();
                     self.log(
                         Level::Notice,
@@ -123,6 +173,7 @@ impl Master<'_> {
                     self.obey(signal, workers);
                 }
                 None => {
+                    soon = soon.saturating_sub(1);
                     crate::time::refresh();
                 }
             }
@@ -134,13 +185,16 @@ impl Master<'_> {
 
     fn obey(&mut self, signal: Signal, workers: &mut Workers) {
         match signal {
+            Signal::Reload if self.ending => self.log(Level::Notice, "shutting down, SIGHUP ignored"),
             Signal::Reload => self.reload(workers),
             Signal::Quit => {
+                self.ending = true;
                 self.log(Level::Notice, "gracefully shutting down");
                 self.listeners.close();
                 workers.drain(self.cycle.conf.worker_shutdown_timeout);
             }
             Signal::Terminate | Signal::Interrupt => {
+                self.ending = true;
                 self.listeners.close();
                 workers.stop();
             }
@@ -151,6 +205,9 @@ impl Master<'_> {
                     let text =
                         format!("open() \"{}\" failed ({})", error.path.display(), describe(&error.error));
                     self.log(Level::Emerg, &text);
+                }
+                if self.daemon {
+                    leave_stderr(&self.cycle);
                 }
             }
             Signal::Upgrade => {
@@ -198,14 +255,17 @@ impl Master<'_> {
         if cycle.conf.pid != self.cycle.conf.pid {
             match PidFile::write(&cycle.conf.pid) {
                 Ok(pid_file) => std::mem::replace(&mut self.pid_file, pid_file).remove(),
-                Err(e) => self.log(
-                    Level::Emerg,
-                    &format!("open() \"{}\" failed ({})", cycle.conf.pid.display(), describe(&e)),
-                ),
+                Err(e) => self.log(Level::Emerg, &cannot_open(&cycle.conf.pid, &e).message),
             }
+        }
+        if cycle.conf.user != self.cycle.conf.user {
+            self.log(Level::Warn, "the \"user\" changes only with a restart");
         }
         workers.adopt(&cycle, sockets);
         self.cycle = cycle;
+        if self.daemon {
+            leave_stderr(&self.cycle);
+        }
         Ok(())
     }
 
@@ -218,6 +278,13 @@ impl Master<'_> {
     fn log(&self, level: Level, message: &str) {
         log(&self.cycle.logs, &self.cycle.conf.error_log, level, message);
     }
+}
+
+/// What standard error has heard already goes to the logs that are files.
+fn log_start_error(cycle: &Cycle, level: Level, message: &str) {
+    let files: Vec<ErrorLogConf> =
+        cycle.conf.error_log.iter().filter(|log| log.target != LogTarget::Stderr).cloned().collect();
+    log(&cycle.logs, &files, level, message);
 }
 
 fn log(logs: &LogFiles, targets: &[ErrorLogConf], level: Level, message: &str) {
@@ -243,8 +310,8 @@ fn raise_file_limit(cycle: &Cycle) {
 }
 
 /// The `user` that workers become; only when started as root.
-fn identity(cycle: &Cycle) -> Result<Option<sys::Identity>, StartError> {
-    match &cycle.conf.user {
+fn identity(conf: &MainConf) -> Result<Option<sys::Identity>, StartError> {
+    match &conf.user {
         Some((user, group)) if sys::is_root() => sys::identity(user, group.as_deref())
             .map(Some)
             .map_err(|e| StartError::emerg(format!("getpwnam(\"{user}\") failed ({})", describe(&e)))),
@@ -255,7 +322,7 @@ fn identity(cycle: &Cycle) -> Result<Option<sys::Identity>, StartError> {
 /// Makes the directories for temporary files, owned by the workers' user. What fails here is told again, with the
 /// request, when a body does not fit into memory.
 fn prepare_temp_paths(cycle: &Cycle) {
-    let owner = identity(cycle).ok().flatten();
+    let owner = identity(&cycle.conf).ok().flatten();
     let mut paths: Vec<&PathBuf> = Vec::new();
     for location in &cycle.conf.http.locations {
         for path in [&location.client_body_temp_path, &location.proxy.temp_path] {
@@ -265,13 +332,24 @@ fn prepare_temp_paths(cycle: &Cycle) {
         }
     }
     for path in paths {
-        let made = std::fs::create_dir_all(path);
+        let made = make_private_dir(path);
         let owned = made.and_then(|()| owner.as_ref().map_or(Ok(()), |owner| sys::chown(path, owner.uid)));
         if let Err(error) = owned {
             let text = format!("mkdir() \"{}\" failed ({})", path.display(), describe(&error));
             log(&cycle.logs, &cycle.conf.error_log, Level::Warn, &text);
         }
     }
+}
+
+/// Only the workers' user reads requests and answers that wait on disk, as with nginx.
+fn make_private_dir(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
+    }
+    std::fs::DirBuilder::new().mode(0o700).create(path)
 }
 
 fn set_utc_offset() {

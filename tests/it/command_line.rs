@@ -1,5 +1,6 @@
 //! nginx's command line: what it prints, what it returns.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use expect_test::{Expect, expect};
@@ -96,6 +97,65 @@ fn a_good_file_passes_the_test() {
     assert_eq!((quiet.code, quiet.stderr.as_str(), quiet.stdout.as_str()), (Some(0), "", ""));
     let pid = std::fs::read_to_string(site.path().join("server.pid")).unwrap_or_default();
     assert_eq!(pid, "", "-t writes no pid");
+}
+
+#[test]
+fn quiet_does_not_hide_warnings() {
+    let site = Site::new(
+        "pid {dir}/server.pid; events {} http { access_log off; server { listen 127.0.0.1:1; server_name a; }
+            server { listen 127.0.0.1:1; server_name a; } }",
+    );
+    let output = site.run(&["-tq"]);
+    assert_eq!(output.code, Some(0));
+    let warning = "[warn] conflicting server name \"a\" on 127.0.0.1:1, ignored";
+    assert!(
+        output.stderr.contains(warning) || output.stderr.contains("conflicting server name"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+}
+
+#[test]
+fn a_file_without_events_and_servers_is_refused() {
+    // An empty file is what a reload sees while somebody writes it.
+    for conf in ["", "\n", "# nothing\n", "worker_processes 1;"] {
+        assert_eq!(first_error(conf), "{name}: [emerg] no \"events\" section in configuration", "{conf:?}");
+    }
+}
+
+#[test]
+fn the_test_tries_what_a_start_needs() {
+    // An address of another machine (TEST-NET-1).
+    let far = "pid {dir}/server.pid; events {} http { access_log off; server { listen 192.0.2.1:8099; } }";
+    assert_eq!(
+        first_error(far),
+        "{name}: [emerg] bind() to 192.0.2.1:8099 failed (99: Cannot assign requested address)"
+    );
+    let nowhere = "pid {dir}/no/such/server.pid; events {}";
+    assert!(first_error(nowhere).contains("open() \"{dir}/no/such/server.pid"), "{}", first_error(nowhere));
+    // Most often the server that runs has it.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let site = Site::new(&format!(
+        "pid {{dir}}/server.pid; events {{}} http {{ access_log off; server {{ listen {}; }} server {{ listen unix:{{dir}}/s.sock; }} }}",
+        taken.local_addr().unwrap()
+    ));
+    assert_eq!(site.run(&["-t"]).code, Some(0));
+    assert!(!site.path().join("s.sock").exists(), "a socket file is left behind");
+}
+
+#[test]
+fn a_user_must_exist() {
+    let text = Site::new("user no-such-user; pid {dir}/server.pid; events {}").run(&["-t"]);
+    let root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0;
+    let expected = if root {
+        "getpwnam(\"no-such-user\") failed"
+    } else {
+        "makes sense only if the master process runs"
+    };
+    assert!(text.stderr.contains(expected), "{}", text.stderr);
+    assert!(text.stderr.contains("/server.conf:1"), "{}", text.stderr);
+    assert_eq!(text.code, Some(i32::from(root)));
 }
 
 #[test]
@@ -401,6 +461,33 @@ fn send(server: &Server, signal: &str) -> Output {
 }
 
 #[test]
+fn a_pid_is_one_process() {
+    let site = Site::new(GOOD);
+    for (text, shown) in [("", ""), ("abc\n", "abc"), ("-1\n", "-1"), ("12 34\n", "12 34")] {
+        std::fs::write(site.path().join("server.pid"), text).unwrap();
+        let output = site.run(&["-s", "stop"]);
+        assert_eq!(output.code, Some(1), "{text:?}");
+        let expected = format!("[error] invalid PID number \"{shown}\" in \"{{dir}}/server.pid\"");
+        assert!(says(&site, &output, &expected), "{text:?}: {}", output.stderr);
+    }
+    // More than any pid of Linux.
+    std::fs::write(site.path().join("server.pid"), "99999999\n").unwrap();
+    let output = site.run(&["-s", "quit"]);
+    assert_eq!(output.code, Some(1));
+    assert!(
+        says(&site, &output, "[alert] kill(99999999, 3) failed (3: No such process)"),
+        "{}",
+        output.stderr
+    );
+}
+
+/// Whether standard error, or the log that nginx writes such messages to, has this text.
+fn says(site: &Site, output: &Output, text: &str) -> bool {
+    let log = std::fs::read_to_string(site.path().join("error.log")).unwrap_or_default();
+    site.localised(&(output.stderr.clone() + &log)).contains(text)
+}
+
+#[test]
 fn the_pid_file_comes_and_goes() {
     let mut server = Server::start(RUNNING);
     assert_eq!(server.wait_file("server.pid", |text| text.ends_with('\n')), format!("{}\n", server.pid()));
@@ -465,6 +552,8 @@ fn daemon_on_goes_to_the_background() {
         let text = std::fs::read_to_string(site.path().join("d.pid")).unwrap_or_default();
         text.trim().parse::<u32>().ok().filter(|_| text.ends_with('\n'))
     });
+    let mode = std::fs::metadata(site.path().join("d.pid")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o644, "whoever may write it chooses whom -s stop ends");
     let answer = crate::support::Client::connect(([127, 0, 0, 1], port.number).into())
         .send(get("/"))
         .response()

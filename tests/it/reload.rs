@@ -37,6 +37,43 @@ fn an_invalid_file_leaves_the_old_configuration() {
 }
 
 #[test]
+fn an_empty_file_leaves_the_old_configuration() {
+    let server = Server::start(ONE);
+    std::fs::write(server.conf_file(), "").unwrap();
+    server.signal("HUP");
+    server.wait_error("no \"events\" section in configuration");
+    assert_eq!(server.get("/").text(), "one");
+}
+
+#[test]
+fn a_reload_after_quit_opens_nothing() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let told = std::sync::Mutex::new(told);
+    let origin = Origin::start(move |connection| {
+        connection.request();
+        told.lock().unwrap().recv_timeout(crate::support::DEADLINE).unwrap();
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlast");
+    });
+    let mut server =
+        Server::proxying(&origin, "server { listen {{port}}; location / { proxy_pass http://{{app}}; } }");
+    let mut client = server.connect();
+    client.send(get("/"));
+    origin.wait_requests(1);
+    server.signal("QUIT");
+    let refused = || std::net::TcpStream::connect(server.address()).is_err().then_some(());
+    wait_for("the port to be closed", refused);
+    server.signal("HUP");
+    server.wait_error("signal 1 (SIGHUP) received");
+    // Whatever the signal did is done once the next one is heard of.
+    server.signal("USR1");
+    server.wait_error("signal 10 (SIGUSR1) received");
+    assert!(refused().is_some(), "a reload opened the port of a server that ends");
+    tell.send(()).unwrap();
+    assert_eq!(client.response().text(), "last");
+    assert_eq!(server.wait_exit(), Some(0));
+}
+
+#[test]
 fn a_reload_opens_and_closes_ports() {
     let mut server = Server::start(
         "server { listen {{port}}; location / { return 200 first; } } server { listen {{port2}}; location / { return 200 second; } }",

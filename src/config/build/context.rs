@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::super::ast::{Arg, Directive};
 use super::super::error::{Diagnostics, Pos};
+use super::super::load::FindUser;
 use super::super::model::{AccessLogConf, ErrorLogConf, LocationConf, LocationId, LogFormat, UpstreamId};
 use super::super::pattern::Pattern;
 use super::super::template::{Template, VariableScope};
@@ -30,6 +31,8 @@ pub(super) struct Context {
     pub upstreams: Upstreams,
     /// Started as root.
     pub superuser: bool,
+    /// Looks up a user and a group.
+    pub find_user: Option<FindUser>,
     prefix: PathBuf,
     locations: Vec<LocationConf>,
     formats: HashMap<String, Arc<LogFormat>>,
@@ -45,6 +48,7 @@ impl Context {
     pub(super) fn new(
         prefix: PathBuf,
         superuser: bool,
+        find_user: Option<FindUser>,
         scope: VariableScope,
         diagnostics: Diagnostics,
     ) -> Self {
@@ -54,6 +58,7 @@ impl Context {
             listens: ListenTable::default(),
             upstreams: Upstreams::default(),
             superuser,
+            find_user,
             prefix,
             locations: Vec::new(),
             formats: HashMap::new(),

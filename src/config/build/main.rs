@@ -46,6 +46,10 @@ pub(super) fn main(cx: &mut Context, directives: &[Directive], error_log: Option
     for extra in https.iter().skip(1).chain(events.iter().skip(1)) {
         cx.duplicate(extra);
     }
+    if https.is_empty() && events.is_empty() && !cx.diagnostics.has_errors() {
+        // An empty or cut file must not end what runs.
+        cx.diagnostics.error(None, "no \"events\" section in configuration");
+    }
     for line in events.iter().take(1).flat_map(|events| events.children()) {
         raw.apply_event(cx, line);
     }
@@ -196,5 +200,11 @@ fn user(cx: &mut Context, d: &Directive) -> Option<(String, Option<String>)> {
         );
     }
     let group = d.args().get(1).map(|_| d.arg(1).to_owned());
+    if let (true, Some(find)) = (cx.superuser, cx.find_user)
+        && let Err(message) = find(d.arg(0), group.as_deref())
+    {
+        cx.error(d, message);
+        return None;
+    }
     Some((d.arg(0).to_owned(), group))
 }

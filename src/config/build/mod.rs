@@ -30,6 +30,7 @@ use std::path::PathBuf;
 
 use super::ast::Directive;
 use super::error::Diagnostics;
+use super::load::FindUser;
 use super::model::MainConf;
 use super::template::VariableScope;
 use context::Context;
@@ -43,6 +44,8 @@ pub(super) struct BuildOptions<'a> {
     pub error_log: Option<&'a str>,
     /// Started as root.
     pub superuser: bool,
+    /// Looks up the user and the group of `user`.
+    pub find_user: Option<FindUser>,
 }
 
 /// Builds the model; whether it may be used is decided by the errors in the returned messages.
@@ -53,7 +56,7 @@ pub(super) fn build(
 ) -> (MainConf, Diagnostics) {
     let mut scope = VariableScope::default();
     names::collect(directives, &mut scope);
-    let mut cx = Context::new(options.prefix, options.superuser, scope, diagnostics);
+    let mut cx = Context::new(options.prefix, options.superuser, options.find_user, scope, diagnostics);
     let conf = main::main(&mut cx, directives, options.error_log);
     (conf, cx.diagnostics)
 }

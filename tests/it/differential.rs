@@ -3,6 +3,8 @@
 //! With `ORACLE` set both run side by side and every answer is compared. Without it ringx alone must answer each of
 //! them completely. `SEED=n` draws others, `ROUNDS=n` more.
 
+use std::sync::{Arc, Mutex};
+
 use crate::support::{Client, Origin, Server, oracle};
 
 const CONF: &str = r#"
@@ -180,6 +182,150 @@ impl Draw {
 
 fn chunked(body: &str) -> String {
     if body.is_empty() { "0\r\n\r\n".to_owned() } else { format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()) }
+}
+
+impl Draw {
+    /// What an application may answer; whether it closes behind it.
+    fn answer(&mut self) -> (Vec<u8>, bool) {
+        let version = self.of(&["HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0"]);
+        let status = self.of(&[
+            "200 OK",
+            "200 OK",
+            "200 OK",
+            "200",
+            "201 Created",
+            "204 No Content",
+            "206 Partial Content",
+            "301 Moved Permanently",
+            "302 Found",
+            "304 Not Modified",
+            "400 Bad Request",
+            "401 Unauthorized",
+            "403 Forbidden",
+            "404 Not Found",
+            "500 Oops",
+            "503 Service Unavailable",
+            "299 X",
+        ]);
+        let mut head = format!("{version} {status}\r\n");
+        for _ in 0..self.next(5) {
+            let line = self.of(&[
+                "Content-Type: text/html; charset=utf-8\r\n",
+                "Server: gunicorn\r\n",
+                "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n",
+                "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n",
+                "Location: http://{app}/base/there\r\n",
+                "Location: /relative\r\n",
+                "Refresh: 3; url=/x\r\n",
+                "ETag: \"x\"\r\n",
+                "Last-Modified: Tue, 02 Jan 2024 03:04:05 GMT\r\n",
+                "Cache-Control: no-store\r\n",
+                "X-Accel-Buffering: no\r\n",
+                "X-Accel-Expires: 0\r\n",
+                "X-Pad: x\r\n",
+                "X_Under: y\r\n",
+                "x-lower: z\r\n",
+                "X-Empty:\r\n",
+                "Connection: close\r\n",
+                "Connection: keep-alive\r\n",
+                "Keep-Alive: timeout=2\r\n",
+                "WWW-Authenticate: Basic realm=x\r\n",
+                "Content-Encoding: gzip\r\n",
+                "Accept-Ranges: bytes\r\n",
+                "Vary: Cookie\r\n",
+                "Expires: Thu, 01 Jan 1970 00:00:01 GMT\r\n",
+                "Content-Disposition: attachment\r\n",
+            ]);
+            let name = &line[..=line.find(':').unwrap()];
+            if !head.contains(&format!("\r\n{name}")) {
+                head += line;
+            }
+        }
+        let bodiless = status.starts_with("204") || status.starts_with("304");
+        let size = *[0, 1, 10, 5000, 70_000].get(self.next(5)).unwrap();
+        let body: String = if bodiless { String::new() } else { "b".repeat(size) };
+        let mut close = head.contains("Connection: close") || version == "HTTP/1.0";
+        match self.next(3) {
+            _ if bodiless => head += "\r\n",
+            0 => head += &format!("Content-Length: {}\r\n\r\n{body}", body.len()),
+            1 if version == "HTTP/1.1" => {
+                head += "Transfer-Encoding: chunked\r\n\r\n";
+                for part in body.as_bytes().chunks(4001) {
+                    head += &format!("{:x}\r\n{}\r\n", part.len(), String::from_utf8_lossy(part));
+                }
+                head += "0\r\n\r\n";
+            }
+            _ => {
+                close = true;
+                head += &format!("\r\n{body}");
+            }
+        }
+        (head.into_bytes(), close)
+    }
+}
+
+const ANSWERS: &str = r#"
+server { listen {{port}}; proxy_http_version 1.1;
+    location / { proxy_pass http://{{app}}; }
+    location /base/ { proxy_pass http://{{app}}/base/; }
+    location /unbuffered { proxy_buffering off; proxy_pass http://{{app}}; }
+    location /caught { proxy_intercept_errors on; error_page 404 500 503 = @caught; error_page 401 /own; proxy_pass http://{{app}}; }
+    location /headers { proxy_hide_header Vary; proxy_pass_header Server; add_header X-Own "$upstream_status $upstream_http_etag"; proxy_pass http://{{app}}; }
+    location /small { proxy_buffers 2 4k; proxy_buffer_size 4k; proxy_busy_buffers_size 4k; proxy_pass http://{{app}}; }
+    location @caught { return 200 "caught $upstream_status"; }
+    location = /own { return 200 "own page"; }
+}
+"#;
+
+#[test]
+fn random_answers_are_passed_on_alike() {
+    let said: Arc<Mutex<(Vec<u8>, bool)>> = Arc::default();
+    let start = |nginx: bool| {
+        let told = Arc::clone(&said);
+        let origin = Origin::start(move |connection| {
+            while connection.request().is_some() {
+                let (answer, close) = told.lock().unwrap().clone();
+                connection.send(answer);
+                if close {
+                    return;
+                }
+            }
+        });
+        let setup = Server::setup().app(&origin);
+        (if nginx { setup } else { setup.ringx() }.start(ANSWERS), origin)
+    };
+    let ringx = start(false);
+    let nginx = oracle().map(|_| start(true));
+    let mut draw = Draw(number("SEED", 20_240_102).max(1));
+    let mut differing = Vec::new();
+    for _ in 0..number("ROUNDS", 300) {
+        let path = draw.of(&["/", "/base/x", "/unbuffered", "/caught", "/headers", "/small"]);
+        let (answer, close) = draw.answer();
+        let request = match draw.next(4) {
+            0 => format!("GET {path} HTTP/1.0\r\nHost: a\r\n\r\n"),
+            1 => format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+            _ => format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"),
+        };
+        let ask = |(server, origin): &(Server, Origin)| {
+            let answer = String::from_utf8_lossy(&answer).replace("{app}", &origin.address.to_string());
+            *said.lock().unwrap() = (answer.into_bytes(), close);
+            match server.connect().send(&request).response_to("GET") {
+                Some(response) => server.text(&response),
+                None => "{closed}".to_owned(),
+            }
+        };
+        let ours = ask(&ringx);
+        assert!(ours.starts_with("HTTP/1.1 ") && !ours.contains("{incomplete}"), "{ours}");
+        if let Some(nginx) = &nginx {
+            let theirs = ask(nginx);
+            if ours != theirs {
+                let shown = String::from_utf8_lossy(&answer[..answer.len().min(400)]).into_owned();
+                differing.push(format!("{request}{shown}\n--- nginx\n{theirs}\n--- ringx\n{ours}"));
+            }
+        }
+    }
+    let shown = differing.iter().take(8).cloned().collect::<Vec<_>>().join("\n=======\n");
+    assert!(differing.is_empty(), "{} differ:\n{shown}", differing.len());
 }
 
 /// One program with an application of its own.

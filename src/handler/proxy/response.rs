@@ -102,6 +102,11 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
         }
         BodyFraming::None | BodyFraming::Chunked | BodyFraming::UntilClose => None,
     };
+    let hidden =
+        |name: &[u8]| proxy.hide_headers.iter().any(|hidden| hidden.as_bytes().eq_ignore_ascii_case(name));
+    // What the app's may stand for, ours does not: also when the app sends none.
+    response.has_server = !hidden(b"server");
+    response.has_date = !hidden(b"date");
     for field in &head.headers {
         let (name, value) = (field.name.of(&bytes), field.value.of(&bytes));
         match field.known {
@@ -110,7 +115,7 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
             Known::XAccelBuffering if value.eq_ignore_ascii_case(b"yes") => buffering = true,
             _ => {}
         }
-        if proxy.hide_headers.iter().any(|hidden| hidden.as_bytes().eq_ignore_ascii_case(name)) {
+        if hidden(name) {
             continue;
         }
         match field.known {
@@ -130,11 +135,7 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
                     .and_then(|at| redirect::rewrite(exchange, &proxy.redirects, value, at));
                 response.fields.push(name, rewritten.as_deref().unwrap_or(value));
             }
-            known => {
-                response.has_server |= known == Known::Server;
-                response.has_date |= known == Known::Date;
-                response.fields.push(name, value);
-            }
+            _ => response.fields.push(name, value),
         }
     }
     exchange.upstream.head = head;

@@ -181,7 +181,7 @@ impl Setup {
             server.wait_file("server.pid", |pid| pid.ends_with('\n'));
         }
         // nginx forgets a signal that comes between its pid file and its workers.
-        if oracle().is_some() && text.contains("/error.log info;") {
+        if server.setup.nginx.is_some() && text.contains("/error.log info;") {
             server.wait_file("error.log", |log| log.contains("start worker process "));
         }
         server

@@ -41,6 +41,8 @@ pub struct Shard {
     log_line: RefCell<(Vec<u8>, Vec<u8>)>,
     /// Open client connections.
     pub connections: Cell<usize>,
+    /// When a connection was last turned away for want of room, in seconds of the monotonic clock.
+    pub refused_second: Cell<u64>,
     /// Requests answered since start.
     pub requests: Cell<u64>,
     /// No new requests: finish what runs and end.
@@ -60,6 +62,7 @@ impl Shard {
             access_logs: RefCell::new(Vec::new()),
             log_line: RefCell::default(),
             connections: Cell::new(0),
+            refused_second: Cell::new(u64::MAX),
             requests: Cell::new(0),
             draining: Cell::new(false),
         }

@@ -135,6 +135,35 @@ pub fn interrupt_idle() {
     });
 }
 
+/// Ends idle waits as [`interrupt_idle`] does, those that would end soonest first: a connection that is needed more
+/// takes their place. An eighth of them, at least one and at most `most`, counting those that are ending already; gives
+/// how many are ending now. Looks at the whole table.
+pub fn interrupt_oldest_idle(most: usize) -> usize {
+    with_table(|table| {
+        let mut idle: Vec<(u64, usize)> = Vec::new();
+        let mut ending = 0;
+        for (slot, waiter) in table.waiters.iter().enumerate().filter(|(_, waiter)| waiter.idle) {
+            if waiter.interrupted {
+                ending += 1;
+            } else {
+                idle.push((table.at[slot], slot));
+            }
+        }
+        let wanted = ((idle.len() + ending) / 8).clamp(1, most).saturating_sub(ending).min(idle.len());
+        if (1..idle.len()).contains(&wanted) {
+            idle.select_nth_unstable(wanted - 1);
+        }
+        for &(_, slot) in &idle[..wanted] {
+            table.waiters[slot].interrupted = true;
+            if let Some(waker) = &table.waiters[slot].waker {
+                waker.wake_by_ref();
+            }
+        }
+        ending + wanted
+    })
+    .unwrap_or(0)
+}
+
 /// Completes after at least `time`, to the millisecond. Costs one entry in the loop's timer wheel.
 pub async fn sleep(time: Duration) {
     monoio::time::sleep(time).await;
@@ -360,6 +389,27 @@ mod tests {
             });
             assert_eq!(idle.over().await.kind(), io::ErrorKind::Interrupted);
             assert_eq!(busy.over().await.kind(), io::ErrorKind::TimedOut);
+        });
+    }
+
+    #[test]
+    fn the_oldest_idle_waits_make_room() {
+        each_mode(|| async {
+            assert_eq!(interrupt_oldest_idle(32), 0);
+            let waits: Vec<Deadline> = (0..20).map(|_| Deadline::new()).collect();
+            for (seconds, wait) in (60..).zip(&waits) {
+                wait.set_idle(true);
+                wait.arm(Duration::from_secs(seconds));
+            }
+            // An eighth; those that are ending already count.
+            assert_eq!(interrupt_oldest_idle(32), 2);
+            assert_eq!(interrupt_oldest_idle(32), 2);
+            for wait in &waits[..2] {
+                assert_eq!(wait.over().await.kind(), io::ErrorKind::Interrupted);
+                wait.set_idle(false);
+            }
+            assert_eq!(interrupt_oldest_idle(1), 1);
+            assert_eq!(waits[2].over().await.kind(), io::ErrorKind::Interrupted);
         });
     }
 

@@ -91,9 +91,10 @@ async fn wait_for_bytes(shard: &Shard, client: &Client, first: bool) -> bool {
     client.deadline.set_idle(false);
     match arrived {
         Ok(()) => true,
-        // A request may have come in the same moment as the order to drain.
+        // The worker drains, or another connection needs the place; a request may have come in the same moment.
         Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
-            client.stream.peek_closed() == Liveness::HasData || (first && await_last_request(client).await)
+            client.stream.peek_closed() == Liveness::HasData
+                || (first && shard.draining.get() && await_last_request(client).await)
         }
         Err(_) => false,
     }

@@ -64,6 +64,12 @@ pub struct Start {
 /// After EMFILE and its like: how long accepting rests (nginx's `accept_mutex_delay`).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
+/// Idle connections that make room at once for new ones, as in nginx.
+const MAX_REUSED: usize = 32;
+
+/// How long a new connection waits for the others to make room.
+const ROOM_PAUSE: Duration = Duration::from_millis(2);
+
 /// How often waiting log lines are looked at.
 const SWEEP_INTERVAL: Duration = crate::shard::LOG_FLUSH_INTERVAL;
 
@@ -216,7 +222,13 @@ async fn accept(shard: Rc<Shard>, listener: Listener, accepting: Rc<Accepting>) 
             either(next, over).await
         };
         match next {
-            Some(Ok((stream, remote))) => admit(&shard, stream, remote, listener.addr()),
+            Some(Ok((stream, remote))) => {
+                if !has_room(&shard) {
+                    // Those that came with it become idle and can make room; the next ones wait in the kernel.
+                    io::timer::sleep(ROOM_PAUSE).await;
+                }
+                admit(&shard, stream, remote, listener.addr());
+            }
             Some(Err(error)) => {
                 log(&shard, Level::Crit, format_args!("accept4() failed ({error})"));
                 io::timer::sleep(ACCEPT_PAUSE).await;
@@ -232,9 +244,8 @@ async fn accept(shard: Rc<Shard>, listener: Listener, accepting: Rc<Accepting>) 
 /// Starts the task of a new connection, if `worker_connections` allows.
 fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, local: &io::SockAddr) {
     let cycle = shard.cycle();
-    let limit = cycle.conf.worker_connections;
-    if shard.connections.get() >= limit {
-        log(shard, Level::Alert, format_args!("{limit} worker_connections are not enough"));
+    if !has_room(shard) {
+        refuse(shard);
         return;
     }
     if !remote.is_unix() {
@@ -246,6 +257,24 @@ fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, local: &io
     };
     shard.connections.set(shard.connections.get() + 1);
     io::runtime::spawn(connection::serve_fenced(Rc::clone(shard), client));
+}
+
+/// Whether `worker_connections` allow one more. When little is left, idle connections make room, as in nginx.
+fn has_room(shard: &Shard) -> bool {
+    let (open, limit) = (shard.connections.get(), shard.cycle().conf.worker_connections);
+    if limit.saturating_sub(open) > limit / 16 {
+        return true;
+    }
+    open < limit + io::timer::interrupt_oldest_idle(MAX_REUSED)
+}
+
+/// Says once a second that connections are turned away.
+fn refuse(shard: &Shard) {
+    let second = crate::time::now().monotonic_ms / 1000;
+    if shard.refused_second.replace(second) != second {
+        let limit = shard.cycle().conf.worker_connections;
+        log(shard, Level::Alert, format_args!("{limit} worker_connections are not enough"));
+    }
 }
 
 /// Flushes logs and closes idle connections to peers, now and then.

@@ -463,3 +463,23 @@ fn lingering_close_directives_are_accepted() {
     );
     assert_eq!(server.get("/").status, 200);
 }
+
+#[test]
+fn idle_connections_make_room() {
+    let server = Server::start(
+        "worker_processes 1; pid {{dir}}/server.pid; error_log {{dir}}/error.log info;
+         events { worker_connections 24; }
+         http { access_log off; server { listen {{port}}; location / { return 200 ok; } } }",
+    );
+    let mut idle = Vec::new();
+    for _ in 0..60 {
+        let mut client = server.connect();
+        assert_eq!(client.send(get("/")).response().text(), "ok");
+        idle.push(client);
+    }
+    // Connections that never sent anything are idle too.
+    for _ in 0..60 {
+        idle.push(server.connect());
+    }
+    assert_eq!(server.get("/").text(), "ok");
+}

@@ -71,6 +71,8 @@ impl Exchange {
         self.host.extend(named.iter().map(u8::to_ascii_lowercase));
         let merge_slashes = default_server.merge_slashes;
         if target::normalize(head.path.of(&self.input), merge_slashes, &mut self.uri).is_err() {
+            // nginx refuses these at the request line, before it knows any header.
+            self.request.headers.clear();
             self.log_error(Level::Info, format_args!("client sent invalid request target"));
             return Arrival::Refused(self.give_up_on_input(Status::BAD_REQUEST));
         }

@@ -73,8 +73,13 @@ impl Exchange {
         if target::normalize(head.path.of(&self.input), merge_slashes, &mut self.uri).is_err() {
             // nginx refuses these at the request line, before it knows any header.
             self.request.headers.clear();
+            self.uri.clear();
+            self.args.clear();
+            self.host.clear();
             self.log_error(Level::Info, format_args!("client sent invalid request target"));
-            return Arrival::Refused(self.give_up_on_input(Status::BAD_REQUEST));
+            let status = self.give_up_on_input(Status::BAD_REQUEST);
+            self.request_length = u64::from(self.request.line.len) + LINE_END;
+            return Arrival::Refused(status);
         }
         self.body.begin(head.framing, head.expect_continue);
         self.choose_server(cycle);
@@ -145,6 +150,9 @@ impl Exchange {
 /// Bytes read at once while a head is awaited: any usual head with the beginning of its body. `client_header_buffer_size`
 /// only bounds what nginx allocates.
 const HEAD_READ: usize = 8 * 1024;
+
+/// CR and LF behind the request line.
+const LINE_END: u64 = 2;
 
 /// Bytes dropped per read while lingering.
 const LINGER_READ: usize = 16 * 1024;

@@ -8,7 +8,7 @@ use std::io::Write;
 use super::exchange::{Exchange, UpstreamTry};
 use crate::config::template::{Part, Template, VariableId};
 use crate::http1::headers::matches_variable;
-use crate::http1::{HeaderField, Known, encode};
+use crate::http1::{BodyFraming, HeaderField, Known, encode};
 use crate::io::SockAddr;
 
 /// Whether a variable has a value at all.
@@ -69,7 +69,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::Arg(name) => optional(out, argument(&e.args, name.as_bytes())),
         VariableId::Cookie(name) => optional(out, cookie(e, name.as_bytes())),
         VariableId::Http(name) => joined_header(e, name.as_bytes(), out),
-        VariableId::RequestMethod => bytes(out, e.request.method_name.of(&e.input)),
+        VariableId::RequestMethod => bytes(out, method(e)),
         VariableId::Request => bytes(out, request_line(e)),
         VariableId::RequestLength => number(out, e.request_length),
         VariableId::RequestId => bytes(out, &request_id(e)),
@@ -121,7 +121,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::DocumentRoot => super::path::document_root(e, out),
         VariableId::RealpathRoot => super::path::realpath_root(e, out),
         VariableId::NginxVersion => bytes(out, env!("CARGO_PKG_VERSION").as_bytes()),
-        VariableId::ContentLength => optional(out, e.request.headers.get(Known::ContentLength, &e.input)),
+        VariableId::ContentLength => content_length(e, out),
         VariableId::ContentType => optional(out, e.request.headers.get(Known::ContentType, &e.input)),
         VariableId::SentHttp(name) => sent_header(e, name.as_bytes(), out),
         VariableId::UpstreamCookie(name) => optional(out, set_cookie(e, name.as_bytes())),
@@ -181,6 +181,25 @@ fn elapsed_ms(e: &Exchange) -> u64 {
 
 fn host(e: &Exchange) -> &[u8] {
     if e.host.is_empty() { e.server_conf(&e.cycle).primary_name.as_bytes() } else { &e.host }
+}
+
+/// `$content_length`: of a chunked body what was read of it.
+fn content_length(e: &Exchange, out: &mut Vec<u8>) -> Presence {
+    match e.body.framing() {
+        BodyFraming::Chunked => number(out, e.body.length),
+        BodyFraming::None | BodyFraming::Length(_) | BodyFraming::UntilClose => {
+            optional(out, e.request.headers.get(Known::ContentLength, &e.input))
+        }
+    }
+}
+
+/// `$request_method`: what an `error_page` turned into GET is GET.
+fn method(e: &Exchange) -> &[u8] {
+    if e.method == e.request.method {
+        e.request.method_name.of(&e.input)
+    } else {
+        e.method.as_str().as_bytes()
+    }
 }
 
 /// `$request`; of a request that was refused, its first line as far as it came.

@@ -90,6 +90,7 @@ async fn enter_server(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> 
     if let Some(return_) = &level.return_ {
         return handler::return_::run(exchange, cycle, level, return_);
     }
+    let mut redirects = false;
     match cycle.router.location(exchange.server, &exchange.uri) {
         LocationMatch::None => {}
         LocationMatch::Found(id, pattern) => {
@@ -100,8 +101,7 @@ async fn enter_server(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> 
         }
         LocationMatch::AutoRedirect(id) => {
             exchange.location = id;
-            let conf = cycle.location(id);
-            return oversized(exchange, conf).unwrap_or_else(|| auto_redirect(exchange, conf));
+            redirects = true;
         }
     }
     let conf = exchange.location_conf(cycle);
@@ -110,6 +110,9 @@ async fn enter_server(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> 
     }
     if let Some(refusal) = oversized(exchange, conf) {
         return refusal;
+    }
+    if redirects {
+        return auto_redirect(exchange, conf);
     }
     enter_location(exchange, cycle, shard).await
 }
@@ -154,8 +157,10 @@ fn serve_file(exchange: &mut Exchange, cycle: &Cycle, conf: &LocationConf, shard
 /// 413 before the body is read, when its length is known (`client_max_body_size`).
 fn oversized(exchange: &mut Exchange, conf: &LocationConf) -> Option<Outcome> {
     let limit = conf.client_max_body_size;
+    // The page of a 413 is not refused for the same body again.
+    let is_refused = exchange.error_status == Some(Status(413));
     match exchange.body.framing() {
-        crate::http1::BodyFraming::Length(length) if limit != 0 && length > limit && !exchange.internal => {
+        crate::http1::BodyFraming::Length(length) if limit != 0 && length > limit && !is_refused => {
             exchange.log_error(
                 Level::Error,
                 format_args!("client intended to send too large body: {length} bytes"),

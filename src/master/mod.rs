@@ -261,6 +261,9 @@ impl Master<'_> {
         if cycle.conf.user != self.cycle.conf.user {
             self.log(Level::Warn, "the \"user\" changes only with a restart");
         }
+        if cycle.conf.worker_cpu_affinity != self.cycle.conf.worker_cpu_affinity {
+            self.log(Level::Warn, "\"worker_cpu_affinity\" changes only with a restart");
+        }
         workers.adopt(&cycle, sockets);
         self.cycle = cycle;
         if self.daemon {

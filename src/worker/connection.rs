@@ -87,17 +87,32 @@ async fn wait_for_bytes(shard: &Shard, client: &Client, first: bool) -> bool {
     }
     client.deadline.arm(timeout);
     client.deadline.set_idle(true);
-    let arrived = client.stream.readable(&client.deadline).await;
+    let mut arrived = client.stream.readable(&client.deadline).await;
+    while is_interrupted(&arrived) && !shard.draining.get() && survives_reload(shard, client) {
+        client.deadline.set_idle(true);
+        arrived = client.stream.readable(&client.deadline).await;
+    }
     client.deadline.set_idle(false);
     match arrived {
         Ok(()) => true,
-        // The worker drains, or another connection needs the place; a request may have come in the same moment.
+        // The worker drains, the port closes, or another connection needs the place; a request may have come in the
+        // same moment.
         Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
             client.stream.peek_closed() == Liveness::HasData
                 || (first && shard.draining.get() && await_last_request(client).await)
         }
         Err(_) => false,
     }
+}
+
+fn is_interrupted(arrived: &std::io::Result<()>) -> bool {
+    arrived.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::Interrupted)
+}
+
+/// Whether a wait was interrupted by a reload that closes other ports, and goes on.
+fn survives_reload(shard: &Shard, client: &Client) -> bool {
+    let cycle = shard.cycle();
+    client.generation.get() != cycle.generation && client.belongs_to(&cycle)
 }
 
 /// While draining, a connection that has not sent anything yet gets a moment to do so.

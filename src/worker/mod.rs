@@ -117,7 +117,10 @@ async fn obey(shard: &Rc<Shard>, orders: &Receiver<Order>, open: &mut Listeners)
         match orders.recv().await {
             Some(Order::Adopt(cycle, listens)) => {
                 shard.adopt(cycle);
-                open.retain_named(shard);
+                if open.retain_named(shard) {
+                    // Idle connections of a port that closes are closed with it.
+                    io::timer::interrupt_idle();
+                }
                 open.start(shard, listens);
             }
             Some(Order::FlushLogs) => shard.flush_logs(),
@@ -194,9 +197,10 @@ impl Listeners {
         }
     }
 
-    /// Stops accepting on addresses that the configuration in force does not name.
-    fn retain_named(&mut self, shard: &Shard) {
+    /// Stops accepting on addresses that the configuration in force does not name; gives whether there were any.
+    fn retain_named(&mut self, shard: &Shard) -> bool {
         let cycle = shard.cycle();
+        let before = self.running.len();
         self.running.retain(|accepting| {
             let named = cycle.listen_of(&accepting.addr).is_some();
             if !named {
@@ -204,6 +208,7 @@ impl Listeners {
             }
             named
         });
+        self.running.len() < before
     }
 
     fn close(&mut self) {

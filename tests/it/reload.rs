@@ -225,6 +225,23 @@ fn an_idle_connection_may_be_used_after_a_reload() {
 }
 
 #[test]
+fn idle_connections_end_with_their_port() {
+    let two = "server { listen {{port}}; location / { return 200 one; } }
+        server { listen {{port2}}; location / { return 200 two; } }";
+    let mut server = Server::start(two);
+    let mut kept = server.connect();
+    assert_eq!(kept.send(get("/")).response().text(), "one");
+    let mut idle = Client::connect(server.address_of("port2"));
+    assert_eq!(idle.send(get("/")).response().text(), "two");
+    server.rewrite(ONE);
+    server.signal("HUP");
+    idle.expect_close();
+    if differences::RELOAD.ringx_only() {
+        assert_eq!(kept.send(get("/")).response().text(), "one", "the other port's connections stay");
+    }
+}
+
+#[test]
 fn quit_lets_requests_finish() {
     let (tell, told) = std::sync::mpsc::channel();
     let told = std::sync::Mutex::new(told);

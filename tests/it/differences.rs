@@ -93,6 +93,12 @@ pub const JOINED: Difference = Difference {
 pub const STRICT_HOST: Difference =
     Difference { documented: "A Host with userinfo", reason: "the host becomes part of URLs" };
 
+/// Behind a 412 nginx closes, although its answer says keep-alive.
+pub const KEPT_BEHIND_412: Difference = Difference {
+    documented: "A connection is kept behind a 412",
+    reason: "a client may already have sent the next request",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {
@@ -124,6 +130,7 @@ fn every_difference_is_documented() {
         &BARE_TYPES,
         &JOINED,
         &STRICT_HOST,
+        &KEPT_BEHIND_412,
     ];
     for difference in all {
         assert!(

@@ -171,7 +171,7 @@ impl Draw {
         let body = if target.starts_with("/internal") { String::new() } else { body };
         match (method, self.next(3)) {
             ("POST" | "PUT" | "PATCH", 0) => {
-                head += &format!("Transfer-Encoding: chunked\r\n\r\n{}", chunked(&body))
+                head += &format!("Transfer-Encoding: chunked\r\n\r\n{}", chunked(&body));
             }
             ("POST" | "PUT" | "PATCH", _) => head += &format!("Content-Length: {}\r\n\r\n{body}", body.len()),
             _ => head += "\r\n",

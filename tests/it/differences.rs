@@ -99,6 +99,12 @@ pub const KEPT_BEHIND_412: Difference = Difference {
     reason: "a client may already have sent the next request",
 };
 
+/// Trailers of the application's answer: nginx 1.22 drops them.
+pub const TRAILERS: Difference = Difference {
+    documented: "Trailers of the app's chunked answer are passed on",
+    reason: "RFC 9110 6.5: dropping them loses what the application said",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {
@@ -130,6 +136,7 @@ fn every_difference_is_documented() {
         &BARE_TYPES,
         &JOINED,
         &STRICT_HOST,
+        &TRAILERS,
         &KEPT_BEHIND_412,
     ];
     for difference in all {

@@ -2,6 +2,7 @@
 
 use expect_test::expect;
 
+use crate::differences;
 use crate::support::{Origin, Server, get, lines};
 
 const PLAIN: &str = "server { listen {{port}}; location / { proxy_pass http://{{app}}; } }";
@@ -314,7 +315,7 @@ fn interim_answers() {
         "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfinal",
     );
     let server = Server::proxying(&origin, PLAIN);
-    if !crate::differences::INTERIM.ringx_only() {
+    if !differences::INTERIM.ringx_only() {
         return;
     }
     let mut client = server.connect();
@@ -324,6 +325,52 @@ fn interim_answers() {
         last = client.response();
     }
     assert_eq!((last.status, last.text().as_str()), (200, "final"));
+}
+
+#[test]
+fn trailers_of_the_application() {
+    let origin = Origin::answering_once(
+        "HTTP/1.1 200 OK\r\nTrailer: X-Sum, X-More\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\
+         X-Sum: abc\r\nContent-Length: 7\r\nTransfer-Encoding: gzip\r\nX-More:\r\n\r\n",
+    );
+    let server = Server::proxying(
+        &origin,
+        "server { listen {{port}}; location / { proxy_http_version 1.1; proxy_pass http://{{app}}; } }",
+    );
+    let expected = differences::TRAILERS.pick(
+        expect![[r#"
+        HTTP/1.1 200 OK
+        Transfer-Encoding: chunked
+        Connection: keep-alive
+        Trailer: X-Sum, X-More
+
+        ok"#]],
+        expect![[r#"
+            HTTP/1.1 200 OK
+            Transfer-Encoding: chunked
+            Connection: keep-alive
+            Trailer: X-Sum, X-More
+
+            ok{trailer} X-Sum: abc
+            {trailer} X-More: 
+        "#]],
+    );
+    server.check_get("/", expected);
+    // A client of old cannot read them.
+    server.check(
+        "GET / HTTP/1.0\r\n\r\n",
+        expect![[r#"
+        HTTP/1.1 200 OK
+        Connection: close
+        Trailer: X-Sum, X-More
+
+        ok"#]],
+    );
+    // Whatever came: the connection is in step.
+    let mut client = server.connect();
+    for _ in 0..3 {
+        assert_eq!(client.send(get("/")).response().text(), "ok");
+    }
 }
 
 #[test]

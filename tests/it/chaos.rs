@@ -69,7 +69,7 @@ fn visit(address: std::net::SocketAddr, number: usize) {
         ),
         _ => format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"),
     };
-    let cut = if number % 3 == 0 { request.len() * (number % 11) / 11 } else { request.len() };
+    let cut = if number.is_multiple_of(3) { request.len() * (number % 11) / 11 } else { request.len() };
     if stream.write_all(&request.as_bytes()[..cut]).is_err() {
         return;
     }

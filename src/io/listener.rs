@@ -242,6 +242,17 @@ impl Listener {
     pub fn addr(&self) -> &SockAddr {
         &self.addr
     }
+
+    /// Ends listening now. A drop alone leaves the port open until the ring has closed the descriptor, which it never
+    /// does once its loop has ended: clients would then wait in a queue that nobody reads. Copies of a unix socket
+    /// listen on.
+    pub fn close(self) {
+        if !self.addr.is_unix() {
+            // SAFETY: shutdown(2) takes no pointers. A listening TCP socket leaves LISTEN with it (tcp_shutdown,
+            // inet_shutdown in the kernel).
+            unsafe { libc::shutdown(self.socket.fd(), libc::SHUT_RD) };
+        }
+    }
 }
 
 /// Whether a bind may share the port with other sockets of this process.

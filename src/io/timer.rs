@@ -88,6 +88,11 @@ impl Deadline {
         });
     }
 
+    /// Ends the wait of this deadline with `Interrupted` in this turn: an expiry is noticed up to [`TICK`] later.
+    pub fn interrupt(&self) {
+        with_table(|table| table.waiters[self.slot].interrupt());
+    }
+
     /// Completes when the deadline expires (`TimedOut`) or is interrupted (`Interrupted`).
     pub async fn over(&self) -> io::Error {
         poll_fn(|context| self.poll_over(context)).await
@@ -127,10 +132,7 @@ impl Drop for Deadline {
 pub fn interrupt_idle() {
     with_table(|table| {
         for waiter in table.waiters.iter_mut().filter(|waiter| waiter.idle) {
-            waiter.interrupted = true;
-            if let Some(waker) = &waiter.waker {
-                waker.wake_by_ref();
-            }
+            waiter.interrupt();
         }
     });
 }
@@ -154,10 +156,7 @@ pub fn interrupt_oldest_idle(most: usize) -> usize {
             idle.select_nth_unstable(wanted - 1);
         }
         for &(_, slot) in &idle[..wanted] {
-            table.waiters[slot].interrupted = true;
-            if let Some(waker) = &table.waiters[slot].waker {
-                waker.wake_by_ref();
-            }
+            table.waiters[slot].interrupt();
         }
         ending + wanted
     })
@@ -177,6 +176,15 @@ struct Waiter {
     waker: Option<Waker>,
     idle: bool,
     interrupted: bool,
+}
+
+impl Waiter {
+    fn interrupt(&mut self) {
+        self.interrupted = true;
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
 }
 
 struct Table {

@@ -80,6 +80,9 @@ const PEER_SWEEP_MS: u64 = 1000;
 /// Long enough for one more turn of the loop.
 const LAST_TURN: Duration = Duration::from_millis(2);
 
+/// How often a worker that ends looks whether its ports are closed.
+const CLOSE_POLL: Duration = Duration::from_millis(1);
+
 /// While draining: how often the number of open connections is looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(10);
 
@@ -106,6 +109,7 @@ async fn work(start: Start) {
     obey(&shard, &orders, &mut open).await;
     shard.flush_logs();
     open.close();
+    open.closed().await;
     // The ring closes sockets at the end of a turn: without one more, the ports would stay open until the kernel has
     // taken the ring apart, a moment after the process is gone.
     io::timer::sleep(LAST_TURN).await;
@@ -164,6 +168,8 @@ async fn drained(shard: &Shard, limit: Option<Duration>) {
 #[derive(Default)]
 struct Listeners {
     running: Vec<Rc<Accepting>>,
+    /// One reference is held by each accept task until its end.
+    tasks: Rc<()>,
 }
 
 /// One accept task's switch.
@@ -171,12 +177,13 @@ struct Accepting {
     addr: io::SockAddr,
     stop: Cell<bool>,
     deadline: Deadline,
+    _task: Rc<()>,
 }
 
 impl Accepting {
     fn stop(&self) {
         self.stop.set(true);
-        self.deadline.arm(Duration::ZERO);
+        self.deadline.interrupt();
     }
 }
 
@@ -187,8 +194,12 @@ impl Listeners {
             let addr = socket.addr().clone();
             match Listener::new(socket) {
                 Ok(listener) => {
-                    let accepting =
-                        Rc::new(Accepting { addr, stop: Cell::new(false), deadline: Deadline::new() });
+                    let accepting = Rc::new(Accepting {
+                        addr,
+                        stop: Cell::new(false),
+                        deadline: Deadline::new(),
+                        _task: Rc::clone(&self.tasks),
+                    });
                     self.running.push(Rc::clone(&accepting));
                     io::runtime::spawn(accept(Rc::clone(shard), listener, accepting));
                 }
@@ -214,6 +225,13 @@ impl Listeners {
     fn close(&mut self) {
         for accepting in self.running.drain(..) {
             accepting.stop();
+        }
+    }
+
+    /// Waits until every task has ended that was told to: a task that is left when the loop ends leaves its port open.
+    async fn closed(&self) {
+        while Rc::strong_count(&self.tasks) > 1 {
+            io::timer::sleep(CLOSE_POLL).await;
         }
     }
 }
@@ -244,6 +262,7 @@ async fn accept(shard: Rc<Shard>, listener: Listener, accepting: Rc<Accepting>) 
     while let Ok(Some((stream, remote))) = listener.try_accept() {
         admit(&shard, stream, remote, listener.addr());
     }
+    listener.close();
 }
 
 /// Starts the task of a new connection, if `worker_connections` allows.

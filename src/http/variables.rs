@@ -262,6 +262,11 @@ fn sent_header(e: &Exchange, name: &[u8], out: &mut Vec<u8>) -> Presence {
         return r.content_length.map_or(Missing, |n| number(out, n));
     }
     if matches_variable(b"Location", name) && !r.location.is_empty() {
+        let conf = e.location_conf(&e.cycle);
+        // In the log the value is what was sent; before, what will be made absolute.
+        if e.bytes_sent > 0 && conf.absolute_redirect && r.location.starts_with(b"/") {
+            e.write_origin(&e.cycle, conf, out);
+        }
         return bytes(out, &r.location);
     }
     if matches_variable(b"Last-Modified", name)

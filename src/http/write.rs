@@ -183,7 +183,7 @@ impl Exchange {
     }
 
     /// `http://host[:port]` of an absolute redirect (`server_name_in_redirect`, `port_in_redirect`).
-    fn write_origin(&self, cycle: &Cycle, conf: &LocationConf, out: &mut Vec<u8>) {
+    pub(super) fn write_origin(&self, cycle: &Cycle, conf: &LocationConf, out: &mut Vec<u8>) {
         out.extend_from_slice(b"http://");
         if conf.server_name_in_redirect {
             out.extend_from_slice(self.server_conf(cycle).primary_name.as_bytes());

@@ -117,12 +117,27 @@ pub struct ListenConf {
     pub rcvbuf: Option<usize>,
     /// `sndbuf=`, bytes.
     pub sndbuf: Option<usize>,
-    /// `so_keepalive=on`.
-    pub so_keepalive: bool,
+    /// `fastopen=`: connections without a complete handshake that may wait.
+    pub fastopen: Option<u32>,
+    /// `so_keepalive=`; `None`: as the system does.
+    pub so_keepalive: Option<TcpKeepaliveConf>,
     /// The server that answers when no name matches.
     pub default_server: ServerId,
     /// All servers on this socket, in file order.
     pub servers: Vec<ServerId>,
+}
+
+/// `so_keepalive=on|off|[idle]:[interval]:[count]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TcpKeepaliveConf {
+    /// Idle connections are probed.
+    pub on: bool,
+    /// Idle time before the first probe; `None`: the system's.
+    pub idle: Option<Duration>,
+    /// Time between probes; `None`: the system's.
+    pub interval: Option<Duration>,
+    /// Probes without an answer; `None`: the system's.
+    pub count: Option<u32>,
 }
 
 /// `listen` address.

@@ -89,7 +89,9 @@ fn cannot_bind(addr: &SockAddr, error: &std::io::Error) -> StartError {
     StartError::emerg(format!("bind() to {addr} failed ({})", describe(error)))
 }
 
-fn options(listen: &ListenConf) -> ListenOptions {
+/// The options of an address for the kernel.
+pub(super) fn options(listen: &ListenConf) -> ListenOptions {
+    let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     let small = |bytes: Option<usize>| bytes.map(|n| i32::try_from(n).unwrap_or(i32::MAX));
     ListenOptions {
         backlog: listen.backlog,
@@ -97,7 +99,13 @@ fn options(listen: &ListenConf) -> ListenOptions {
         deferred: listen.deferred,
         rcvbuf: small(listen.rcvbuf),
         sndbuf: small(listen.sndbuf),
-        keepalive: listen.so_keepalive.then_some(Keepalive { on: true, ..Keepalive::default() }),
+        fastopen: listen.fastopen.map(count),
+        keepalive: listen.so_keepalive.map(|conf| Keepalive {
+            on: conf.on,
+            idle: conf.idle,
+            interval: conf.interval,
+            count: conf.count.map(count),
+        }),
         ..ListenOptions::default()
     }
 }
@@ -118,7 +126,7 @@ fn covered(addr: &SockAddr, listens: &[ListenConf]) -> bool {
             ListenAddr::Inet(any) => {
                 any.ip().is_unspecified()
                     && any.port() == specific.port()
-                    && (any.is_ipv4() == specific.is_ipv4() || (any.is_ipv6() && !listen.ipv6only))
+                    && any.is_ipv4() == specific.is_ipv4()
             }
             ListenAddr::Unix(_) => false,
         })

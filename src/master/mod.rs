@@ -264,7 +264,9 @@ impl Master<'_> {
         if cycle.conf.worker_cpu_affinity != self.cycle.conf.worker_cpu_affinity {
             self.log(Level::Warn, "\"worker_cpu_affinity\" changes only with a restart");
         }
-        workers.adopt(&cycle, sockets);
+        for message in workers.adopt(&cycle, sockets) {
+            self.log(Level::Alert, &message);
+        }
         self.cycle = cycle;
         if self.daemon {
             leave_stderr(&self.cycle);

@@ -13,6 +13,8 @@ use crate::io::signal::{self, Signal};
 use crate::io::{ListenSocket, sys};
 use crate::worker::{self, Order, Report, Start};
 
+use super::{describe, listeners};
+
 /// How long start-up waits for the workers to run their loops.
 const START_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -115,14 +117,24 @@ impl Workers {
         }
     }
 
-    /// Gives every worker the new configuration and its sockets for new addresses.
-    pub(super) fn adopt(&mut self, cycle: &Arc<Cycle>, sockets: Vec<Vec<ListenSocket>>) {
+    /// Gives every worker the new configuration and its sockets for new addresses; those that stay get their new
+    /// options. Gives what is to be logged.
+    pub(super) fn adopt(&mut self, cycle: &Arc<Cycle>, sockets: Vec<Vec<ListenSocket>>) -> Vec<String> {
+        let mut messages = Vec::new();
         for (slot, new) in self.slots.iter_mut().zip(sockets) {
             let copies = new.iter().filter_map(|socket| socket.try_clone().ok()).collect();
             slot.sockets.retain(|socket| cycle.listen_of(socket.addr()).is_some());
+            for socket in &slot.sockets {
+                let listen = cycle.listen_of(socket.addr()).map(|id| cycle.listen(id));
+                let applied = listen.map_or(Ok(()), |listen| socket.apply(&listeners::options(listen)));
+                if let Err(error) = applied {
+                    messages.push(format!("setsockopt() on {} failed ({})", socket.addr(), describe(&error)));
+                }
+            }
             slot.sockets.extend(new);
             let _ = slot.orders.send(Order::Adopt(Arc::clone(cycle), copies));
         }
+        messages
     }
 
     /// Takes note of ended workers and replaces those that were not told to end. Gives what is to be logged.

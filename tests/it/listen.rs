@@ -103,6 +103,32 @@ fn socket_options_are_accepted() {
 }
 
 #[test]
+fn keepalive_probes_are_sent_when_asked_for() {
+    let server = Server::start(
+        "server { listen 127.0.0.1:{{port}} so_keepalive=1000:5:3; return 204; }
+         server { listen 127.0.0.1:{{port2}} so_keepalive=off; return 204; }",
+    );
+    for (port, probed) in [("port", true), ("port2", false)] {
+        let mut client = Client::connect(server.address_of(port));
+        assert_eq!(client.send(get("/")).response().status, 204);
+        let timer = keepalive_timer(server.port(port), client.local_port());
+        assert_eq!(timer.is_some(), probed, "{port}");
+        // In hundredths of a second, as the kernel writes it.
+        assert!(timer.is_none_or(|left| (50_000..=100_000).contains(&left)), "{timer:?}");
+    }
+}
+
+/// When the server's end of a connection sends its next probe, from /proc/net/tcp (proc_pid_net(5)).
+fn keepalive_timer(local: u16, remote: u16) -> Option<u32> {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let (local, remote) = (format!(":{local:04X}"), format!(":{remote:04X}"));
+    let fields = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let row = fields.into_iter().find(|row| row[1].ends_with(&local) && row[2].ends_with(&remote));
+    let (kind, left) = row.expect("the connection").get(5)?.split_once(':')?;
+    (kind == "02").then(|| u32::from_str_radix(left, 16).unwrap())
+}
+
+#[test]
 fn a_name_may_stand_for_an_address() {
     let server = Server::start("server { listen localhost:{{port}}; return 200 \"$server_addr\"; }");
     assert_eq!(server.get("/").text(), "127.0.0.1");

@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 
-use super::super::model::{ListenAddr, ListenConf, ServerId};
+use super::super::model::{ListenAddr, ListenConf, ServerId, TcpKeepaliveConf};
+use super::super::value;
 use super::addr::{self, Endpoint};
 
 /// `backlog` when not written (nginx's `NGX_LISTEN_BACKLOG` on Linux).
@@ -32,7 +33,8 @@ struct Options {
     deferred: bool,
     rcvbuf: Option<usize>,
     sndbuf: Option<usize>,
-    so_keepalive: bool,
+    fastopen: Option<u32>,
+    so_keepalive: Option<TcpKeepaliveConf>,
 }
 
 impl Default for Options {
@@ -45,7 +47,8 @@ impl Default for Options {
             deferred: false,
             rcvbuf: None,
             sndbuf: None,
-            so_keepalive: false,
+            fastopen: None,
+            so_keepalive: None,
         }
     }
 }
@@ -100,7 +103,8 @@ impl ListenLine {
             ("bind", None) => {}
             ("setfib" | "accept_filter", Some(_)) => {}
             ("fastopen", Some(value)) => {
-                value.parse::<u32>().map_err(|_| format!("invalid fastopen \"{text}\""))?;
+                let queue = value.parse().map_err(|_| format!("invalid fastopen \"{text}\""))?;
+                options.fastopen = Some(queue);
             }
             ("backlog", Some(value)) => {
                 let backlog = value.parse::<i32>().ok().filter(|backlog| *backlog > 0);
@@ -112,7 +116,7 @@ impl ListenLine {
             ("reuseport", None) => options.reuseport = true,
             ("ipv6only", Some("on")) => options.ipv6only = true,
             ("ipv6only", Some("off")) => options.ipv6only = false,
-            ("so_keepalive", Some(value)) => options.so_keepalive = keepalive(value)?,
+            ("so_keepalive", Some(value)) => options.so_keepalive = Some(keepalive(value)?),
             _ => return Err(format!("invalid parameter \"{text}\"")),
         }
         options.set = true;
@@ -121,15 +125,21 @@ impl ListenLine {
 }
 
 /// `on`, `off`, or `[idle]:[interval]:[count]` of which at least one is written.
-fn keepalive(value: &str) -> Result<bool, String> {
-    let times = value.contains(':') && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b':');
-    match value {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ if times && value.bytes().any(|b| b.is_ascii_digit()) && value.matches(':').count() <= 2 => {
-            Ok(true)
-        }
-        _ => Err(format!("invalid so_keepalive value: \"{value}\"")),
+fn keepalive(text: &str) -> Result<TcpKeepaliveConf, String> {
+    let invalid = || format!("invalid so_keepalive value: \"{text}\"");
+    let mut conf = TcpKeepaliveConf { on: text != "off", ..TcpKeepaliveConf::default() };
+    if matches!(text, "on" | "off") {
+        return Ok(conf);
+    }
+    let mut parts = text.splitn(3, ':').map(|part| (!part.is_empty()).then_some(part));
+    let mut next = || parts.next().flatten();
+    conf.idle = next().map(|part| value::seconds(part).ok_or_else(invalid)).transpose()?;
+    conf.interval = next().map(|part| value::seconds(part).ok_or_else(invalid)).transpose()?;
+    conf.count = next().map(|part| part.parse().map_err(|_| invalid())).transpose()?;
+    if conf.idle.is_none() && conf.interval.is_none() && conf.count.is_none() {
+        Err(invalid())
+    } else {
+        Ok(conf)
     }
 }
 
@@ -218,8 +228,9 @@ impl ListenTable {
 
 impl Entry {
     fn finish(self, prefix: &std::path::Path) -> ListenConf {
-        let Options { backlog, ipv6only, reuseport, deferred, rcvbuf, sndbuf, so_keepalive, .. } =
-            self.options;
+        let Options {
+            backlog, ipv6only, reuseport, deferred, rcvbuf, sndbuf, fastopen, so_keepalive, ..
+        } = self.options;
         let addr = match self.addr {
             ListenAddr::Unix(path) => ListenAddr::Unix(absolute(prefix, path)),
             inet @ ListenAddr::Inet(_) => inet,
@@ -232,6 +243,7 @@ impl Entry {
             deferred,
             rcvbuf,
             sndbuf,
+            fastopen,
             so_keepalive,
             default_server: self.default_server,
             servers: self.servers,
@@ -269,7 +281,12 @@ mod tests {
                 .unwrap()
                 .finish("/p/".as_ref());
         let listen = &listens[0];
-        assert!(!listen.ipv6only && listen.reuseport && listen.deferred && listen.so_keepalive);
+        assert!(
+            !listen.ipv6only
+                && listen.reuseport
+                && listen.deferred
+                && listen.so_keepalive.is_some_and(|k| k.on)
+        );
         assert_eq!((listen.backlog, listen.rcvbuf, listen.sndbuf), (64, Some(8192), None));
         let listens = table(&[(0, "unix:run/x.sock")]).unwrap().finish("/p/".as_ref());
         assert_eq!(listens[0].addr, ListenAddr::Unix("/p/run/x.sock".into()));
@@ -308,6 +325,8 @@ mod tests {
             ("80 backlog=x", "invalid backlog \"backlog=x\""),
             ("80 rcvbuf=x", "invalid rcvbuf \"rcvbuf=x\""),
             ("[::]:80 ipv6only=maybe", "invalid parameter \"ipv6only=maybe\""),
+            ("80 so_keepalive=::", "invalid so_keepalive value: \"::\""),
+            ("80 so_keepalive=1m:2:3:4", "invalid so_keepalive value: \"1m:2:3:4\""),
             ("80 so_keepalive=x", "invalid so_keepalive value: \"x\""),
             ("localhost:0", "invalid port in \"localhost:0\" of the \"listen\" directive"),
             (

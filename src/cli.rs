@@ -92,6 +92,9 @@ fn test(command: &Command, dump: bool) -> ExitCode {
         eprintln!("ringx: configuration file {} test is successful", file.display());
     }
     if dump {
+        if let Some(text) = &command.load.text {
+            report::dump(format!("# configuration file {}:\n{text}\n", file.display()).as_bytes());
+        }
         report::dump(&diagnostics.dump());
     }
     ExitCode::SUCCESS

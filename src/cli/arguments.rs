@@ -129,7 +129,7 @@ impl Switches {
             "directives-markdown" => self.directives = true,
             "listen" => self.listen.push(value("an address")?),
             "proxy" => self.proxy = Some(value("an address")?),
-            "static" => self.statics.push(value("PREFIX=DIRECTORY")?),
+            "static" => self.statics.push(value("/PREFIX=DIRECTORY")?),
             _ => return Err(format!("invalid option: \"--{name}\"")),
         }
         Ok(())
@@ -195,8 +195,11 @@ impl Switches {
             text.push_str(&format!("    listen {};\n", quoted(listen)?));
         }
         for pair in &self.statics {
-            let Some((location, directory)) = pair.split_once('=') else {
-                return Err(format!("invalid value \"{pair}\" of \"--static\", it must be PREFIX=DIRECTORY"));
+            let Some((location, directory)) = pair.split_once('=').filter(|(at, _)| at.starts_with('/'))
+            else {
+                return Err(format!(
+                    "invalid value \"{pair}\" of \"--static\", it must be /PREFIX=DIRECTORY"
+                ));
             };
             let mut directory = here.join(directory).to_string_lossy().into_owned();
             if location.ends_with('/') && !directory.ends_with('/') {
@@ -281,6 +284,14 @@ mod tests {
         assert!(text.contains("listen \"8080\";"), "{text}");
         assert!(text.contains("location \"/static/\" { alias \""), "{text}");
         assert!(text.contains("proxy_pass \"http://127.0.0.1:8000\";"), "{text}");
-        assert!(command(&["--proxy", "127.0.0.1:8000"]).is_err());
+        for wrong in [
+            &["--proxy", "127.0.0.1:8000"][..],
+            &["--listen", "1", "--static", "/s"],
+            &["--listen", "1", "--static", "s=."],
+            &["--listen", "1", "-c", "x"],
+            &["--listen", "\""],
+        ] {
+            assert!(command(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

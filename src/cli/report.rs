@@ -8,7 +8,7 @@ use crate::io::runtime;
 /// `-h`.
 pub(super) const USAGE: &str = "Usage: ringx [-?hvVtTq] [-s signal] [-p prefix]
              [-e filename] [-c filename] [-g directives] [--strict]
-       ringx --listen ADDRESS [--proxy ADDRESS] [--static PREFIX=DIRECTORY]...
+       ringx --listen ADDRESS [--proxy ADDRESS] [--static /PREFIX=DIRECTORY]...
 
 Options:
   -?,-h         : this help

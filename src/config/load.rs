@@ -42,7 +42,7 @@ pub type FindUser = fn(&str, Option<&str>) -> Result<(), String>;
 impl LoadOptions {
     /// The main file, for messages.
     pub fn file_path(&self) -> &Path {
-        &self.file
+        if self.text.is_some() { Path::new("command line") } else { &self.file }
     }
 }
 

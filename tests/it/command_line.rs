@@ -571,6 +571,34 @@ fn daemon_on_goes_to_the_background() {
 }
 
 #[test]
+fn what_stands_for_a_file_is_tested_and_shown() {
+    if oracle().is_some() {
+        return;
+    }
+    let dir = TempDir::new();
+    let prefix = dir.path.to_str().unwrap();
+    let output = run(&["--listen", "127.0.0.1:1", "--static", "/s/=/srv", "-p", prefix, "-T"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(
+        output.stderr,
+        "ringx: the configuration file command line syntax is ok\n\
+         ringx: configuration file command line test is successful\n"
+    );
+    expect![[r#"
+        # configuration file command line:
+        daemon off;
+        error_log stderr;
+        server {
+            access_log off;
+            listen "127.0.0.1:1";
+            location "/s/" { alias "/srv/"; }
+        }
+
+    "#]]
+    .assert_eq(&output.stdout);
+}
+
+#[test]
 fn no_file_at_all() {
     if oracle().is_some() {
         return;

@@ -161,7 +161,9 @@ impl Setup {
         fs::create_dir_all(self.dir.path.join("tmp")).unwrap();
         let file = self.dir.path.join("server.conf");
         fs::write(&file, &text).unwrap();
-        let stderr = File::create(self.dir.path.join("stderr.log")).unwrap();
+        // Appended to, like what `access_log /dev/stdout` opens anew: otherwise one writes over the other.
+        let log = self.dir.path.join("stderr.log");
+        let stderr = File::options().create(true).append(true).open(log).unwrap();
         let child = self
             .command(&file)
             .stdin(Stdio::null())

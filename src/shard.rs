@@ -102,6 +102,7 @@ impl Shard {
     /// Writes the access log lines of a finished request.
     pub fn log_access(&self, exchange: &Exchange) {
         self.requests.set(self.requests.get() + 1);
+        let current = self.cycle();
         let conf = exchange.cycle.location(exchange.location);
         for log in conf.access_logs.iter() {
             let (line, scratch) = &mut *self.log_line.borrow_mut();
@@ -121,11 +122,16 @@ impl Shard {
                 escape(log.format.escape),
             );
             line.push(b'\n');
-            let capacity = log.buffer.unwrap_or(0);
+            // A request from before a reload: the log as it is open now (USR1 reopens no other), or, when the new
+            // configuration has no such log, its own, where nobody would write a waiting line any more.
+            let (logs, capacity) = match current.logs.fd(&log.target) {
+                Some(_) => (&current.logs, log.buffer.unwrap_or(0)),
+                None => (&exchange.cycle.logs, 0),
+            };
             let flush_ms = log.flush.map_or(u64::MAX, |f| u64::try_from(f.as_millis()).unwrap_or(u64::MAX));
             let now_ms = crate::time::now().monotonic_ms;
             self.with_access_log(&log.target, flush_ms, |buffer| {
-                buffer.push(line, capacity, now_ms, |bytes| exchange.cycle.logs.write(&log.target, bytes));
+                buffer.push(line, capacity, now_ms, |bytes| logs.write(&log.target, bytes));
             });
         }
     }

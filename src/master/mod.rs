@@ -18,7 +18,6 @@ use crate::config::{self, LoadOptions};
 use crate::cycle::{Cycle, LogFiles};
 use crate::io::{self, signal::Signal, sys};
 use crate::log::Level;
-use crate::worker::Order;
 
 use listeners::Listeners;
 use pid_file::PidFile;
@@ -200,7 +199,7 @@ impl Master<'_> {
             }
             Signal::Reopen => {
                 self.log(Level::Notice, "reopening logs");
-                workers.tell_all(|| Order::FlushLogs);
+                workers.flush_logs();
                 for error in self.cycle.logs.reopen() {
                     let text =
                         format!("open() \"{}\" failed ({})", error.path.display(), describe(&error.error));

@@ -18,6 +18,9 @@ use super::{describe, listeners};
 /// How long start-up waits for the workers to run their loops.
 const START_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a reopening of the logs waits for the lines of a busy worker: they go to the new file then.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+
 /// All workers.
 pub(super) struct Workers {
     slots: Vec<Slot>,
@@ -91,11 +94,15 @@ impl Workers {
         self.slots.iter().any(|slot| slot.thread.is_some())
     }
 
-    /// Sends an order to every worker.
-    pub(super) fn tell_all(&self, order: impl Fn() -> Order) {
+    /// Has every worker write its waiting log lines, and waits for it: they belong into the file that is there now.
+    pub(super) fn flush_logs(&self) {
+        let (done, all_done) = mpsc::channel();
         for slot in &self.slots {
-            let _ = slot.orders.send(order());
+            let _ = slot.orders.send(Order::FlushLogs(done.clone()));
         }
+        drop(done);
+        // Ends when the last sender is dropped; nothing is ever sent.
+        let _ = all_done.recv_timeout(FLUSH_PATIENCE);
     }
 
     /// Lets every worker finish what runs, for `limit` at most.

@@ -27,8 +27,8 @@ pub enum Order {
     /// Serve under this configuration from now on. The sockets are those of addresses that were not there before;
     /// sockets of addresses that the configuration does not name any more close.
     Adopt(Arc<Cycle>, Vec<ListenSocket>),
-    /// Write waiting log lines: the logs are about to be reopened.
-    FlushLogs,
+    /// Write waiting log lines: the logs are about to be reopened. Dropping the sender says that it is done.
+    FlushLogs(std::sync::mpsc::Sender<()>),
     /// Accept nothing more, finish what runs, then end; at the latest after this time, if one is given.
     Drain(Option<Duration>),
     /// End now.
@@ -127,12 +127,12 @@ async fn obey(shard: &Rc<Shard>, orders: &Receiver<Order>, open: &mut Listeners)
                 }
                 open.start(shard, listens);
             }
-            Some(Order::FlushLogs) => shard.flush_logs(),
+            Some(Order::FlushLogs(_done)) => shard.flush_logs(),
             Some(Order::Drain(limit)) => {
                 shard.draining.set(true);
                 open.close();
                 io::timer::interrupt_idle();
-                let stop = pin!(stopped(orders));
+                let stop = pin!(stopped(shard, orders));
                 let drained = pin!(drained(shard, limit));
                 first_of(stop, drained).await;
                 return;
@@ -143,11 +143,12 @@ async fn obey(shard: &Rc<Shard>, orders: &Receiver<Order>, open: &mut Listeners)
 }
 
 /// Completes when the master says stop while the worker drains.
-async fn stopped(orders: &Receiver<Order>) {
+async fn stopped(shard: &Shard, orders: &Receiver<Order>) {
     loop {
         match orders.recv().await {
             Some(Order::Stop) | None => return,
-            Some(Order::Adopt(..) | Order::FlushLogs | Order::Drain(_)) => {}
+            Some(Order::FlushLogs(_done)) => shard.flush_logs(),
+            Some(Order::Adopt(..) | Order::Drain(_)) => {}
         }
     }
 }

@@ -154,6 +154,23 @@ fn a_buffered_log_is_written_when_full_and_at_the_end() {
 }
 
 #[test]
+fn lines_that_wait_belong_to_the_file_before_usr1() {
+    let server = Server::setup().global("worker_processes 2;").start(
+        r#"log_format f "$uri";
+        server { listen {{port}}; access_log {{dir}}/a.log f buffer=64k; location / { return 204; } }"#,
+    );
+    for _ in 0..10 {
+        server.get("/before");
+    }
+    assert_eq!(server.read("a.log"), "");
+    std::fs::rename(server.dir().join("a.log"), server.dir().join("a.log.1")).unwrap();
+    server.signal("USR1");
+    server.wait_file("a.log.1", |text| text == "/before\n".repeat(10));
+    crate::support::wait_for("the new file", || server.dir().join("a.log").exists().then_some(()));
+    assert_eq!(server.read("a.log"), "");
+}
+
+#[test]
 fn usr1_reopens_the_logs() {
     let server = Server::start(
         r#"log_format f "$uri"; server { listen {{port}}; access_log {{dir}}/a.log f; location / { return 204; } location /e { root {{root}}; } }"#,

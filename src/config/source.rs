@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::{FileId, Pos};
+use crate::log::Errno;
 
 /// Largest configuration file that is read, bytes: far beyond any real one, small enough to hold.
 const MAX_FILE: u64 = 64 << 20;
@@ -46,9 +47,8 @@ impl Sources {
         if let Some(at) = self.files.iter().position(|file| file.path.as_deref() == Some(path)) {
             return Ok(id(at));
         }
-        let failed = |call: &str, e: &std::io::Error| {
-            format!("{call}() \"{}\" failed ({})", path.display(), errno_text(e))
-        };
+        let failed =
+            |call: &str, e: &std::io::Error| format!("{call}() \"{}\" failed ({})", path.display(), Errno(e));
         let file = std::fs::File::open(path).map_err(|e| failed("open", &e))?;
         let mut text = Vec::new();
         file.take(MAX_FILE + 1).read_to_end(&mut text).map_err(|e| failed("read", &e))?;
@@ -117,12 +117,4 @@ impl Sources {
 
 fn id(at: usize) -> FileId {
     FileId(u16::try_from(at).unwrap_or(u16::MAX))
-}
-
-/// `2: No such file or directory`, as nginx writes errors of the system.
-fn errno_text(e: &std::io::Error) -> String {
-    let Some(code) = e.raw_os_error() else { return e.to_string() };
-    let text = e.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    format!("{code}: {text}")
 }

@@ -17,7 +17,7 @@ use crate::config::model::{ErrorLogConf, ListenAddr, LogTarget, MainConf};
 use crate::config::{self, LoadOptions};
 use crate::cycle::{Cycle, LogFiles};
 use crate::io::{self, signal::Signal, sys};
-use crate::log::Level;
+use crate::log::{Errno, Level};
 
 use listeners::Listeners;
 use pid_file::PidFile;
@@ -132,14 +132,7 @@ fn cannot_open(path: &Path, error: &std::io::Error) -> StartError {
 
 /// An error as nginx writes it: `2: No such file or directory`.
 pub fn describe(error: &std::io::Error) -> String {
-    match error.raw_os_error() {
-        Some(code) => {
-            let text = error.to_string();
-            let text = text.split(" (os error").next().unwrap_or_default();
-            format!("{code}: {text}")
-        }
-        None => error.to_string(),
-    }
+    Errno(error).to_string()
 }
 
 /// The master at work.

@@ -149,7 +149,7 @@ impl Workers {
         let mut messages = Vec::new();
         while let Ok(report) = self.reports.try_recv() {
             if let Report::Failed(index, error) = report {
-                messages.push(format!("worker {index} could not run its loop ({error})"));
+                messages.push(format!("worker {index} could not run its loop ({})", describe(&error)));
             }
         }
         for index in 0..self.slots.len() {
@@ -166,7 +166,9 @@ impl Workers {
             let sockets = std::mem::take(&mut self.slots[index].sockets);
             match self.spawn(index, cycle, sockets) {
                 Ok(slot) => self.slots[index] = slot,
-                Err(error) => messages.push(format!("worker {index} cannot be replaced ({error})")),
+                Err(error) => {
+                    messages.push(format!("worker {index} cannot be replaced ({})", describe(&error)))
+                }
             }
         }
         messages

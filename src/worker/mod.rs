@@ -18,7 +18,7 @@ use crate::cycle::Cycle;
 use crate::http::Client;
 use crate::io::mailbox::{Mailbox, Receiver};
 use crate::io::{self, Deadline, ListenSocket, Listener, RingMode};
-use crate::log::Level;
+use crate::log::{Errno, Level};
 use crate::shard::Shard;
 
 /// What the master tells a worker.
@@ -254,7 +254,7 @@ async fn accept(shard: Rc<Shard>, listener: Listener, accepting: Rc<Accepting>) 
                 admit(&shard, stream, remote, listener.addr());
             }
             Some(Err(error)) => {
-                log(&shard, Level::Crit, format_args!("accept4() failed ({error})"));
+                log(&shard, Level::Crit, format_args!("accept4() failed ({})", Errno(&error)));
                 io::timer::sleep(ACCEPT_PAUSE).await;
             }
             None => break,

@@ -167,7 +167,7 @@ impl Workers {
             match self.spawn(index, cycle, sockets) {
                 Ok(slot) => self.slots[index] = slot,
                 Err(error) => {
-                    messages.push(format!("worker {index} cannot be replaced ({})", describe(&error)))
+                    messages.push(format!("worker {index} cannot be replaced ({})", describe(&error)));
                 }
             }
         }

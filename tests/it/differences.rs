@@ -105,6 +105,12 @@ pub const TRAILERS: Difference = Difference {
     reason: "RFC 9110 6.5: dropping them loses what the application said",
 };
 
+/// `proxy_set_header Host $host` of a client of old that named none: nginx sends no Host, also in HTTP/1.1.
+pub const HOST_ALWAYS: Difference = Difference {
+    documented: "`Host` is always sent to the app in HTTP/1.1",
+    reason: "RFC 9112 3.2, and nginx itself since 1.31.4",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {
@@ -136,6 +142,7 @@ fn every_difference_is_documented() {
         &BARE_TYPES,
         &JOINED,
         &STRICT_HOST,
+        &HOST_ALWAYS,
         &TRAILERS,
         &KEPT_BEHIND_412,
     ];

@@ -186,6 +186,10 @@ impl<'c> Destination<'c> {
                 known => {
                     let len = push_set_header(exchange, name, value, out)?;
                     request.asks_upgrade |= known == Known::Upgrade && len > 0 && client_asks;
+                    // RFC 9112 section 3.2: HTTP/1.1 is never without Host (a client of old may have sent none).
+                    if known == Known::Host && len == 0 && proxy.http11 {
+                        out.extend_from_slice(b"Host: \r\n");
+                    }
                 }
             }
         }

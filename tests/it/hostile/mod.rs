@@ -483,6 +483,56 @@ fn answers_of_applications() {
     all_hold(&upstream_cases::answers(), |case| range.run_answer(case));
 }
 
+/// Valid requests with a few bytes changed, cut, doubled or swapped, by a seed (`SEED`, `ROUNDS`): whatever the answer
+/// is, what reaches the application is well-formed.
+#[test]
+fn mutated_requests_stay_clean() {
+    let number = |name: &str, otherwise: u64| {
+        std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise)
+    };
+    let mut state = number("SEED", 7).max(1);
+    let mut draw = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    let bases: [&[u8]; 5] = [
+        b"GET /a%20b?x=1 HTTP/1.1\r\nHost: localhost\r\nCookie: a=b\r\nConnection: close\r\n\r\n",
+        b"POST /p HTTP/1.1\r\nHost: localhost\r\nContent-Length: 11\r\nConnection: close\r\n\r\nhello world",
+        b"POST /p HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nX-T: y\r\n\r\n",
+        b"GET http://localhost/abs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nRange: bytes=0-1\r\n\r\n",
+        b"HEAD / HTTP/1.0\r\nHost: localhost\r\n\r\n",
+    ];
+    let odd: &[u8] = b"\r\n\0\t :;,=/?#%\x0b\x7f\xff0+-\"";
+    let mut cases = Vec::new();
+    for round in 0..number("ROUNDS", 250) {
+        let mut bytes = bases[draw(bases.len())].to_vec();
+        for _ in 0..=draw(3) {
+            let at = draw(bytes.len());
+            match draw(5) {
+                0 => bytes[at] = odd[draw(odd.len())],
+                1 => bytes.insert(at, odd[draw(odd.len())]),
+                2 => drop(bytes.remove(at)),
+                3 => {
+                    let to = bytes.len().min(at + 1 + draw(20));
+                    let part = bytes[at..to].to_vec();
+                    bytes.splice(at..at, part);
+                }
+                _ => bytes[at] ^= 1 << draw(8),
+            }
+        }
+        // Without an end the server waits for one: that is what the timeouts are for, and another case.
+        bytes.extend_from_slice(b"\r\n\r\n");
+        let every: Vec<u16> = (100..600).chain([CLOSED, SILENT]).collect();
+        cases.push(
+            case(&format!("round {round}: {}", escape(&bytes)), bytes, &every).clean().requests(3).stricter(),
+        );
+    }
+    let range = Range::start();
+    all_hold(&cases, |case| range.run("port", case));
+}
+
 #[test]
 fn the_table_of_a_file() {
     let Ok(path) = std::env::var("HOSTILE") else { return };

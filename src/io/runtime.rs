@@ -330,7 +330,7 @@ fn remedy(refused: RingMode, error: &io::Error) -> String {
         libc::EMFILE | libc::ENFILE => "raise the limit for open files (worker_rlimit_nofile) to get more",
         _ => "see io_uring_setup(2)",
     };
-    format!("{} refused ({error}): {advice}", refused.description())
+    format!("{} refused ({}): {advice}", refused.description(), crate::log::Errno(error))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::config::model::{ErrorLogConf, ListenAddr, LogTarget, MainConf};
 use crate::config::{self, LoadOptions};
 use crate::cycle::{Cycle, LogFiles};
-use crate::io::{self, signal::Signal, sys};
+use crate::io::{self, RingMode, signal::Signal, sys};
 use crate::log::{Errno, Level};
 
 use listeners::Listeners;
@@ -88,7 +88,7 @@ fn start<'o>(options: &'o LoadOptions, cycle: &Arc<Cycle>) -> Result<(Master<'o>
             return Err(StartError::emerg(describe(&error)));
         }
     };
-    announce(cycle, count, daemon);
+    announce(cycle, count, workers.rung(), daemon);
     if daemon {
         leave_stderr(cycle);
     }
@@ -367,13 +367,23 @@ fn leave_stderr(cycle: &Cycle) {
 }
 
 /// One log line with what the kernel gave, and in the foreground the URLs to open.
-fn announce(cycle: &Cycle, workers: usize, daemon: bool) {
+fn announce(cycle: &Cycle, workers: usize, rung: RingMode, daemon: bool) {
+    let probe = io::runtime::probe();
+    let event_loop = if rung == probe.mode {
+        probe.line()
+    } else {
+        format!(
+            "{}; not every worker got {}: raise the limits for locked memory (ulimit -l) and open files to get more",
+            rung.description(),
+            probe.mode.description()
+        )
+    };
     let line = format!(
         "ringx/{} on Linux {}, {workers} worker{}: {}",
         env!("CARGO_PKG_VERSION"),
         io::runtime::kernel_release(),
         if workers == 1 { "" } else { "s" },
-        io::runtime::probe().line(),
+        event_loop,
     );
     log(&cycle.logs, &cycle.conf.error_log, Level::Notice, &line);
     if cycle.conf.user.is_none() && sys::is_root() {

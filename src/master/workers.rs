@@ -10,7 +10,7 @@ use crate::config::model::CpuAffinity;
 use crate::cycle::Cycle;
 use crate::io::mailbox::{self, Sender};
 use crate::io::signal::{self, Signal};
-use crate::io::{ListenSocket, sys};
+use crate::io::{ListenSocket, RingMode, sys};
 use crate::worker::{self, Order, Report, Start};
 
 use super::{describe, listeners};
@@ -28,6 +28,8 @@ pub(super) struct Workers {
     report: mpsc::Sender<Report>,
     identity: Option<sys::Identity>,
     ending: bool,
+    /// The lowest rung that a worker obtained at the start.
+    rung: RingMode,
 }
 
 struct Slot {
@@ -45,7 +47,14 @@ impl Workers {
         identity: Option<sys::Identity>,
     ) -> io::Result<Self> {
         let (report, reports) = mpsc::channel();
-        let mut workers = Self { slots: Vec::new(), reports, report, identity, ending: false };
+        let mut workers = Self {
+            slots: Vec::new(),
+            reports,
+            report,
+            identity,
+            ending: false,
+            rung: RingMode::DeferTaskrun,
+        };
         for (index, sockets) in sockets.into_iter().enumerate() {
             let slot = workers.spawn(index, cycle, sockets)?;
             workers.slots.push(slot);
@@ -53,7 +62,10 @@ impl Workers {
         let mut started = 0;
         while started < workers.slots.len() {
             match workers.reports.recv_timeout(START_PATIENCE) {
-                Ok(Report::Started(..)) => started += 1,
+                Ok(Report::Started(_, rung)) => {
+                    workers.rung = workers.rung.max(rung);
+                    started += 1;
+                }
                 Ok(Report::Failed(_, error)) => return Err(error),
                 Ok(Report::Ended(_)) | Err(_) => return Err(io::Error::other("a worker did not start")),
             }
@@ -87,6 +99,11 @@ impl Workers {
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.slots.len()
+    }
+
+    /// What drives their loops.
+    pub(super) fn rung(&self) -> RingMode {
+        self.rung
     }
 
     /// True until the last one ended.

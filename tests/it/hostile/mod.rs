@@ -213,9 +213,9 @@ impl Range {
     }
 
     /// The same for an answer of the application to an ordinary request.
-    pub(super) fn run_answer(&self, case: &Case) -> Result<(), String> {
+    pub(super) fn run_answer(&self, case: &Case) -> Result<Vec<u8>, String> {
         if case.stricter && oracle().is_some() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let asked = Case {
             bytes: format!("{} /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", case.method)
@@ -236,7 +236,8 @@ impl Range {
                 format!("the next exchange: {next:?}")
             })?;
         }
-        self.canary()
+        self.canary()?;
+        Ok(answer.0)
     }
 
     /// An ordinary request afterwards must be answered.
@@ -273,6 +274,17 @@ impl Range {
             if Instant::now() > deadline || answer.len() > 4 * case.max_bytes {
                 return (answer, false);
             }
+        }
+    }
+}
+
+impl Drop for Range {
+    fn drop(&mut self) {
+        let log = self.server.error_log();
+        if let Some(line) =
+            log.lines().find(|line| line.contains("panicked")).filter(|_| !std::thread::panicking())
+        {
+            panic!("{line}");
         }
     }
 }
@@ -480,13 +492,11 @@ fn ranges_and_unwanted_bodies() {
 #[test]
 fn answers_of_applications() {
     let range = Range::start();
-    all_hold(&upstream_cases::answers(), |case| range.run_answer(case));
+    all_hold(&upstream_cases::answers(), |case| range.run_answer(case).map(drop));
 }
 
-/// Valid requests with a few bytes changed, cut, doubled or swapped, by a seed (`SEED`, `ROUNDS`): whatever the answer
-/// is, what reaches the application is well-formed.
-#[test]
-fn mutated_requests_stay_clean() {
+/// Messages with a few bytes changed, cut, doubled or swapped, by a seed (`SEED`, `ROUNDS`).
+fn mutated(bases: &[&[u8]]) -> Vec<Vec<u8>> {
     let number = |name: &str, otherwise: u64| {
         std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise)
     };
@@ -497,16 +507,9 @@ fn mutated_requests_stay_clean() {
         state ^= state << 17;
         usize::try_from(state % below as u64).unwrap()
     };
-    let bases: [&[u8]; 5] = [
-        b"GET /a%20b?x=1 HTTP/1.1\r\nHost: localhost\r\nCookie: a=b\r\nConnection: close\r\n\r\n",
-        b"POST /p HTTP/1.1\r\nHost: localhost\r\nContent-Length: 11\r\nConnection: close\r\n\r\nhello world",
-        b"POST /p HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nX-T: y\r\n\r\n",
-        b"GET http://localhost/abs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nRange: bytes=0-1\r\n\r\n",
-        b"HEAD / HTTP/1.0\r\nHost: localhost\r\n\r\n",
-    ];
     let odd: &[u8] = b"\r\n\0\t :;,=/?#%\x0b\x7f\xff0+-\"";
-    let mut cases = Vec::new();
-    for round in 0..number("ROUNDS", 250) {
+    let mut messages = Vec::new();
+    for _ in 0..number("ROUNDS", 250) {
         let mut bytes = bases[draw(bases.len())].to_vec();
         for _ in 0..=draw(3) {
             let at = draw(bytes.len());
@@ -522,15 +525,60 @@ fn mutated_requests_stay_clean() {
                 _ => bytes[at] ^= 1 << draw(8),
             }
         }
-        // Without an end the server waits for one: that is what the timeouts are for, and another case.
-        bytes.extend_from_slice(b"\r\n\r\n");
-        let every: Vec<u16> = (100..600).chain([CLOSED, SILENT]).collect();
-        cases.push(
-            case(&format!("round {round}: {}", escape(&bytes)), bytes, &every).clean().requests(3).stricter(),
-        );
+        messages.push(bytes);
     }
+    messages
+}
+
+/// A case that allows every answer.
+fn whatever(bytes: Vec<u8>) -> Case {
+    let every: Vec<u16> = (100..600).chain([CLOSED, SILENT]).collect();
+    case(&escape(&bytes), bytes, &every).stricter()
+}
+
+#[test]
+fn mutated_requests_stay_clean() {
+    let messages = mutated(&[
+        b"GET /a%20b?x=1 HTTP/1.1\r\nHost: localhost\r\nCookie: a=b\r\nConnection: close\r\n\r\n",
+        b"POST /p HTTP/1.1\r\nHost: localhost\r\nContent-Length: 11\r\nConnection: close\r\n\r\nhello world",
+        b"POST /p HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n\
+          5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nX-T: y\r\n\r\n",
+        b"GET http://localhost/abs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nRange: bytes=0-1\r\n\r\n",
+        b"HEAD / HTTP/1.0\r\nHost: localhost\r\n\r\n",
+    ]);
+    // Without an end the server waits for one: that is what the timeouts are for, and another case.
+    let ended = |mut bytes: Vec<u8>| {
+        bytes.extend_from_slice(b"\r\n\r\n");
+        whatever(bytes).clean().requests(3)
+    };
+    let cases: Vec<Case> = messages.into_iter().map(ended).collect();
     let range = Range::start();
     all_hold(&cases, |case| range.run("port", case));
+}
+
+#[test]
+fn mutated_answers_poison_nothing() {
+    let messages = mutated(&[
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nSet-Cookie: a=b\r\n\r\n5\r\nhello\r\n6;x\r\n world\r\n0\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\nuntil the end",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n",
+    ]);
+    let cases: Vec<Case> = messages.into_iter().map(whatever).collect();
+    let range = Range::start();
+    let header = Regex::new(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[\t -~\x{80}-\x{ff}]*$").unwrap();
+    all_hold(&cases, |case| {
+        let answer = range.run_answer(case)?;
+        let text: String = answer.iter().map(|&b| char::from(b)).collect();
+        let Some((head, _)) = text.split_once("\r\n\r\n") else { return Ok(()) };
+        // What the client gets is well-formed, whatever the application said.
+        let mut lines = head.split("\r\n").skip(1);
+        match lines.find(|line| !header.is_match(line).unwrap()) {
+            Some(line) => Err(format!("the client got {line:?}")),
+            None => Ok(()),
+        }
+    });
 }
 
 #[test]

@@ -123,7 +123,7 @@ def visit(driver, url, shots, work):
     driver.type("#id_username", USER)
     driver.type("#id_password", PASSWORD)
     driver.click("#login-form input[type=submit]")
-    check("logged in", "Site administration" in driver.text())
+    check("logged in", driver.wait_text(lambda text: "Site administration" in text))
     sheets = driver.script(
         "return [...document.styleSheets].map(s => [s.href, s.cssRules.length]).filter(s => s[0])"
     )

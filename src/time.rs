@@ -234,57 +234,74 @@ pub fn listing_time(unix_secs: i64, offset_minutes: i32) -> [u8; 17] {
 /// Seconds since 1970-01-01 UTC of a date in one of the three forms of RFC 9110 section 5.6.7, `None` if it is none:
 /// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`.
 ///
-/// The name of the weekday need not fit the date. A two-digit year below 70 lies in the 2000s, as nginx reads it.
+/// As lenient as nginx's `ngx_parse_http_time`: whatever stands for the weekday, and whatever follows the time
+/// (browsers of old append `; length=…`), is not looked at. A two-digit year below 70 lies in the 2000s.
 pub fn parse_http_date(text: &[u8]) -> Option<i64> {
-    let civil = if text.get(3) == Some(&b',') {
-        let [_, _, _, b',', b' ', d1, d2, b' ', m1, m2, m3, b' ', y @ ..] = text else { return None };
-        let (year, rest) = y.split_at_checked(4)?;
-        civil(number(year)?, &[*m1, *m2, *m3], number(&[*d1, *d2])?, gmt_clock(rest)?)
-    } else if let Some(comma) = text.iter().position(|b| *b == b',') {
-        if !(6..=9).contains(&comma) {
-            return None;
-        }
-        let [b',', b' ', d1, d2, b'-', m1, m2, m3, b'-', y1, y2, rest @ ..] = &text[comma..] else {
-            return None;
-        };
-        let short = number(&[*y1, *y2])?;
-        let year = if short < 70 { 2000 + short } else { 1900 + short };
-        civil(year, &[*m1, *m2, *m3], number(&[*d1, *d2])?, gmt_clock(rest)?)
+    let weekday = text.iter().position(|b| matches!(b, b',' | b' '))?;
+    let is_asctime = text[weekday] == b' ';
+    let mut rest = &text[weekday + 1..];
+    while let Some(behind) = rest.strip_prefix(b" ") {
+        rest = behind;
+    }
+    if rest.len() < SHORTEST_DATE {
+        return None;
+    }
+    if is_asctime {
+        let month = month(take(&mut rest, 3)?)?;
+        take(&mut rest, 1)?;
+        rest = rest.strip_prefix(b" ").unwrap_or(rest);
+        let digits = rest.iter().take(2).take_while(|b| **b != b' ').count();
+        let day = number(take(&mut rest, digits)?)?;
+        let time = clock(&mut rest)?;
+        expect(&mut rest, b' ')?;
+        return civil(number(take(&mut rest, 4)?)?, month, day, time)?.to_unix();
+    }
+    let day = number(take(&mut rest, 2)?)?;
+    let separator = *rest.first().filter(|b| matches!(b, b' ' | b'-'))?;
+    expect(&mut rest, separator)?;
+    let month = month(take(&mut rest, 3)?)?;
+    expect(&mut rest, separator)?;
+    let year = if separator == b' ' {
+        number(take(&mut rest, 4)?)?
     } else {
-        let [_, _, _, b' ', m1, m2, m3, b' ', d1, d2, b' ', rest @ ..] = text else { return None };
-        let (time, rest) = rest.split_at_checked(8)?;
-        let [b' ', year @ ..] = rest else { return None };
-        let day = if *d1 == b' ' { number(&[*d2])? } else { number(&[*d1, *d2])? };
-        if year.len() != 4 {
-            return None;
-        }
-        civil(number(year)?, &[*m1, *m2, *m3], day, clock(time)?)
+        let short = number(take(&mut rest, 2)?)?;
+        if short < 70 { 2000 + short } else { 1900 + short }
     };
-    civil?.to_unix()
+    civil(year, month, day, clock(&mut rest)?)?.to_unix()
 }
 
-fn civil(year: u16, month: &[u8; 3], day: u16, (hour, minute, second): (u8, u8, u8)) -> Option<Civil> {
-    let month = MONTHS.iter().position(|name| *name == month)? as u8 + 1;
-    // RFC 9110 allows a leap second; it counts as the second before.
-    let second = if second == 60 { 59 } else { second };
+/// What follows the weekday has at least as many bytes (`06-Nov-94 08:49:37`).
+const SHORTEST_DATE: usize = 18;
+
+/// Cuts the first `len` bytes off.
+fn take<'t>(rest: &mut &'t [u8], len: usize) -> Option<&'t [u8]> {
+    let (taken, left) = rest.split_at_checked(len)?;
+    *rest = left;
+    Some(taken)
+}
+
+fn expect(rest: &mut &[u8], byte: u8) -> Option<()> {
+    (take(rest, 1)? == [byte]).then_some(())
+}
+
+fn month(name: &[u8]) -> Option<u8> {
+    Some(MONTHS.iter().position(|month| month.as_slice() == name)? as u8 + 1)
+}
+
+fn civil(year: u16, month: u8, day: u16, (hour, minute, second): (u8, u8, u8)) -> Option<Civil> {
     Some(Civil { year, month, day: u8::try_from(day).ok()?, hour, minute, second, weekday: 0 })
 }
 
-/// ` 08:49:37 GMT`.
-fn gmt_clock(text: &[u8]) -> Option<(u8, u8, u8)> {
-    clock(text.strip_prefix(b" ")?.strip_suffix(b" GMT")?)
-}
-
-/// `08:49:37`.
-fn clock(text: &[u8]) -> Option<(u8, u8, u8)> {
-    let [h1, h2, b':', m1, m2, b':', s1, s2] = text else { return None };
+/// ` 08:49:37`, whatever follows.
+fn clock(rest: &mut &[u8]) -> Option<(u8, u8, u8)> {
+    let [b' ', h1, h2, b':', m1, m2, b':', s1, s2] = take(rest, 9)? else { return None };
     let field = |a: &u8, b: &u8| number(&[*a, *b]).map(|n| n as u8);
     Some((field(h1, h2)?, field(m1, m2)?, field(s1, s2)?))
 }
 
-/// At most four digits.
+/// One to four digits.
 fn number(digits: &[u8]) -> Option<u16> {
-    if digits.len() > 4 {
+    if digits.is_empty() || digits.len() > 4 {
         return None;
     }
     digits.iter().try_fold(0u16, |n, b| b.is_ascii_digit().then(|| n * 10 + u16::from(b - b'0')))
@@ -353,7 +370,16 @@ mod tests {
             assert_eq!(parse_http_date(date.as_bytes()), Some(EXAMPLE), "{date}");
         }
         assert_eq!(parse_http_date(b"Wednesday, 01-Jan-25 00:00:00 GMT"), Some(1_735_689_600));
-        assert_eq!(parse_http_date(b"Sat, 31 Dec 2016 23:59:60 GMT"), Some(1_483_228_799));
+        for date in [
+            "Sun, 06 Nov 1994 08:49:37 GMT; length=5",
+            "Sunday, 06-Nov-94 08:49:37 GMT; length=5",
+            "Sun, 06 Nov 1994 08:49:37",
+            "x,06 Nov 1994 08:49:37 +0100",
+            "Sun Nov 6 08:49:37 1994",
+            "Sun Nov 06 08:49:37 1994x",
+        ] {
+            assert_eq!(parse_http_date(date.as_bytes()), Some(EXAMPLE), "{date}");
+        }
     }
 
     #[test]
@@ -363,20 +389,18 @@ mod tests {
             "0",
             "Sun",
             "Sun,",
-            "Sun, 06 Nov 1994 08:49:37",
-            "Sun, 06 Nov 1994 08:49:37 UTC",
             "Sun, 31 Feb 1994 08:49:37 GMT",
+            "Sat, 31 Dec 2016 23:59:60 GMT",
+            "Sun Nov x6 08:49:37 1994",
+            "Sun Nov   08:49:37 1994 x",
             "Sun, 06 Nov 1994 24:49:37 GMT",
             "Sun, 06 Nov 1994 08:60:37 GMT",
             "Sun, 06 nov 1994 08:49:37 GMT",
             "Sun, 6 Nov 1994 08:49:37 GMT",
             "Sun, +6 Nov 1994 08:49:37 GMT",
-            "Sun, 06 Nov 1994 08:49:37 GMT ",
-            "Sun Nov  6 08:49:37 19945",
             "Sunday, 06-Nov-1994 08:49:37 GMT",
             "Sun, 29 Feb 1900 00:00:00 GMT",
             "Sun, 00 Nov 1994 08:49:37 GMT",
-            "Sun Nov 6 08:49:37 1994",
         ] {
             assert_eq!(parse_http_date(bad.as_bytes()), None, "{bad}");
         }

@@ -461,3 +461,61 @@ fn etag_and_if_modified_since_can_be_set() {
     assert_eq!(status("/noetag/a.txt", "If-None-Match: \"65937d25-a\""), 200);
     assert_eq!(status("/noetag/a.txt", "Range: bytes=0-1\nIf-Range: \"65937d25-a\""), 200);
 }
+
+#[test]
+fn dates_as_clients_write_them() {
+    let server =
+        Server::setup().file("root/a.txt", "0123456789").start("server { listen {{port}}; root {{root}}; }");
+    let mut text = String::new();
+    for date in [
+        "Tue, 02 Jan 2024 03:04:05 GMT",
+        "Tuesday, 02-Jan-24 03:04:05 GMT",
+        "Tue Jan  2 03:04:05 2024",
+        "Tue Jan 02 03:04:05 2024",
+        "Tue Jan 2 03:04:05 2024 GMT",
+        "Tue, 02 Jan 2024 03:04:05 GMT; length=10",
+        "Tuesday, 02-Jan-24 03:04:05 GMT; length=10",
+        "Tue, 02 Jan 2024 03:04:05",
+        "Tue, 02 Jan 2024 03:04:05 +0200",
+        "Xyz,  02 Jan 2024 03:04:05 EST",
+        ",02 Jan 2024 03:04:05x",
+        "Tue, 2 Jan 2024 03:04:05 GMT",
+        "Tue, 02-Jan-2024 03:04:05 GMT",
+        "Tue, 02 Jan 2024 03:04",
+        "Tue, 02 Jan 2024 03:04:60 GMT",
+        "Thu, 29 Feb 2023 00:00:00 GMT",
+        "02 Jan 2024",
+        "Tue",
+    ] {
+        let status = |header: &str| {
+            server.send(lines(&format!("GET /a.txt HTTP/1.1\nHost: a\n{header}: {date}"))).status
+        };
+        text += &format!(
+            "{date} -> {} {} {}\n",
+            status("If-Modified-Since"),
+            status("If-Unmodified-Since"),
+            status("Range: bytes=0-1\nIf-Range")
+        );
+    }
+    expect![[r#"
+        Tue, 02 Jan 2024 03:04:05 GMT -> 304 200 206
+        Tuesday, 02-Jan-24 03:04:05 GMT -> 304 200 206
+        Tue Jan  2 03:04:05 2024 -> 304 200 206
+        Tue Jan 02 03:04:05 2024 -> 304 200 206
+        Tue Jan 2 03:04:05 2024 GMT -> 304 200 206
+        Tue, 02 Jan 2024 03:04:05 GMT; length=10 -> 304 200 206
+        Tuesday, 02-Jan-24 03:04:05 GMT; length=10 -> 304 200 206
+        Tue, 02 Jan 2024 03:04:05 -> 304 200 206
+        Tue, 02 Jan 2024 03:04:05 +0200 -> 304 200 206
+        Xyz,  02 Jan 2024 03:04:05 EST -> 304 200 206
+        ,02 Jan 2024 03:04:05x -> 304 200 206
+        Tue, 2 Jan 2024 03:04:05 GMT -> 200 412 200
+        Tue, 02-Jan-2024 03:04:05 GMT -> 200 412 200
+        Tue, 02 Jan 2024 03:04 -> 200 412 200
+        Tue, 02 Jan 2024 03:04:60 GMT -> 200 412 200
+        Thu, 29 Feb 2023 00:00:00 GMT -> 200 412 200
+        02 Jan 2024 -> 200 412 200
+        Tue -> 200 412 200
+    "#]]
+    .assert_eq(&text);
+}

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::config::{self, LoadOptions, Loaded};
-use crate::io::signal;
-use crate::log::Level;
+use crate::io::{runtime, signal};
+use crate::log::{Level, say};
 use crate::master;
 
 use arguments::{Command, Mode};
@@ -20,7 +20,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
     match arguments::parse(arguments) {
         Ok(command) => run(&command),
         Err(message) => {
-            eprintln!("ringx: {message}");
+            say(&format!("ringx: {message}\n"));
             ExitCode::FAILURE
         }
     }
@@ -29,19 +29,19 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
 fn run(command: &Command) -> ExitCode {
     match command.mode {
         Mode::Help => {
-            eprint!("{}{}", report::version_line(), report::USAGE);
+            say(&(report::version_line() + report::USAGE));
             ExitCode::SUCCESS
         }
         Mode::Version => {
-            eprint!("{}", report::version_line());
+            say(&report::version_line());
             ExitCode::SUCCESS
         }
         Mode::Build => {
-            eprint!("{}{}", report::version_line(), report::build_lines());
+            say(&(report::version_line() + &report::build_lines()));
             ExitCode::SUCCESS
         }
         Mode::DirectivesMarkdown => {
-            print!("{}", config::directives_markdown());
+            report::dump(config::directives_markdown().as_bytes());
             ExitCode::SUCCESS
         }
         Mode::Test { dump } => test(command, dump),
@@ -59,37 +59,41 @@ fn load(command: &Command) -> Result<Loaded, ExitCode> {
                 Mode::Test { .. } if !command.quiet => loaded.diagnostics.render("ringx"),
                 _ => loaded.diagnostics.render_warnings("ringx"),
             };
-            eprint!("{messages}");
+            say(&messages);
+            if let (Some(message), Mode::Test { .. } | Mode::Serve) = (runtime::unknown_mode(), command.mode)
+            {
+                say(&format!("ringx: [{}] {message}\n", Level::Warn.as_str()));
+            }
             Ok(loaded)
         }
         Err(diagnostics) => {
-            eprint!("{}", diagnostics.render("ringx"));
+            say(&diagnostics.render("ringx"));
             Err(ExitCode::FAILURE)
         }
     }
 }
 
 fn emerg(message: &str) {
-    eprintln!("ringx: [{}] {message}", Level::Emerg.as_str());
+    say(&format!("ringx: [{}] {message}\n", Level::Emerg.as_str()));
 }
 
 /// `-t` and `-T`: nginx's two sentences, the dump on standard output.
 fn test(command: &Command, dump: bool) -> ExitCode {
     let file = command.load.file_path();
     let failed = || {
-        eprintln!("ringx: configuration file {} test failed", file.display());
+        say(&format!("ringx: configuration file {} test failed\n", file.display()));
         ExitCode::FAILURE
     };
     let Ok(Loaded { conf, diagnostics }) = load(command) else { return failed() };
     if !command.quiet {
-        eprintln!("ringx: the configuration file {} syntax is ok", file.display());
+        say(&format!("ringx: the configuration file {} syntax is ok\n", file.display()));
     }
     if let Err(error) = master::check(conf) {
         emerg(&error.message);
         return failed();
     }
     if !command.quiet {
-        eprintln!("ringx: configuration file {} test is successful", file.display());
+        say(&format!("ringx: configuration file {} test is successful\n", file.display()));
     }
     if dump {
         if let Some(text) = &command.load.text {
@@ -107,12 +111,12 @@ fn send_signal(command: &Command, signal: signal::Signal) -> ExitCode {
     let pid = match master::read_pid(path) {
         Ok(pid) => pid,
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            eprintln!("ringx: [error] invalid PID number \"{error}\" in \"{}\"", path.display());
+            say(&format!("ringx: [error] invalid PID number \"{error}\" in \"{}\"\n", path.display()));
             return ExitCode::FAILURE;
         }
         Err(error) => {
             let why = master::describe(&error);
-            eprintln!("ringx: [error] open() \"{}\" failed ({why})", path.display());
+            say(&format!("ringx: [error] open() \"{}\" failed ({why})\n", path.display()));
             return ExitCode::FAILURE;
         }
     };
@@ -120,7 +124,7 @@ fn send_signal(command: &Command, signal: signal::Signal) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let why = master::describe(&error);
-            eprintln!("ringx: [alert] kill({pid}, {}) failed ({why})", signal.number());
+            say(&format!("ringx: [alert] kill({pid}, {}) failed ({why})\n", signal.number()));
             ExitCode::FAILURE
         }
     }
@@ -131,7 +135,7 @@ fn serve(command: &Command) -> ExitCode {
     match master::run(&command.load, conf) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ringx: [{}] {}", error.level.as_str(), error.message);
+            say(&format!("ringx: [{}] {}\n", error.level.as_str(), error.message));
             ExitCode::FAILURE
         }
     }

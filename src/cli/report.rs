@@ -56,7 +56,7 @@ fn short(module: &str) -> String {
     }
 }
 
-/// `-T`: every file that was read, as nginx prints it.
+/// Standard output: `-T` prints every file that was read there, as nginx does.
 pub(super) fn dump(files: &[u8]) {
     use std::io::Write;
     // A closed pipe is the reader's choice.

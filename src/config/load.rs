@@ -102,6 +102,8 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Report> {
         error_log: options.error_log.as_deref(),
         superuser: options.superuser.unwrap_or_else(started_as_root),
         find_user: options.find_user,
+        // Who tries the program without a file wants no directories where he stands.
+        temp_dir: options.text.is_some().then(std::env::temp_dir),
     };
     let (conf, diagnostics) = build::build(&directives, build_options, diagnostics);
     let refused = diagnostics.has_errors();

@@ -35,6 +35,8 @@ pub struct MainConf {
     pub daemon: bool,
     /// The prefix (`-p`), absolute, with a closing slash: relative paths start here.
     pub prefix: PathBuf,
+    /// Directories for temporary files that no directive names, as locations have them: another one serves as well.
+    pub default_temp_paths: Vec<PathBuf>,
     /// The `http` block (empty when the file has none).
     pub http: HttpConf,
 }
@@ -538,7 +540,7 @@ pub enum ProxyTarget {
 }
 
 /// `proxy_*` directives of one location.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ProxyConf {
     /// `proxy_set_header` of the level in force, defaults (`Host`, `Connection`) included when not overridden.
     /// A header with an empty value is not sent. Names as written.
@@ -592,7 +594,7 @@ pub struct ProxyConf {
 }
 
 /// `proxy_redirect`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum ProxyRedirectConf {
     /// Prefix replacement (also what `default` resolves to).
     Prefix {

@@ -109,6 +109,15 @@ impl Probe {
     }
 }
 
+/// What is wrong with `RINGX_IO`: the message for a value that names no rung.
+pub fn unknown_mode() -> Option<String> {
+    let written = std::env::var_os(MODE_VARIABLE)?;
+    let written = written.to_string_lossy();
+    let names = RingMode::LADDER.map(RingMode::name).join(", ");
+    (!written.is_empty() && written.parse::<RingMode>().is_err())
+        .then(|| format!("unknown value \"{written}\" of {MODE_VARIABLE}, ignored: it may be one of {names}"))
+}
+
 /// Tries the rungs, from the one `RINGX_IO` names, with small rings that are dropped again. Blocking.
 pub fn probe() -> Probe {
     let first = first_rung(None);

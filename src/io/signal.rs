@@ -84,16 +84,29 @@ pub fn block() -> io::Result<()> {
     if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
 }
 
+/// A signal that came, and who sent it: a pid, 0 for the kernel (a terminal).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Which one.
+    pub signal: Signal,
+    /// Whose.
+    pub from: i32,
+}
+
 /// Waits up to `timeout` for a signal that [`block`] blocked; `None` when none came.
-pub fn wait(timeout: Duration) -> Option<Signal> {
+pub fn wait(timeout: Duration) -> Option<Received> {
     let set = signal_set();
     let limit = libc::timespec {
         tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: timeout.subsec_nanos().into(),
     };
-    // SAFETY: both pointers are to initialised values on this stack frame; no siginfo is asked for.
-    let number = unsafe { libc::sigtimedwait(&raw const set, std::ptr::null_mut(), &raw const limit) };
-    Signal::ALL.into_iter().find(|signal| signal.number() == number)
+    // SAFETY: siginfo_t is integers and pointers, for which all zeroes is a valid value.
+    let mut info = unsafe { std::mem::zeroed::<libc::siginfo_t>() };
+    // SAFETY: all pointers are to initialised values on this stack frame.
+    let number = unsafe { libc::sigtimedwait(&raw const set, &raw mut info, &raw const limit) };
+    let signal = Signal::ALL.into_iter().find(|signal| signal.number() == number)?;
+    // SAFETY: every signal of the set has si_pid: it was sent by kill(2), a child or the kernel (zero then).
+    Some(Received { signal, from: unsafe { info.si_pid() } })
 }
 
 /// Sends a signal to a process: `-s`.
@@ -144,7 +157,9 @@ mod tests {
         assert_eq!(wait(Duration::ZERO), None);
         for signal in [Signal::Reload, Signal::Quit, Signal::Terminate, Signal::Reopen, Signal::Winch] {
             raise_here(signal);
-            assert_eq!(wait(Duration::from_secs(5)), Some(signal), "{}", signal.name());
+            let me = i32::try_from(std::process::id()).unwrap();
+            let received = wait(Duration::from_secs(5));
+            assert_eq!(received, Some(Received { signal, from: me }), "{}", signal.name());
         }
         assert_eq!(wait(Duration::from_millis(1)), None);
     }

@@ -4,7 +4,8 @@
 
 use std::ffi::{CStr, CString};
 use std::fs;
-use std::io;
+use std::io::{self, Read as _, Write as _};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
 
@@ -18,18 +19,39 @@ const NAME_BUFFER: usize = 64 * 1024;
 /// Most supplementary groups of a user (NGROUPS_MAX of Linux).
 const MAX_GROUPS: usize = 65536;
 
+/// What the command that started a daemon waits for. When the daemon ends without a word, the command fails: it
+/// returns after the last message was written.
+#[derive(Debug)]
+pub struct Verdict {
+    /// Closed by the end of the process or by [`Verdict::started`], never by a drop: messages may follow that.
+    writer: ManuallyDrop<io::PipeWriter>,
+}
+
+impl Verdict {
+    /// The daemon serves: the command returns with 0. That nobody waits any more is no error.
+    pub fn started(self) {
+        let mut writer = ManuallyDrop::into_inner(self.writer);
+        let _ = writer.write_all(&[0]);
+    }
+}
+
 /// Detaches from the terminal, as nginx's `daemon on`: the caller goes on as a new process and session leader
-/// with standard input and output on /dev/null; the process that was started exits with 0. To be called while
-/// there is one thread.
+/// with standard input and output on /dev/null. The process that was started waits for the [`Verdict`], then exits
+/// with 0 or 1. To be called while there is one thread.
 ///
 /// # Errors
-/// As fork(2).
-pub fn daemonize() -> io::Result<()> {
+/// As pipe(2) and fork(2).
+pub fn daemonize() -> io::Result<Verdict> {
+    let (mut reader, writer) = io::pipe()?;
     // SAFETY: the caller promises one thread, so the child has the whole program.
     match check(unsafe { libc::fork() })? {
-        0 => {}
-        // SAFETY: ends the parent at once, without running exit handlers that belong to the child now.
-        _ => unsafe { libc::_exit(0) },
+        0 => drop(reader),
+        _ => {
+            drop(writer);
+            let code = i32::from(reader.read_exact(&mut [0]).is_err());
+            // SAFETY: ends the parent at once, without running exit handlers that belong to the child now.
+            unsafe { libc::_exit(code) }
+        }
     }
     // SAFETY: setsid(2) takes no pointers.
     check(unsafe { libc::setsid() })?;
@@ -39,7 +61,7 @@ pub fn daemonize() -> io::Result<()> {
         // SAFETY: dup2(2) takes no pointers; the standard streams belong to the program.
         check(unsafe { libc::dup2(null.as_raw_fd(), stream) })?;
     }
-    Ok(())
+    Ok(Verdict { writer: ManuallyDrop::new(writer) })
 }
 
 /// Sets the mask for new files' modes and returns the former one.

@@ -12,3 +12,8 @@ pub use access_log::AccessBuffer;
 pub use errno::Errno;
 pub use error_log::format_line;
 pub use level::Level;
+
+/// Writes text to standard error. That nobody reads it (a pipe whose reader left) is no reason to fail.
+pub fn say(text: &str) {
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+}

@@ -5,19 +5,20 @@
 
 mod listeners;
 mod pid_file;
+mod temp_paths;
 mod workers;
 
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::model::{ErrorLogConf, ListenAddr, LogTarget, MainConf};
 use crate::config::{self, LoadOptions};
 use crate::cycle::{Cycle, LogFiles};
-use crate::io::{self, RingMode, signal::Signal, sys};
-use crate::log::{Errno, Level};
+use crate::io::signal::{Received, Signal};
+use crate::io::{self, ListenSocket, RingMode, sys};
+use crate::log::{self, Errno, Level};
 
 use listeners::Listeners;
 use pid_file::PidFile;
@@ -50,9 +51,14 @@ impl StartError {
 ///
 /// # Errors
 /// A socket, log, pid file or user that cannot be had: nothing serves then.
-pub fn run(options: &LoadOptions, conf: MainConf) -> Result<(), StartError> {
-    let cycle = open_cycle(conf, 1)?;
-    let started = start(options, &cycle);
+pub fn run(options: &LoadOptions, mut conf: MainConf) -> Result<(), StartError> {
+    let error_log = Arc::clone(&conf.error_log);
+    let opened = identity(&conf).and_then(|identity| {
+        temp_paths::prepare(&mut conf, identity.as_ref())?;
+        Ok((open_cycle(conf, 1)?, identity))
+    });
+    let (cycle, identity) = opened.inspect_err(|error| log_unopened(&error_log, error))?;
+    let started = start(options, &cycle, identity);
     let (mut master, mut workers) =
         started.inspect_err(|error| log_start_error(&cycle, error.level, &error.message))?;
     // The first configuration ends with the first reload.
@@ -63,37 +69,61 @@ pub fn run(options: &LoadOptions, conf: MainConf) -> Result<(), StartError> {
 }
 
 /// From sockets to running workers.
-fn start<'o>(options: &'o LoadOptions, cycle: &Arc<Cycle>) -> Result<(Master<'o>, Workers), StartError> {
-    let daemon = cycle.conf.daemon;
+fn start<'o>(
+    options: &'o LoadOptions,
+    cycle: &Arc<Cycle>,
+    identity: Option<sys::Identity>,
+) -> Result<(Master<'o>, Workers), StartError> {
     raise_file_limit(cycle);
-    let count = worker_count(&cycle.conf);
-    let identity = identity(&cycle.conf)?;
     let mut listeners = Listeners::default();
     let say = |text: &str| {
-        eprintln!("ringx: [emerg] {text}");
+        log::say(&format!("ringx: [emerg] {text}\n"));
         log_start_error(cycle, Level::Emerg, text);
     };
-    let sockets = listeners.open(cycle, count, &say)?;
-    prepare_temp_paths(cycle);
-    if daemon {
-        sys::daemonize().map_err(|e| StartError::emerg(format!("fork() failed ({})", describe(&e))))?;
+    let sockets = listeners.open(cycle, worker_count(&cycle.conf), &say)?;
+    match detach_and_work(cycle, sockets, identity) {
+        Ok((pid_file, workers)) => {
+            let (cycle, daemon) = (Arc::clone(cycle), cycle.conf.daemon);
+            Ok((Master { options, cycle, listeners, pid_file, daemon, ending: false }, workers))
+        }
+        Err(error) => {
+            listeners.close();
+            Err(error)
+        }
     }
-    io::signal::block().map_err(|e| StartError::emerg(format!("sigprocmask() failed ({})", describe(&e))))?;
+}
+
+/// With every socket open: into the background, then the pid file and the workers. Threads start after the fork; the
+/// command that started a daemon returns when all of it is done.
+fn detach_and_work(
+    cycle: &Arc<Cycle>,
+    sockets: Vec<Vec<ListenSocket>>,
+    identity: Option<sys::Identity>,
+) -> Result<(PidFile, Workers), StartError> {
+    let verdict = match cycle.conf.daemon {
+        true => Some(sys::daemonize().map_err(|e| failed("fork()", &e))?),
+        false => None,
+    };
+    io::signal::block().map_err(|e| failed("sigprocmask()", &e))?;
     set_utc_offset();
     let pid_file = PidFile::write(&cycle.conf.pid).map_err(|e| cannot_open(&cycle.conf.pid, &e))?;
     let workers = match Workers::start(cycle, sockets, identity) {
         Ok(workers) => workers,
-        Err(error) => {
+        Err(message) => {
             pid_file.remove();
-            return Err(StartError::emerg(describe(&error)));
+            return Err(StartError::emerg(message));
         }
     };
-    announce(cycle, count, workers.rung(), daemon);
-    if daemon {
+    announce(cycle, workers.count(), workers.rung());
+    if let Some(verdict) = verdict {
         leave_stderr(cycle);
+        verdict.started();
     }
-    let cycle = Arc::clone(cycle);
-    Ok((Master { options, cycle, listeners, pid_file, daemon, ending: false }, workers))
+    Ok((pid_file, workers))
+}
+
+fn failed(call: &str, error: &std::io::Error) -> StartError {
+    StartError::emerg(format!("{call} failed ({})", describe(error)))
 }
 
 /// `-t`: whether a start would have its logs, addresses and pid file. An address in use is not an error: most often
@@ -155,14 +185,15 @@ impl Master<'_> {
         while workers.any_running() {
             let interval = if soon > 0 { EXIT_INTERVAL } else { REPORT_INTERVAL };
             match io::signal::wait(interval) {
-                Some(signal) => {
-                    soon = if signal == Signal::Child { EXIT_LOOKS } else { soon };
+                // Workers are threads: it only says that one of them is about to end.
+                Some(Received { signal: Signal::Child, .. }) => {
+                    soon = EXIT_LOOKS;
                     crate::time::refresh();
-                    self.log(
-                        Level::Notice,
-                        &format!("signal {} ({}) received", signal.number(), signal.name()),
-                    );
-                    self.obey(signal, workers);
+                }
+                Some(received) => {
+                    crate::time::refresh();
+                    self.log(Level::Notice, &heard(received));
+                    self.obey(received.signal, workers);
                 }
                 None => {
                     soon = soon.saturating_sub(1);
@@ -205,6 +236,7 @@ impl Master<'_> {
             Signal::Upgrade => {
                 self.log(Level::Warn, "upgrading the executable is not supported yet, USR2 ignored");
             }
+            // A terminal sends it when its window changes.
             Signal::Winch | Signal::Child => {}
         }
     }
@@ -235,16 +267,20 @@ impl Master<'_> {
         }
     }
 
-    fn take_up(&mut self, conf: MainConf, workers: &mut Workers) -> Result<(), StartError> {
+    fn take_up(&mut self, mut conf: MainConf, workers: &mut Workers) -> Result<(), StartError> {
+        temp_paths::prepare(&mut conf, workers.identity())?;
         let cycle = open_cycle(conf, self.cycle.generation + 1)?;
         let old = Arc::clone(&self.cycle);
+        let new_pid_file = cycle.conf.pid != old.conf.pid;
+        if new_pid_file {
+            PidFile::try_write(&cycle.conf.pid).map_err(|e| cannot_open(&cycle.conf.pid, &e))?;
+        }
         let say = |text: &str| log(&old.logs, &old.conf.error_log, Level::Emerg, text);
         let sockets = self.listeners.open(&cycle, workers.count(), &say)?;
-        prepare_temp_paths(&cycle);
         if worker_count(&cycle.conf) != workers.count() {
             self.log(Level::Warn, "the number of worker_processes changes only with a restart");
         }
-        if cycle.conf.pid != self.cycle.conf.pid {
+        if new_pid_file {
             match PidFile::write(&cycle.conf.pid) {
                 Ok(pid_file) => std::mem::replace(&mut self.pid_file, pid_file).remove(),
                 Err(e) => self.log(Level::Emerg, &cannot_open(&cycle.conf.pid, &e).message),
@@ -277,11 +313,38 @@ impl Master<'_> {
     }
 }
 
+/// A signal as nginx logs it: who sent it and what follows.
+fn heard(Received { signal, from }: Received) -> String {
+    let from = if from == 0 { String::new() } else { format!(" from {from}") };
+    let action = match signal {
+        Signal::Reload => ", reconfiguring",
+        Signal::Quit => ", shutting down",
+        Signal::Terminate | Signal::Interrupt => ", exiting",
+        Signal::Reopen => ", reopening logs",
+        Signal::Upgrade | Signal::Winch => ", ignored",
+        Signal::Child => "",
+    };
+    format!("signal {} ({}) received{from}{action}", signal.number(), signal.name())
+}
+
 /// What standard error has heard already goes to the logs that are files.
 fn log_start_error(cycle: &Cycle, level: Level, message: &str) {
     let files: Vec<ErrorLogConf> =
         cycle.conf.error_log.iter().filter(|log| log.target != LogTarget::Stderr).cloned().collect();
     log(&cycle.logs, &files, level, message);
+}
+
+/// The same while no log is open yet.
+fn log_unopened(targets: &[ErrorLogConf], error: &StartError) {
+    let mut line = Vec::new();
+    log::format_line(&mut line, error.level, 0, format_args!("{}", error.message));
+    for file in targets.iter().filter(|log| error.level <= log.level) {
+        if let LogTarget::File(path) = &file.target
+            && let Ok(file) = io::file::append_open(path)
+        {
+            let _ = io::file::write_all(file.as_fd(), &line);
+        }
+    }
 }
 
 fn log(logs: &LogFiles, targets: &[ErrorLogConf], level: Level, message: &str) {
@@ -316,39 +379,6 @@ fn identity(conf: &MainConf) -> Result<Option<sys::Identity>, StartError> {
     }
 }
 
-/// Makes the directories for temporary files, owned by the workers' user. What fails here is told again, with the
-/// request, when a body does not fit into memory.
-fn prepare_temp_paths(cycle: &Cycle) {
-    let owner = identity(&cycle.conf).ok().flatten();
-    let mut paths: Vec<&PathBuf> = Vec::new();
-    for location in &cycle.conf.http.locations {
-        for path in [&location.client_body_temp_path, &location.proxy.temp_path] {
-            if !paths.contains(&path) {
-                paths.push(path);
-            }
-        }
-    }
-    for path in paths {
-        let made = make_private_dir(path);
-        let owned = made.and_then(|()| owner.as_ref().map_or(Ok(()), |owner| sys::chown(path, owner.uid)));
-        if let Err(error) = owned {
-            let text = format!("mkdir() \"{}\" failed ({})", path.display(), describe(&error));
-            log(&cycle.logs, &cycle.conf.error_log, Level::Warn, &text);
-        }
-    }
-}
-
-/// Only the workers' user reads requests and answers that wait on disk, as with nginx.
-fn make_private_dir(path: &Path) -> std::io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
-    }
-    std::fs::DirBuilder::new().mode(0o700).create(path)
-}
-
 fn set_utc_offset() {
     crate::time::set_utc_offset(sys::utc_offset(crate::time::refresh().unix_secs()));
 }
@@ -367,7 +397,7 @@ fn leave_stderr(cycle: &Cycle) {
 }
 
 /// One log line with what the kernel gave, and in the foreground the URLs to open.
-fn announce(cycle: &Cycle, workers: usize, rung: RingMode, daemon: bool) {
+fn announce(cycle: &Cycle, workers: usize, rung: RingMode) {
     let probe = io::runtime::probe();
     let event_loop = if rung == probe.mode {
         probe.line()
@@ -386,12 +416,15 @@ fn announce(cycle: &Cycle, workers: usize, rung: RingMode, daemon: bool) {
         event_loop,
     );
     log(&cycle.logs, &cycle.conf.error_log, Level::Notice, &line);
+    if let Some(message) = io::runtime::unknown_mode() {
+        log_start_error(cycle, Level::Warn, &message);
+    }
     if cycle.conf.user.is_none() && sys::is_root() {
         let text =
             "no \"user\" is written, so workers keep running as root: write one (nginx would become nobody)";
         log(&cycle.logs, &cycle.conf.error_log, Level::Warn, text);
     }
-    if daemon {
+    if cycle.conf.daemon {
         return;
     }
     let mut text = format!("{line}\n");

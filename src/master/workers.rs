@@ -41,11 +41,14 @@ struct Slot {
 
 impl Workers {
     /// Starts one thread per list of sockets and waits until every loop runs.
+    ///
+    /// # Errors
+    /// Which worker could not start, and why.
     pub(super) fn start(
         cycle: &Arc<Cycle>,
         sockets: Vec<Vec<ListenSocket>>,
         identity: Option<sys::Identity>,
-    ) -> io::Result<Self> {
+    ) -> Result<Self, String> {
         let (report, reports) = mpsc::channel();
         let mut workers = Self {
             slots: Vec::new(),
@@ -56,7 +59,7 @@ impl Workers {
             rung: RingMode::DeferTaskrun,
         };
         for (index, sockets) in sockets.into_iter().enumerate() {
-            let slot = workers.spawn(index, cycle, sockets)?;
+            let slot = workers.spawn(index, cycle, sockets).map_err(|e| cannot_start(index, &e))?;
             workers.slots.push(slot);
         }
         let mut started = 0;
@@ -66,8 +69,9 @@ impl Workers {
                     workers.rung = workers.rung.max(rung);
                     started += 1;
                 }
-                Ok(Report::Failed(_, error)) => return Err(error),
-                Ok(Report::Ended(_)) | Err(_) => return Err(io::Error::other("a worker did not start")),
+                Ok(Report::Failed(index, error)) => return Err(cannot_start(index, &error)),
+                Ok(Report::Ended(index)) => return Err(format!("worker {index} ended at once")),
+                Err(_) => return Err(format!("the workers did not start within {START_PATIENCE:?}")),
             }
         }
         Ok(workers)
@@ -99,6 +103,11 @@ impl Workers {
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.slots.len()
+    }
+
+    /// Whom they became.
+    pub(super) fn identity(&self) -> Option<&sys::Identity> {
+        self.identity.as_ref()
     }
 
     /// What drives their loops.
@@ -190,6 +199,10 @@ impl Workers {
         }
         messages
     }
+}
+
+fn cannot_start(index: usize, error: &io::Error) -> String {
+    format!("worker {index} could not start ({})", describe(error))
 }
 
 /// The core of a worker.

@@ -1,11 +1,10 @@
 //! nginx's command line: what it prints, what it returns.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use expect_test::{Expect, expect};
 
-use crate::support::{Output, Server, TempDir, get, lines, oracle, run, wait_for};
+use crate::support::{Output, Server, TempDir, lines, oracle, run, wait_for};
 
 /// A directory with a configuration file, and the program run on it.
 struct Site {
@@ -535,35 +534,32 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
-fn daemon_on_goes_to_the_background() {
-    let port = crate::support::reserve();
-    let site = Site::new(&format!(
-        "daemon on; master_process on; worker_processes 1; pid {{dir}}/d.pid; error_log {{dir}}/error.log; events {{}}\n\
-         http {{ access_log off; server {{ listen 127.0.0.1:{}; location / {{ return 200 daemon; }} }} }}",
-        port.number
-    ));
-    let output = site.run(&[]);
-    // When the command returns the sockets listen; the pid file is there at once or very soon.
-    let pid = crate::support::wait_for("the pid file", || {
-        let text = std::fs::read_to_string(site.path().join("d.pid")).unwrap_or_default();
-        text.trim().parse::<u32>().ok().filter(|_| text.ends_with('\n'))
-    });
-    let mode = std::fs::metadata(site.path().join("d.pid")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o7777, 0o644, "whoever may write it chooses whom -s stop ends");
-    let answer = crate::support::Client::connect(([127, 0, 0, 1], port.number).into())
-        .send(get("/"))
-        .response()
-        .text();
-    let stopped = site.run(&["-s", "stop"]);
-    assert_eq!(output.code, Some(0), "{}", output.stderr);
-    let loud: Vec<&str> = output.stderr.lines().filter(|line| !line.contains("[notice]")).collect();
-    assert!(loud.is_empty(), "{loud:?}");
-    assert_eq!(answer, "daemon");
-    assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
-    crate::support::wait_for("the daemon to end", || {
-        (!Path::new(&format!("/proc/{pid}")).exists()).then_some(())
-    });
-    assert!(!site.path().join("d.pid").exists());
+fn the_end_is_told_once() {
+    for (signal, number) in [("stop", "15 (SIGTERM)"), ("quit", "3 (SIGQUIT)")] {
+        let mut server = Server::start(RUNNING);
+        assert_eq!(send(&server, signal).code, Some(0));
+        assert_eq!(server.wait_exit(), Some(0));
+        let log = server.error_log();
+        let what = if signal == "stop" { "exiting" } else { "shutting down" };
+        let line = log.lines().find(|line| line.contains(&format!("signal {number} received from ")));
+        assert!(line.is_some_and(|line| line.ends_with(&format!(", {what}"))), "{log}");
+        // nginx's workers are children of its master.
+        assert!(oracle().is_some() || !log.contains("SIGCHLD"), "{log}");
+    }
+}
+
+#[test]
+fn asking_and_signalling_leave_no_directories() {
+    let site = Site::new(GOOD);
+    assert_eq!(site.run(&["-s", "stop"]).code, Some(1));
+    assert_eq!(site.run(&["-t"]).code, Some(0));
+    let names = || -> Vec<String> {
+        let entries = std::fs::read_dir(site.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name != "error.log" && name != "server.pid");
+        names
+    };
+    assert_eq!(names(), ["server.conf"]);
 }
 
 #[test]
@@ -595,6 +591,27 @@ fn what_stands_for_a_file_is_tested_and_shown() {
 }
 
 #[test]
+fn a_misspelled_event_loop_is_named() {
+    if oracle().is_some() {
+        return;
+    }
+    let site = Site::new(GOOD);
+    let test = |value: &str| {
+        let conf = site.path().join("server.conf");
+        let mut command = std::process::Command::new(crate::support::program());
+        let output = command.env("RINGX_IO", value).args(["-tq", "-p"]).arg(site.path()).arg("-c").arg(conf);
+        String::from_utf8(output.output().unwrap().stderr).unwrap()
+    };
+    assert_eq!(
+        test("bogus"),
+        "ringx: [warn] unknown value \"bogus\" of RINGX_IO, ignored: it may be one of defer, coop, plain, epoll\n"
+    );
+    for known in ["", "defer", "coop", "plain", "epoll"] {
+        assert_eq!(test(known), "", "{known}");
+    }
+}
+
+#[test]
 fn no_file_at_all() {
     if oracle().is_some() {
         return;
@@ -623,7 +640,11 @@ fn no_file_at_all() {
             .text()
     };
     let answers = (ask("/static/a.txt"), ask("/other"));
+    let mut left: Vec<_> =
+        std::fs::read_dir(&dir.path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.retain(|name| name != "ringx.pid");
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(answers, ("file".to_owned(), "ok".to_owned()));
+    assert_eq!(left, ["static"], "directories are left where it was tried");
 }

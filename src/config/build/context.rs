@@ -2,7 +2,7 @@
 //!
 //! Also the readers of single values: each checks for a second writing and says what is wrong as nginx does.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use super::super::model::{AccessLogConf, ErrorLogConf, LocationConf, LocationId,
 use super::super::pattern::Pattern;
 use super::super::template::{Template, VariableScope};
 use super::super::value;
+use super::BuildOptions;
 use super::addr::Url;
 use super::listen::ListenTable;
 use super::logs;
@@ -40,33 +41,30 @@ pub(super) struct Context {
     default_access_log: Option<Arc<[AccessLogConf]>>,
     default_types: Option<Arc<HashMap<String, String>>>,
     default_index: Option<Arc<[Template]>>,
-    temp_paths: HashMap<&'static str, PathBuf>,
+    temp_dir: Option<PathBuf>,
+    /// Directories that no directive names.
+    pub default_temp_paths: BTreeSet<PathBuf>,
 }
 
 impl Context {
     /// The state before the first directive.
-    pub(super) fn new(
-        prefix: PathBuf,
-        superuser: bool,
-        find_user: Option<FindUser>,
-        scope: VariableScope,
-        diagnostics: Diagnostics,
-    ) -> Self {
+    pub(super) fn new(options: BuildOptions<'_>, scope: VariableScope, diagnostics: Diagnostics) -> Self {
         let mut cx = Self {
             diagnostics,
             scope,
             listens: ListenTable::default(),
             upstreams: Upstreams::default(),
-            superuser,
-            find_user,
-            prefix,
+            superuser: options.superuser,
+            find_user: options.find_user,
+            prefix: options.prefix,
             locations: Vec::new(),
             formats: HashMap::new(),
             main_error_log: None,
             default_access_log: None,
             default_types: None,
             default_index: None,
-            temp_paths: HashMap::new(),
+            temp_dir: options.temp_dir,
+            default_temp_paths: BTreeSet::new(),
         };
         let template = cx.builtin_template(logs::COMBINED);
         let escape = super::super::model::LogEscape::Default;
@@ -291,19 +289,13 @@ impl Context {
         if prefix.ends_with('/') { format!("{prefix}{path}") } else { format!("{prefix}/{path}") }
     }
 
-    /// A directory for temporary files: as written, else `name` below the prefix where that can be made, else
-    /// below the system's directory.
+    /// A directory for temporary files: as written, else `name` below the prefix. Who starts makes it.
     pub(super) fn temp_path(&mut self, written: Option<&str>, name: &'static str) -> PathBuf {
         if let Some(written) = written {
             return self.absolute(written);
         }
-        if let Some(known) = self.temp_paths.get(name) {
-            return known.clone();
-        }
-        let below_prefix = self.prefix.join(name);
-        let usable = below_prefix.is_dir() || std::fs::create_dir(&below_prefix).is_ok();
-        let path = if usable { below_prefix } else { std::env::temp_dir().join(format!("ringx_{name}")) };
-        self.temp_paths.insert(name, path.clone());
+        let path = self.temp_dir.clone().unwrap_or_else(|| self.prefix.join(name));
+        self.default_temp_paths.insert(path.clone());
         path
     }
 

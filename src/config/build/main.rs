@@ -136,6 +136,7 @@ impl RawMain {
             error_log,
             daemon: self.daemon.unwrap_or(true),
             prefix: cx.prefix().to_owned(),
+            default_temp_paths: std::mem::take(&mut cx.default_temp_paths).into_iter().collect(),
             http,
         }
     }

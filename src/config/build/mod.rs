@@ -46,6 +46,8 @@ pub(super) struct BuildOptions<'a> {
     pub superuser: bool,
     /// Looks up the user and the group of `user`.
     pub find_user: Option<FindUser>,
+    /// Where temporary files go that no directive sends elsewhere; `None`: to directories below the prefix.
+    pub temp_dir: Option<PathBuf>,
 }
 
 /// Builds the model; whether it may be used is decided by the errors in the returned messages.
@@ -56,7 +58,8 @@ pub(super) fn build(
 ) -> (MainConf, Diagnostics) {
     let mut scope = VariableScope::default();
     names::collect(directives, &mut scope);
-    let mut cx = Context::new(options.prefix, options.superuser, options.find_user, scope, diagnostics);
-    let conf = main::main(&mut cx, directives, options.error_log);
+    let error_log = options.error_log;
+    let mut cx = Context::new(options, scope, diagnostics);
+    let conf = main::main(&mut cx, directives, error_log);
     (conf, cx.diagnostics)
 }

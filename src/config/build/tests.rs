@@ -531,7 +531,13 @@ fn default_logs_below_an_existing_directory() {
     assert_eq!(l.access_logs[0].target, LogTarget::File(prefix.join("logs/access.log")));
     assert_eq!(l.error_log[0].target, LogTarget::File(prefix.join("logs/error.log")));
     assert_eq!(conf.pid, prefix.join("logs/ringx.pid"));
-    assert_eq!(l.proxy.temp_path, prefix.join("proxy_temp"));
+    assert_eq!(l.proxy.temp_path, std::env::temp_dir(), "no file, so no directories of its own");
+    std::fs::write(prefix.join("x.conf"), "server { location / { } }").unwrap();
+    let options = LoadOptions { text: None, file: prefix.join("x.conf"), ..options };
+    let conf = load(&options).unwrap().conf;
+    assert_eq!(location(&conf, "/").proxy.temp_path, prefix.join("proxy_temp"));
+    assert_eq!(conf.default_temp_paths, [prefix.join("client_body_temp"), prefix.join("proxy_temp")]);
+    assert!(!prefix.join("proxy_temp").exists(), "loading makes nothing");
     std::fs::remove_dir_all(&prefix).unwrap();
 }
 

@@ -4,12 +4,12 @@ use super::directives;
 use crate::config::spec::Support::{Accepted, Ignored, Supported};
 
 directives! { CORE, "ngx_core_module";
-    daemon [MAIN] (flag) "on | off" = "on" => Supported, "Goes into the background.";
+    daemon [MAIN] (flag) "on | off" = "on" => Supported, "Goes into the background; the command returns when every socket listens and the pid file is written.";
     master_process [MAIN] (flag) "on | off" = "on"
         => Accepted("one process serves, a master thread watches its workers"), "Starts worker processes.";
     timer_resolution [MAIN] (1) "interval" = ""
         => Accepted("a core's clock is read once a turn of its loop"), "Reads the clock less often.";
-    pid [MAIN] (1) "file" = "logs/ringx.pid" => Supported, "The file that holds the process id.";
+    pid [MAIN] (1) "file" = "logs/ringx.pid" => Supported, "The file that holds the process id; in the prefix itself when there is no `logs/`.";
     lock_file [MAIN] (1) "file" = ""
         => Accepted("there is no accept mutex"), "Names the lock of accept_mutex.";
     worker_processes [MAIN] (1) "number | auto" = "auto"
@@ -17,12 +17,13 @@ directives! { CORE, "ngx_core_module";
     debug_points [MAIN] (1) "abort | stop" = ""
         => Accepted("only for debugging nginx itself"), "Stops at internal errors.";
     user [MAIN] (1 2) "user [group]" = ""
-        => Supported, "Whom the process becomes when started as root.";
+        => Supported, "Whom the worker threads become when started as root; the master thread stays root.";
     worker_priority [MAIN] (1) "number" = "0"
         => Accepted("threads keep the process's priority"), "Nice value of workers.";
-    worker_cpu_affinity [MAIN] (1+) "cpumask ... | auto [cpumask]" = ""
-        => Supported, "Binds workers to cores.";
-    worker_rlimit_nofile [MAIN] (1) "number" = "" => Supported, "Limit of open files.";
+    worker_cpu_affinity [MAIN] (1+) "cpumask ... | auto [cpumask]" = "auto"
+        => Supported, "Binds each worker to one core; of a mask to the first that it names.";
+    worker_rlimit_nofile [MAIN] (1) "number" = ""
+        => Supported, "Limit of open files; without it the hard limit of the process.";
     worker_rlimit_core [MAIN] (1) "size" = "" => Accepted("set the limit outside"), "Limit of core files.";
     worker_shutdown_timeout [MAIN] (1) "time" = ""
         => Supported, "Bounds a graceful quit: connections that are still open then are closed.";
@@ -35,7 +36,7 @@ directives! { CORE, "ngx_core_module";
 
 directives! { ERRLOG, "ngx_errlog_module";
     error_log [MAIN] (1+) "file [level]" = "logs/error.log error"
-        => Supported, "Where messages go, and from which level.";
+        => Supported, "Where messages go, and from which level; to standard error when there is no `logs/`.";
 }
 
 directives! { CONF, "ngx_conf_module";

@@ -8,15 +8,15 @@ directives! { EVENTS, "ngx_events_module";
 }
 
 directives! { EVENT_CORE, "ngx_event_core_module";
-    worker_connections [EVENTS] (1) "number" = "512" => Supported, "Connections one worker may have.";
+    worker_connections [EVENTS] (1) "number" = "512" => Supported, "Client connections one worker may have; those to applications are not counted.";
     use [EVENTS] (1) "method" = ""
         => Accepted("io_uring is used, epoll where it is missing"), "Chooses the event method.";
     multi_accept [EVENTS] (flag) "on | off" = "off"
-        => Accepted("every listener accepts until there is nothing left"), "Accepts many at once.";
+        => Accepted("every listener accepts up to 32 at once"), "Accepts many at once.";
     accept_mutex [EVENTS] (flag) "on | off" = "off"
-        => Accepted("every worker has its own listener"), "Workers accept in turn.";
+        => Accepted("the kernel gives each connection to one worker"), "Workers accept in turn.";
     accept_mutex_delay [EVENTS] (1) "time" = "500ms"
-        => Accepted("every worker has its own listener"), "Waits for the mutex.";
+        => Accepted("there is no accept mutex"), "Waits for the mutex.";
     debug_connection [EVENTS] (1) "address | CIDR | unix:" = ""
         => Ignored("there is no debug log per address"), "Debug log for chosen clients.";
 }

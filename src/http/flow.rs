@@ -2,6 +2,8 @@
 //!
 //! Moves what can be moved now and never waits; [`Relay`](super::relay::Relay) decides when to wait for whom. Once a
 //! byte lies in the file, everything after it goes there too until the client has caught up, so that order is kept.
+//! The file never outgrows `proxy_max_temp_file_size`, and one that cannot be made or written costs no byte: then
+//! nothing more is read from the app until the client has caught up.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,6 +18,9 @@ const FILE_SHARE: usize = 512 << 10;
 
 /// Most bytes given to one client before others get their turn.
 const FAIR_SHARE: usize = 1 << 20;
+
+/// Bytes taken back out of the pipe at a time.
+const RECALL_SIZE: usize = 16 << 10;
 
 /// What a flush achieved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +39,25 @@ pub(super) struct Flow<'c> {
     chunked: bool,
     proxy: &'c ProxyConf,
     spool: Option<Spool>,
-    /// The temporary file could not be made or written: memory alone is used.
-    spool_failed: bool,
+    /// What was read when the file could take no more: it comes behind the file and before the pipe. At most what
+    /// one read from the app brings, and empty when nothing waits in the file.
+    behind_spool: Vec<u8>,
+    /// No temporary file: not wanted, or it could not be made or written.
+    without_spool: bool,
+    /// Why there is none, until somebody logs it.
+    spool_error: Option<SpoolError>,
     pipe: Option<Pipe>,
     /// The app's socket was seen readable: a pipe that takes nothing is then full.
     pub(super) app_ready: bool,
+}
+
+/// Why the temporary file is of no use.
+#[derive(Debug)]
+pub(super) struct SpoolError {
+    /// The system call.
+    pub(super) call: &'static str,
+    /// What it said.
+    pub(super) error: io::Error,
 }
 
 /// A temporary file without a name; bytes `read..write` wait in it.
@@ -51,8 +70,18 @@ struct Spool {
 impl<'c> Flow<'c> {
     /// Begins with what `out` holds (the head).
     pub(super) fn new(out: Vec<u8>, chunked: bool, proxy: &'c ProxyConf) -> Self {
-        let spool_failed = proxy.max_temp_file_size == 0;
-        Self { out, sent: 0, chunked, proxy, spool: None, spool_failed, pipe: None, app_ready: false }
+        Self {
+            out,
+            sent: 0,
+            chunked,
+            proxy,
+            spool: None,
+            behind_spool: Vec::new(),
+            without_spool: proxy.max_temp_file_size == 0,
+            spool_error: None,
+            pipe: None,
+            app_ready: false,
+        }
     }
 
     /// The buffer, empty, for further use.
@@ -76,13 +105,20 @@ impl<'c> Flow<'c> {
         self.pipe.as_ref().is_some_and(|pipe| pipe.held() > 0)
     }
 
-    /// May more be read from the app? Without buffering only when the client has taken everything.
+    /// May more be read from the app? Without buffering only when the client has taken everything; else as long as
+    /// memory or the file takes it. What waits in the pipe is no reason to read: a full one takes nothing.
     pub(super) fn has_room(&self, buffering: bool, flushed: Flushed) -> bool {
         match flushed {
             Flushed::All => true,
             Flushed::Blocked if !buffering => false,
-            Flushed::Blocked => self.waiting() < self.memory() || self.may_spool(),
+            Flushed::Blocked if self.is_memory_only() && self.waiting() < self.memory() => true,
+            Flushed::Blocked => self.may_spool(),
         }
+    }
+
+    /// Why the temporary file is of no use, once.
+    pub(super) fn take_spool_error(&mut self) -> Option<SpoolError> {
+        self.spool_error.take()
     }
 
     /// Can payload go through a pipe? Takes one from the core's pool.
@@ -119,13 +155,8 @@ impl<'c> Flow<'c> {
     /// must not wait (`buffering`).
     pub(super) fn splice_in(&mut self, from: &Stream, max: usize, buffering: bool) -> io::Result<Transfer> {
         let moved = self.try_splice_in(from, max)?;
-        if moved == Transfer::WouldBlock
-            && self.app_ready
-            && self.is_splicing()
-            && buffering
-            && self.may_spool()
-        {
-            self.spill_pipe()?;
+        let full = moved == Transfer::WouldBlock && self.app_ready && self.is_splicing();
+        if full && buffering && self.spill_pipe() {
             return self.try_splice_in(from, max);
         }
         Ok(moved)
@@ -137,7 +168,7 @@ impl<'c> Flow<'c> {
         if let Transfer::Moved(_) = moved {
             self.app_ready = false;
             if self.is_spooling() {
-                self.spill_pipe()?;
+                self.spill_pipe();
             }
         }
         Ok(moved)
@@ -181,6 +212,7 @@ impl<'c> Flow<'c> {
             if spool.read >= spool.write {
                 // Never written again from the start: the kernel may still be sending from the file's pages.
                 self.spool = None;
+                std::mem::swap(&mut self.out, &mut self.behind_spool);
             }
             return match moved {
                 Transfer::Eof => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -215,52 +247,100 @@ impl<'c> Flow<'c> {
     }
 
     fn may_spool(&self) -> bool {
+        !self.without_spool && self.behind_spool.is_empty() && self.spool_room() > 0
+    }
+
+    /// Bytes the file may still take.
+    fn spool_room(&self) -> u64 {
         let written = self.spool.as_ref().map_or(0, |spool| spool.write);
-        !self.spool_failed && written < self.proxy.max_temp_file_size
+        self.proxy.max_temp_file_size.saturating_sub(written)
     }
 
     fn push_raw(&mut self, parts: &[&[u8]]) -> io::Result<()> {
-        if self.is_splicing() {
-            self.spill_pipe()?;
-        }
-        if self.is_spooling() || self.must_spool() {
-            let Some(spool) = self.open_spool() else {
-                parts.iter().for_each(|part| self.out.extend_from_slice(part));
-                return Ok(());
-            };
-            for part in parts {
-                file::write_all_at(spool.file.as_fd(), part, spool.write)?;
-                spool.write += part.len() as u64;
-            }
-            return Ok(());
-        }
-        parts.iter().for_each(|part| self.out.extend_from_slice(part));
-        Ok(())
-    }
-
-    /// Moves what the pipe holds to the end of the file.
-    fn spill_pipe(&mut self) -> io::Result<()> {
-        if self.open_spool().is_none() {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        let (Some(spool), Some(pipe)) = (&mut self.spool, &mut self.pipe) else { return Ok(()) };
-        while pipe.held() > 0 {
-            if !matches!(pipe.splice_to_file(spool.file.as_fd(), &mut spool.write)?, Transfer::Moved(_)) {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
+        self.recall_pipe()?;
+        for part in parts {
+            self.place(part);
         }
         Ok(())
     }
 
-    /// The temporary file, made when first needed; `None` when it cannot be made: memory serves alone then.
+    /// Puts `part` behind everything that is not in the pipe.
+    fn place(&mut self, part: &[u8]) {
+        let spooled = if self.is_spooling() || self.must_spool() { self.write_to_spool(part) } else { 0 };
+        let rest = &part[spooled..];
+        if self.is_spooling() {
+            self.behind_spool.extend_from_slice(rest);
+        } else {
+            self.out.extend_from_slice(rest);
+        }
+    }
+
+    /// Writes as much of `part` as the file may take; gives how much that is.
+    fn write_to_spool(&mut self, part: &[u8]) -> usize {
+        if !self.may_spool() {
+            return 0;
+        }
+        let count = part.len().min(usize::try_from(self.spool_room()).unwrap_or(usize::MAX));
+        let Some(spool) = self.open_spool() else { return 0 };
+        match file::write_all_at(spool.file.as_fd(), &part[..count], spool.write) {
+            Ok(()) => {
+                spool.write += count as u64;
+                count
+            }
+            Err(error) => {
+                self.give_up_spool("pwrite()", error);
+                0
+            }
+        }
+    }
+
+    /// Moves what the pipe holds to the end of the file, as much as that may take. `false` when nothing moved: the
+    /// rest stays in the pipe, which is sent behind the file.
+    fn spill_pipe(&mut self) -> bool {
+        let mut spilled = false;
+        while self.is_splicing() && self.may_spool() {
+            let room = usize::try_from(self.spool_room()).unwrap_or(usize::MAX);
+            if self.open_spool().is_none() {
+                break;
+            }
+            let (Some(spool), Some(pipe)) = (&mut self.spool, &mut self.pipe) else { break };
+            match pipe.splice_to_file(spool.file.as_fd(), &mut spool.write, room) {
+                Ok(Transfer::Moved(_)) => spilled = true,
+                Ok(_) => self.give_up_spool("splice()", io::ErrorKind::WriteZero.into()),
+                Err(error) => self.give_up_spool("splice()", error),
+            }
+        }
+        spilled
+    }
+
+    /// Takes what the pipe holds back into memory or the file: bytes that are copied come next, and the pipe is last
+    /// on the way out.
+    fn recall_pipe(&mut self) -> io::Result<()> {
+        let mut buffer = [0; RECALL_SIZE];
+        while let Some(pipe) = self.pipe.as_mut().filter(|pipe| pipe.held() > 0) {
+            match pipe.read_out(&mut buffer)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => self.place(&buffer[..count]),
+            }
+        }
+        Ok(())
+    }
+
+    /// The temporary file, made when first needed; `None` when it cannot be made.
     fn open_spool(&mut self) -> Option<&mut Spool> {
         if self.spool.is_none() {
             match file::create_temp(&self.proxy.temp_path) {
                 Ok(file) => self.spool = Some(Spool { file, read: 0, write: 0 }),
-                Err(_) => self.spool_failed = true,
+                Err(error) => self.give_up_spool("open()", error),
             }
         }
         self.spool.as_mut()
+    }
+
+    /// No more goes to the file; what lies in it is still sent.
+    fn give_up_spool(&mut self, call: &'static str, error: io::Error) {
+        self.without_spool = true;
+        self.spool_error = Some(SpoolError { call, error });
     }
 }
 

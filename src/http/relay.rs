@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::exchange::Exchange;
-use super::flow::{Flow, Flushed};
+use super::flow::{Flow, Flushed, SpoolError};
 use super::tunnel;
 use crate::config::model::LocationConf;
 use crate::http1::{BodyFraming, ChunkKind, ChunkedDecoder, Trailers};
@@ -209,9 +209,9 @@ impl Relay {
         flow: &mut Flow<'_>,
     ) -> io::Result<()> {
         // What arrived with the head, and what may have arrived since: a small answer then leaves in one send.
-        let mut filled = self.fill(exchange, flow)?;
+        let mut filled = self.fill(exchange, conf, flow)?;
         if filled == Filled::Some && self.is_open() {
-            filled = self.fill(exchange, flow)?;
+            filled = self.fill(exchange, conf, flow)?;
         }
         if !self.is_open() && flow.is_memory_only() {
             return flow.send_all(exchange, conf).await;
@@ -255,7 +255,7 @@ impl Relay {
             }
             if reads && self.is_open() {
                 let before = self.received;
-                filled = self.fill(exchange, flow)?;
+                filled = self.fill(exchange, conf, flow)?;
                 share += self.received - before;
             }
         }
@@ -306,7 +306,20 @@ impl Relay {
     }
 
     /// Takes from the app what is there, once.
-    fn fill(&mut self, exchange: &mut Exchange, flow: &mut Flow<'_>) -> io::Result<Filled> {
+    fn fill(
+        &mut self,
+        exchange: &mut Exchange,
+        conf: &LocationConf,
+        flow: &mut Flow<'_>,
+    ) -> io::Result<Filled> {
+        let filled = self.take(exchange, flow);
+        if let Some(failure) = flow.take_spool_error() {
+            self.log_spool_error(exchange, conf, &failure);
+        }
+        filled
+    }
+
+    fn take(&mut self, exchange: &mut Exchange, flow: &mut Flow<'_>) -> io::Result<Filled> {
         let Some(source) = &mut self.source else { return Ok(Filled::Starved) };
         let connection = &mut source.connection;
         if connection.input.is_empty() {
@@ -452,6 +465,16 @@ impl Relay {
         self.cut = true;
         self.keep_alive = false;
         self.release(exchange);
+    }
+
+    /// The temporary file is of no use: from here on a slow client holds the app.
+    fn log_spool_error(&self, exchange: &mut Exchange, conf: &LocationConf, failure: &SpoolError) {
+        if let Some(source) = &self.source {
+            exchange.note_upstream(&source.lease.peer().name);
+        }
+        let (call, path, why) = (failure.call, conf.proxy.temp_path.display(), Errno(&failure.error));
+        exchange
+            .log_error(Level::Crit, format_args!("{call} \"{path}\" failed ({why}) while reading upstream"));
     }
 
     /// Gives the peer's side back, at the latest when the answer is sent.

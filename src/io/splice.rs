@@ -112,17 +112,22 @@ impl Pipe {
         Ok(moved)
     }
 
-    /// Moves bytes from the pipe into a file at `offset`, which is advanced. The file must not be in append
-    /// mode. An empty pipe is `Eof`. A slow disk blocks.
+    /// Moves up to `max` bytes from the pipe into a file at `offset`, which is advanced. The file must not be in
+    /// append mode. An empty pipe is `Eof`. A slow disk blocks.
     ///
     /// # Errors
     /// As write(2): `StorageFull`.
-    pub fn splice_to_file(&mut self, to: BorrowedFd<'_>, offset: &mut u64) -> io::Result<Transfer> {
+    pub fn splice_to_file(
+        &mut self,
+        to: BorrowedFd<'_>,
+        offset: &mut u64,
+        max: usize,
+    ) -> io::Result<Transfer> {
         if self.held == 0 {
             return Ok(Transfer::Eof);
         }
         let mut at = file::file_offset(*offset)?;
-        let (from, to, len) = (self.read_fd(), to.as_raw_fd(), self.held);
+        let (from, to, len) = (self.read_fd(), to.as_raw_fd(), self.held.min(max));
         let none = std::ptr::null_mut();
         // SAFETY: both descriptors are open while borrowed, `at` is an off_t on this stack frame, and a pipe
         // has no offset.

@@ -53,6 +53,13 @@ pub const INTERIM: Difference = Difference {
     reason: "RFC 9110 15.2: a client must be able to parse 1xx before the final answer",
 };
 
+/// A temporary file that cannot be made or written: nginx cuts the answer of an application there.
+#[allow(dead_code, reason = "its case does not run against nginx")]
+pub const TEMPORARY_FILE: Difference = Difference {
+    documented: "An answer for which there can be no temporary file",
+    reason: "a client that is slow must not get a broken page because a disk is full",
+};
+
 /// An application that does not begin its answer with a status line is HTTP/0.9 for nginx, which passes it on.
 pub const NO_HTTP_09: Difference = Difference {
     documented: "An app's answer that is not HTTP/1.x is 502",

@@ -32,6 +32,7 @@ mod reload;
 mod returns;
 mod seed;
 mod server_name;
+mod slow_client;
 mod static_files;
 mod upstream;
 mod variables;

@@ -112,7 +112,9 @@ fn a_body_is_spilled_into_a_file() {
                 Transfer::Eof => break,
                 Transfer::WouldBlock => from.readable(&deadline).await.unwrap(),
                 Transfer::Moved(_) => {
-                    while pipe.splice_to_file(file.as_fd(), &mut offset).unwrap() != Transfer::Eof {}
+                    while pipe.splice_to_file(file.as_fd(), &mut offset, usize::MAX).unwrap() != Transfer::Eof
+                    {
+                    }
                 }
             }
         }

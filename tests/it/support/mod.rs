@@ -10,7 +10,7 @@ mod render;
 mod server;
 
 pub use client::{Client, Response, lines};
-pub use origin::{Origin, Received};
+pub use origin::{Origin, OriginConnection, Received};
 #[allow(unused_imports, reason = "the Django tests share this harness")]
 pub use ports::{Port, reserve};
 pub use render::{escape, render};

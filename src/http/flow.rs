@@ -212,7 +212,9 @@ impl<'c> Flow<'c> {
             if spool.read >= spool.write {
                 // Never written again from the start: the kernel may still be sending from the file's pages.
                 self.spool = None;
-                std::mem::swap(&mut self.out, &mut self.behind_spool);
+                if !self.behind_spool.is_empty() {
+                    std::mem::swap(&mut self.out, &mut self.behind_spool);
+                }
             }
             return match moved {
                 Transfer::Eof => Err(io::ErrorKind::UnexpectedEof.into()),

@@ -1,8 +1,6 @@
 //! What the program says about itself and its configuration.
 
-use std::collections::BTreeSet;
-
-use crate::config;
+use crate::config::{self, ModuleSupport};
 use crate::io::runtime;
 
 /// `-h`.
@@ -32,13 +30,85 @@ pub(super) fn version_line() -> String {
     format!("ringx version: ringx/{}\n", env!("CARGO_PKG_VERSION"))
 }
 
+/// nginx's modules that its `configure` builds in unless told `--without-`.
+const BUILT_IN: [&str; 29] = [
+    "http_access",
+    "http_auth_basic",
+    "http_autoindex",
+    "http_browser",
+    "http_charset",
+    "http_empty_gif",
+    "http_fastcgi",
+    "http_geo",
+    "http_grpc",
+    "http_gzip",
+    "http_limit_conn",
+    "http_limit_req",
+    "http_map",
+    "http_memcached",
+    "http_mirror",
+    "http_proxy",
+    "http_referer",
+    "http_rewrite",
+    "http_scgi",
+    "http_split_clients",
+    "http_ssi",
+    "http_upstream_hash",
+    "http_upstream_ip_hash",
+    "http_upstream_keepalive",
+    "http_upstream_least_conn",
+    "http_upstream_random",
+    "http_upstream_zone",
+    "http_userid",
+    "http_uwsgi",
+];
+
+/// Those that it builds when told `--with-`.
+const OPTIONAL: [&str; 21] = [
+    "http_addition",
+    "http_auth_request",
+    "http_dav",
+    "http_flv",
+    "http_geoip",
+    "http_gunzip",
+    "http_gzip_static",
+    "http_image_filter",
+    "http_mp4",
+    "http_perl",
+    "http_random_index",
+    "http_realip",
+    "http_secure_link",
+    "http_slice",
+    "http_ssl",
+    "http_stub_status",
+    "http_sub",
+    "http_v2",
+    "http_v3",
+    "http_xslt",
+    "mail",
+];
+
 /// The rest of `-V`: what the kernel offers, and which of nginx's modules are here.
+///
+/// Scripts look for the arguments of nginx's `configure`: `--with-` names each of its modules that works,
+/// `--without-` those of which nothing does although nginx has them by default. One that works in part has neither.
 pub(super) fn build_lines() -> String {
-    let supported: BTreeSet<&str> = config::supported_modules();
-    let missing: BTreeSet<&str> = config::known_modules().difference(&supported).copied().collect();
+    let modules = config::modules();
+    let all = |support: ModuleSupport| {
+        let names = modules.iter().filter(move |(_, s)| **s == support);
+        names.map(|(name, _)| configure_name(name)).collect::<Vec<_>>()
+    };
     let mut arguments = Vec::new();
-    arguments.extend(supported.iter().map(|module| format!("--with-{}", short(module))));
-    arguments.extend(missing.iter().map(|module| format!("--without-{}", short(module))));
+    for name in all(ModuleSupport::Works) {
+        if BUILT_IN.contains(&name) || OPTIONAL.contains(&name) {
+            arguments.push(format!("--with-{name}_module"));
+        }
+    }
+    for name in all(ModuleSupport::Missing) {
+        if BUILT_IN.contains(&name) {
+            arguments.push(format!("--without-{name}_module"));
+        }
+    }
     format!(
         "built for Linux, running on Linux {}\nevent loop: {}\nconfigure arguments: {}\n",
         runtime::kernel_release(),
@@ -47,12 +117,13 @@ pub(super) fn build_lines() -> String {
     )
 }
 
-/// `ngx_http_gzip_filter_module` as configure's switches name it: `http_gzip_module`.
-fn short(module: &str) -> String {
+/// `ngx_http_gzip_filter_module` as configure's switches name it: `http_gzip`.
+fn configure_name(module: &str) -> &str {
     let name = module.strip_prefix("ngx_").unwrap_or(module);
-    match name.strip_suffix("_filter_module") {
-        Some(stem) if stem != "http_image" => format!("{stem}_module"),
-        _ => name.to_owned(),
+    let name = name.strip_suffix("_module").unwrap_or(name);
+    match name.strip_suffix("_filter") {
+        Some(stem) if stem != "http_image" => stem,
+        _ => name,
     }
 }
 
@@ -61,4 +132,36 @@ pub(super) fn dump(files: &[u8]) {
     use std::io::Write;
     // A closed pipe is the reader's choice.
     let _ = std::io::stdout().lock().write_all(files);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BUILT_IN, OPTIONAL, build_lines, configure_name};
+    use crate::config;
+
+    #[test]
+    fn the_arguments_are_true() {
+        let lines = build_lines();
+        let (_, arguments) = lines.split_once("configure arguments: ").unwrap();
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        for works in ["proxy", "autoindex", "upstream_keepalive", "upstream_hash", "upstream_zone"] {
+            assert!(arguments.contains(&format!("--with-http_{works}_module").as_str()), "{lines}");
+        }
+        // `deny`, `map` and PHP do not.
+        for missing in ["access", "map", "fastcgi", "gzip"] {
+            assert!(arguments.contains(&format!("--without-http_{missing}_module").as_str()), "{lines}");
+        }
+        // `return` works, `rewrite` does not; TLS is nobody's default; the others are no arguments of configure.
+        for neither in ["http_rewrite", "http_ssl", "http_core", "regex", "event_core", "http_brotli"] {
+            assert!(!lines.contains(&format!("-{neither}_module")), "{lines}");
+        }
+    }
+
+    #[test]
+    fn every_argument_is_a_module_of_the_table() {
+        let known: Vec<&str> = config::modules().into_keys().map(configure_name).collect();
+        for name in BUILT_IN.iter().chain(&OPTIONAL) {
+            assert!(known.contains(name), "{name}");
+        }
+    }
 }

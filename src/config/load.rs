@@ -3,7 +3,7 @@
 //! Called at start, for `-t` and `-T`, and by the master at each reload; the same options give the same result as
 //! long as the files do.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -111,23 +111,37 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Report> {
     if refused { Err(report) } else { Ok(Loaded { conf, diagnostics: report }) }
 }
 
-/// nginx's modules that work here: at least a quarter of their directives do (of the proxy module's, the cache's and
-/// TLS's do not yet; of the rewrite module only `return` does, and that is not the module).
-pub fn supported_modules() -> BTreeSet<&'static str> {
-    let works = |module: &&str| {
-        let (mut works, mut all) = (0, 0);
-        for spec in spec::all().filter(|spec| spec.module == *module) {
-            all += 1;
-            works += usize::from(spec.support == Support::Supported);
-        }
-        works * 4 >= all
-    };
-    known_modules().into_iter().filter(works).collect()
+/// How much of one of nginx's modules is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModuleSupport {
+    /// What it is used for: at least a quarter of its directives work (of the proxy module's, the cache's and TLS's do
+    /// not yet), or all are accepted because nothing needs them.
+    Works,
+    /// A few of its directives work: of the rewrite module, `return` does.
+    Partly,
+    /// None of its directives works.
+    Missing,
 }
 
-/// All of nginx's modules in the table.
-pub fn known_modules() -> BTreeSet<&'static str> {
-    spec::all().map(|spec| spec.module).collect()
+/// All of nginx's modules in the table, by name.
+pub fn modules() -> BTreeMap<&'static str, ModuleSupport> {
+    let mut counts: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
+    for spec in spec::all() {
+        let (all, works, accepted) = counts.entry(spec.module).or_default();
+        *all += 1;
+        match spec.support {
+            Support::Supported => *works += 1,
+            Support::Accepted(_) => *accepted += 1,
+            Support::Ignored(_) | Support::Closed(_) | Support::Refused { .. } => {}
+        }
+    }
+    let support = |(all, works, accepted): (usize, usize, usize)| match works {
+        _ if accepted + works == all => ModuleSupport::Works,
+        0 => ModuleSupport::Missing,
+        works if works * 4 >= all => ModuleSupport::Works,
+        _ => ModuleSupport::Partly,
+    };
+    counts.into_iter().map(|(module, counts)| (module, support(counts))).collect()
 }
 
 /// The owner of `/proc/self` is the effective user.

@@ -22,5 +22,5 @@ pub mod spec;
 pub mod template;
 pub mod value;
 
-pub use load::{FindUser, LoadOptions, Loaded, Report, known_modules, load, supported_modules};
+pub use load::{FindUser, LoadOptions, Loaded, ModuleSupport, Report, load, modules};
 pub use spec::directives_markdown;

@@ -10,7 +10,7 @@ use crate::http::{Body, Exchange, Outcome, variables};
 use crate::http1::encode;
 use crate::http1::target::{Escape, escape, escape_html};
 use crate::http1::{Method, Status};
-use crate::log::Level;
+use crate::log::{Level, Raw};
 use crate::shard::Shard;
 use crate::time::{self, http_date, iso8601, listing_time};
 
@@ -46,7 +46,7 @@ fn respond(exchange: &mut Exchange, conf: &AutoindexConf, path: &[u8]) -> Outcom
         _ => b"",
     };
     if !is_callback(callback) {
-        let shown = String::from_utf8_lossy(callback);
+        let shown = Raw(callback);
         exchange.log_error(Level::Info, format_args!("client sent invalid callback name: \"{shown}\""));
         return Outcome::Status(Status::BAD_REQUEST);
     }
@@ -55,7 +55,7 @@ fn respond(exchange: &mut Exchange, conf: &AutoindexConf, path: &[u8]) -> Outcom
         Err(error) => return Outcome::Status(failed(exchange, directory, error)),
     };
     if entries.len() == directory::MAX_ENTRIES {
-        let shown = String::from_utf8_lossy(directory);
+        let shown = Raw(directory);
         exchange.log_error(Level::Warn, format_args!("not all names of \"{shown}\" are listed"));
     }
     let mut page = Vec::new();

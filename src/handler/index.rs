@@ -5,7 +5,7 @@ use crate::cycle::Cycle;
 use crate::files::OpenError;
 use crate::http::{Exchange, Outcome, variables};
 use crate::http1::{Method, Status};
-use crate::log::Level;
+use crate::log::{Level, Raw};
 use crate::shard::Shard;
 
 use super::static_file::{log_failed, map_path};
@@ -32,7 +32,7 @@ pub fn forbidden(exchange: &mut Exchange, _cycle: &Cycle, conf: &LocationConf) -
     let mut path = std::mem::take(&mut exchange.scratch);
     path.clear();
     crate::http::path::map_uri(exchange, conf, &mut path);
-    let shown = String::from_utf8_lossy(&path);
+    let shown = Raw(&path);
     exchange.log_error(Level::Error, format_args!("directory index of \"{shown}\" is forbidden"));
     exchange.scratch = path;
     Outcome::Status(Status::FORBIDDEN)
@@ -89,7 +89,7 @@ fn test_directory(
     match shard.files.borrow_mut().probe(directory, &conf.open_file_cache, crate::time::now()) {
         Ok(info) if info.is_dir() => Ok(()),
         Ok(_) => {
-            let shown = String::from_utf8_lossy(directory);
+            let shown = Raw(directory);
             exchange.log_error(Level::Alert, format_args!("\"{shown}\" is not a directory"));
             Err(Status::INTERNAL_SERVER_ERROR)
         }
@@ -105,7 +105,7 @@ fn test_directory(
 }
 
 fn missing(exchange: &Exchange, conf: &LocationConf, path: &[u8], error: OpenError) -> Status {
-    let path = String::from_utf8_lossy(path);
+    let path = Raw(path);
     if error.is_forbidden() {
         exchange.log_error(Level::Error, format_args!("\"{path}\" is forbidden {error}"));
         return Status::FORBIDDEN;

@@ -12,7 +12,7 @@ use crate::files::{OpenError, OpenFile, mime};
 use crate::http::{Body, Exchange, Outcome, path};
 use crate::http1::target::{self, Escape};
 use crate::http1::{Method, Status};
-use crate::log::Level;
+use crate::log::{Level, Raw};
 use crate::shard::Shard;
 
 /// Answers with the file that the URI names, or redirects to the directory it names.
@@ -42,7 +42,7 @@ fn serve(exchange: &mut Exchange, conf: &LocationConf, shard: &Shard, path: &[u8
         return redirect_to_directory(exchange);
     }
     if !file.is_file() {
-        let shown = String::from_utf8_lossy(path);
+        let shown = Raw(path);
         exchange.log_error(Level::Crit, format_args!("\"{shown}\" is not a regular file"));
         return Outcome::Status(Status::NOT_FOUND);
     }
@@ -103,7 +103,7 @@ fn failed_open(exchange: &Exchange, conf: &LocationConf, path: &[u8], error: Ope
 
 /// `open() "/path" failed (2: No such file or directory)`.
 pub(super) fn log_failed(exchange: &Exchange, level: Level, path: &[u8], error: OpenError) {
-    let path = String::from_utf8_lossy(path);
+    let path = Raw(path);
     exchange.log_error(level, format_args!("{} \"{path}\" failed {error}", error.call));
 }
 
@@ -123,7 +123,7 @@ pub(super) fn map_path(exchange: &Exchange, conf: &LocationConf, path: &mut Vec<
 
 /// Tells the operator about a path that was refused.
 pub(super) fn refuse(exchange: &Exchange, root: &RootConf, path: &[u8]) {
-    let path = String::from_utf8_lossy(path);
+    let path = Raw(path);
     let directive = match root.alias {
         crate::config::model::AliasConf::Root => "root",
         _ => "alias",

@@ -4,7 +4,7 @@ use crate::config::model::{AliasConf, LocationConf, TryFilesConf, TryFilesFallba
 use crate::cycle::Cycle;
 use crate::http::{Exchange, Outcome, variables};
 use crate::http1::{Status, target};
-use crate::log::Level;
+use crate::log::{Level, Raw};
 use crate::shard::Shard;
 
 use super::static_file::{leaves, log_failed, refuse};
@@ -92,7 +92,7 @@ fn fall_back(
             uri.clear();
             variables::evaluate(exchange, template, uri);
             if !uri.starts_with(b"/") {
-                let shown = String::from_utf8_lossy(uri);
+                let shown = Raw(uri);
                 exchange.log_error(Level::Error, format_args!("invalid URI \"{shown}\" in try_files"));
                 return Outcome::Status(Status::INTERNAL_SERVER_ERROR);
             }

@@ -30,16 +30,28 @@ impl Exchange {
                 match self.request.parse(&self.input, &limits) {
                     Ok(Progress::Complete) => break,
                     Ok(Progress::Partial) => {}
-                    Err(error) => return Arrival::Refused(self.refuse(error)),
+                    Err(error) => {
+                        return Arrival::Refused(self.refuse(error, cycle, default_server, &limits));
+                    }
                 }
             }
             match self.client.stream.recv_into(&mut self.input, HEAD_READ) {
-                Ok(0) => return Arrival::Closed((!self.input.is_empty()).then_some(Status(400))),
+                Ok(0) => return Arrival::Closed(self.note_closed(cycle)),
                 Ok(_) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
                     if let Err(e) = self.client.stream.readable(&self.client.deadline).await {
                         let timed_out = e.kind() == std::io::ErrorKind::TimedOut;
                         let status = if timed_out { Status(408) } else { Status(400) };
+                        if timed_out {
+                            self.client.requests.set(self.client.requests.get() + 1);
+                            let part = if self.request.has_line() { "headers" } else { "line" };
+                            self.log_error(
+                                Level::Info,
+                                format_args!(
+                                    "client timed out (110: Connection timed out) while reading client request {part}"
+                                ),
+                            );
+                        }
                         return Arrival::Closed((timed_out || !self.input.is_empty()).then_some(status));
                     }
                 }
@@ -57,33 +69,69 @@ impl Exchange {
         self.started = crate::time::refresh();
     }
 
+    /// The client closed before a whole head was there. Says so as nginx does; the status is for the access log.
+    fn note_closed(&mut self, cycle: &Cycle) -> Option<Status> {
+        if !self.input.is_empty() {
+            self.client.requests.set(self.client.requests.get() + 1);
+            let part = if self.request.has_line() { "headers" } else { "line" };
+            self.log_error(
+                Level::Info,
+                format_args!("client prematurely closed connection while reading client request {part}"),
+            );
+            return Some(Status::BAD_REQUEST);
+        }
+        let logs = &self.location_conf(cycle).error_log;
+        let client = String::from_utf8_lossy(&self.client.remote_text);
+        let serial = self.client.serial;
+        if self.client.requests.get() > 0 {
+            let message = format_args!("client {client} closed keepalive connection");
+            cycle.logs.error(logs, Level::Info, serial, message);
+        } else {
+            let server = &self.client.listen_addr;
+            let message = format_args!(
+                "client closed connection while waiting for request, client: {client}, server: {server}"
+            );
+            cycle.logs.error(logs, Level::Info, serial, message);
+        }
+        None
+    }
+
     /// Fills what follows from a whole head: URI, host, server, body.
     fn accept_head(&mut self, cycle: &Cycle, default_server: &ServerConf) -> Arrival {
+        self.consumed = self.request.len;
+        self.request_length = self.request.len as u64;
+        self.keep_alive = self.request.keep_alive;
+        self.client.requests.set(self.client.requests.get() + 1);
+        if !self.take_line(default_server) {
+            return Arrival::Refused(self.refuse_target());
+        }
+        self.body.begin(self.request.framing, self.request.expect_continue);
+        self.choose_server(cycle);
+        Arrival::Request
+    }
+
+    /// Fills what follows from the request line and the host; `false`: the target climbs above `/` or is encoded badly.
+    fn take_line(&mut self, default_server: &ServerConf) -> bool {
         let head = &self.request;
-        self.consumed = head.len;
-        self.request_length = head.len as u64;
         self.method = head.method;
         self.header_only = head.method == Method::Head;
-        self.keep_alive = head.keep_alive;
-        self.client.requests.set(self.client.requests.get() + 1);
         self.args.extend_from_slice(head.query.map_or(b"".as_slice(), |query| query.of(&self.input)));
         let named = head.server_name.map_or(b"".as_slice(), |name| name.of(&self.input));
         self.host.extend(named.iter().map(u8::to_ascii_lowercase));
-        let merge_slashes = default_server.merge_slashes;
-        if target::normalize(head.path.of(&self.input), merge_slashes, &mut self.uri).is_err() {
-            // nginx refuses these at the request line, before it knows any header.
-            self.request.headers.clear();
-            self.uri.clear();
-            self.args.clear();
-            self.host.clear();
-            self.log_error(Level::Info, format_args!("client sent invalid request target"));
-            let status = self.give_up_on_input(Status::BAD_REQUEST);
-            self.request_length = u64::from(self.request.line.len) + LINE_END;
-            return Arrival::Refused(status);
-        }
-        self.body.begin(head.framing, head.expect_continue);
-        self.choose_server(cycle);
-        Arrival::Request
+        target::normalize(head.path.of(&self.input), default_server.merge_slashes, &mut self.uri).is_ok()
+    }
+
+    /// nginx refuses these at the request line, before it knows any header.
+    fn refuse_target(&mut self) -> Status {
+        self.request.headers.clear();
+        self.uri.clear();
+        self.args.clear();
+        self.host.clear();
+        let error = RequestError::TargetForm;
+        self.log_error(Level::Info, format_args!("{error} while reading client request line"));
+        self.give_up_on_input();
+        self.request_length = u64::from(self.request.line.len) + LINE_END;
+        error.status()
     }
 
     fn choose_server(&mut self, cycle: &Cycle) {
@@ -95,25 +143,46 @@ impl Exchange {
         }
     }
 
-    /// The request line or a header cannot be trusted: so cannot anything after it.
-    fn refuse(&mut self, error: RequestError) -> Status {
-        let part = if error.is_about_line() { "line" } else { "headers" };
-        self.log_error(Level::Info, format_args!("{error} while reading client request {part}"));
-        self.give_up_on_input(error.status())
+    /// The request line or a header cannot be trusted: so cannot anything after it. What was sound before the fault
+    /// still says how to answer, and which server's logs and pages are meant.
+    fn refuse(
+        &mut self,
+        error: RequestError,
+        cycle: &Cycle,
+        default_server: &ServerConf,
+        limits: &HeadLimits,
+    ) -> Status {
+        self.client.requests.set(self.client.requests.get() + 1);
+        self.request.salvage(&self.input, limits);
+        if !self.request.has_line() {
+            self.method = self.request.method;
+            self.header_only = self.method == Method::Head;
+            self.log_error(Level::Info, format_args!("{error} while reading client request line"));
+            self.give_up_on_input();
+            return error.status();
+        }
+        if !self.take_line(default_server) {
+            return self.refuse_target();
+        }
+        self.choose_server(cycle);
+        self.log_error(Level::Info, format_args!("{error} while reading client request headers"));
+        let length = if self.request.len > 0 { self.request.len } else { self.input.len() };
+        self.request_length = length as u64;
+        self.give_up_on_input();
+        error.status()
     }
 
-    fn give_up_on_input(&mut self, status: Status) -> Status {
+    fn give_up_on_input(&mut self) {
         self.keep_alive = false;
-        self.request_length = self.input.len() as u64;
+        self.refused = true;
         self.consumed = self.input.len();
-        status
     }
 
     /// Closes so that a client which is still sending can read the answer: shut down our side, then read and drop
     /// what comes for at most `lingering_time` (nginx's lingering close).
     pub async fn linger(&mut self, conf: &LocationConf) {
-        let more_may_come =
-            !self.body.is_finished() || self.consumed < self.input.len() || self.was_refused();
+        // Of a refused head's connection nobody looked at what follows.
+        let more_may_come = !self.body.is_finished() || self.consumed < self.input.len() || self.refused;
         match conf.lingering_close {
             LingeringClose::Off => return,
             LingeringClose::On if !more_may_come => return,
@@ -139,11 +208,6 @@ impl Exchange {
         }
         self.input.clear();
         self.consumed = 0;
-    }
-
-    /// The head was refused: what follows it was never looked at.
-    fn was_refused(&self) -> bool {
-        self.request.len == 0
     }
 }
 

@@ -13,7 +13,7 @@ use super::response::Response;
 use crate::config::model::{LocationConf, LocationId, ServerConf, ServerId};
 use crate::cycle::{Cycle, CycleRef};
 use crate::http1::{Known, Method, RequestHead, Status};
-use crate::log::{Errno, Level};
+use crate::log::{Errno, Level, Raw};
 use crate::time::Now;
 
 /// The internal redirect of one request that is one too many (nginx's `NGX_HTTP_MAX_URI_CHANGES` + 1).
@@ -51,6 +51,8 @@ pub struct Exchange {
     pub location: LocationId,
     /// Captures of the last regex that matched.
     pub captures: Captures,
+    /// The head was refused: `input` is not looked at any further.
+    pub refused: bool,
     /// The request is internal (after an internal redirect): `internal` locations are open to it.
     pub internal: bool,
     /// Internal redirects left.
@@ -313,6 +315,7 @@ impl Exchange {
             server: ServerId(0),
             location: LocationId(0),
             captures: Captures::default(),
+            refused: false,
             internal: false,
             redirects_left: MAX_INTERNAL_REDIRECTS,
             error_status: None,
@@ -365,6 +368,7 @@ impl Exchange {
         self.uri_below_alias = false;
         self.host.clear();
         self.captures.clear();
+        self.refused = false;
         self.internal = false;
         self.redirects_left = MAX_INTERNAL_REDIRECTS;
         self.error_status = None;
@@ -396,20 +400,20 @@ impl Exchange {
             return;
         }
         let server = &self.cycle.server(self.server).primary_name;
-        let client = String::from_utf8_lossy(&self.client.remote_text);
+        let client = Raw(&self.client.remote_text);
         let mut details = String::new();
         let _ = write!(details, ", client: {client}, server: {server}");
-        if self.request.len > 0 {
-            let end = memchr::memchr(b'\r', &self.input).unwrap_or(self.request.len.min(self.input.len()));
-            let _ = write!(details, ", request: \"{}\"", String::from_utf8_lossy(&self.input[..end]));
+        let line = self.request.line_so_far(&self.input);
+        if !line.is_empty() {
+            let _ = write!(details, ", request: \"{}\"", Raw(line));
             if let Some(upstream) = &self.upstream.url {
                 let _ = write!(details, ", upstream: \"{upstream}\"");
             }
             if let Some(host) = self.request.headers.get(Known::Host, &self.input) {
-                let _ = write!(details, ", host: \"{}\"", String::from_utf8_lossy(host));
+                let _ = write!(details, ", host: \"{}\"", Raw(host));
             }
             if let Some(referer) = self.request.headers.get(Known::Referer, &self.input) {
-                let _ = write!(details, ", referrer: \"{}\"", String::from_utf8_lossy(referer));
+                let _ = write!(details, ", referrer: \"{}\"", Raw(referer));
             }
         }
         let serial = self.client.serial;
@@ -419,7 +423,7 @@ impl Exchange {
     /// Makes error log lines name the peer (or the group) being asked.
     pub fn note_upstream(&mut self, name: &str) {
         let separator = if name.starts_with("unix:") { ":" } else { "" };
-        let uri = String::from_utf8_lossy(&self.upstream.uri);
+        let uri = Raw(&self.upstream.uri);
         self.upstream.url = Some(format!("http://{name}{separator}{uri}"));
     }
 

@@ -59,6 +59,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
     let e = exchange;
     match id {
         VariableId::Host => bytes(out, host(e)),
+        VariableId::Uri | VariableId::DocumentUri if !e.request.has_line() => Missing,
         VariableId::Uri | VariableId::DocumentUri => bytes(out, &e.uri),
         VariableId::RequestUri => {
             e.request.push_origin_form(&e.input, out);
@@ -69,8 +70,8 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::Arg(name) => optional(out, argument(&e.args, name.as_bytes())),
         VariableId::Cookie(name) => optional(out, cookie(e, name.as_bytes())),
         VariableId::Http(name) => joined_header(e, name.as_bytes(), out),
-        VariableId::RequestMethod => bytes(out, method(e)),
-        VariableId::Request => bytes(out, request_line(e)),
+        VariableId::RequestMethod => found_unless_empty(out, method(e)),
+        VariableId::Request => bytes(out, e.request.line_so_far(&e.input)),
         VariableId::RequestLength => number(out, e.request_length),
         VariableId::RequestId => bytes(out, &request_id(e)),
         VariableId::RequestBody => {
@@ -78,7 +79,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         }
         VariableId::RequestBodyFile => Missing,
         VariableId::RequestFilename => super::path::request_filename(e, out),
-        VariableId::RequestCompletion => found_unless_empty(out, if e.completed { b"OK" } else { b"" }),
+        VariableId::RequestCompletion => bytes(out, if e.completed { b"OK" } else { b"" }),
         VariableId::RequestTime => seconds(out, elapsed_ms(e)),
         VariableId::RemoteAddr => bytes(out, &e.client.remote_text),
         VariableId::RemotePort => match e.client.remote.port() {
@@ -116,7 +117,10 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
             Some(port) => number(out, u64::from(port)),
             None => Missing,
         },
-        VariableId::ServerProtocol => bytes(out, e.request.version.as_str().as_bytes()),
+        VariableId::ServerProtocol => {
+            let known = e.request.has_line();
+            found_unless_empty(out, if known { e.request.version.as_str().as_bytes() } else { b"" })
+        }
         VariableId::Hostname => bytes(out, e.cycle.hostname.as_bytes()),
         VariableId::DocumentRoot => super::path::document_root(e, out),
         VariableId::RealpathRoot => super::path::realpath_root(e, out),
@@ -195,20 +199,13 @@ fn content_length(e: &Exchange, out: &mut Vec<u8>) -> Presence {
 
 /// `$request_method`: what an `error_page` turned into GET is GET.
 fn method(e: &Exchange) -> &[u8] {
-    if e.method == e.request.method {
+    if !e.request.has_line() {
+        b""
+    } else if e.method == e.request.method {
         e.request.method_name.of(&e.input)
     } else {
         e.method.as_str().as_bytes()
     }
-}
-
-/// `$request`; of a request that was refused, its first line as far as it came.
-fn request_line(e: &Exchange) -> &[u8] {
-    if !e.request.line.is_empty() {
-        return e.request.line.of(&e.input);
-    }
-    let end = e.input.iter().position(|&b| b == b'\r' || b == b'\n').unwrap_or(e.input.len());
-    &e.input[..end]
 }
 
 /// `$arg_name`: the first of that name, case-insensitive as in nginx.

@@ -93,9 +93,11 @@ pub(super) struct HeadScan {
     pub(super) start: usize,
     /// Where the first line ends, CRLF not included; meaningful once `first_done`.
     pub(super) first_end: usize,
-    first_done: bool,
+    /// The first line is whole.
+    pub(super) first_done: bool,
     leading_done: bool,
-    line_start: usize,
+    /// Where the line begins that is not whole yet.
+    pub(super) line_start: usize,
     pos: usize,
 }
 
@@ -192,7 +194,8 @@ pub(super) enum FieldError {
 /// Fields tokenised in one go. More come in further goes, so the number of fields is not bound to this.
 const BATCH: usize = 32;
 
-/// Fills `headers` from the field lines in `buf[from..to]`, which ends with the head's empty line.
+/// Fills `headers` from the field lines in `buf[from..to]`, which ends with the head's empty line. After an error the
+/// fields before the bad one are there.
 pub(super) fn parse_fields(
     headers: &mut Headers,
     buf: &[u8],
@@ -207,13 +210,11 @@ pub(super) fn parse_fields(
         let mut batch = [httparse::EMPTY_HEADER; BATCH];
         let section = buf.get(at..to).unwrap_or_default();
         let more = match httparse::parse_headers(section, &mut batch) {
-            Ok(httparse::Status::Complete(_)) => false,
-            Err(httparse::Error::TooManyHeaders) => true,
+            Ok(httparse::Status::Complete(_)) => Ok(false),
+            Err(httparse::Error::TooManyHeaders) => Ok(true),
             // The scan saw the head's end, so a rest that looks unfinished is malformed.
-            Ok(httparse::Status::Partial) | Err(httparse::Error::HeaderValue) => {
-                return Err(FieldError::Value);
-            }
-            Err(_) => return Err(FieldError::Name),
+            Ok(httparse::Status::Partial) | Err(httparse::Error::HeaderValue) => Err(FieldError::Value),
+            Err(_) => Err(FieldError::Name),
         };
         for header in batch.iter().take_while(|h| !h.name.is_empty()) {
             seen += 1;
@@ -231,7 +232,7 @@ pub(super) fn parse_fields(
                 return Err(FieldError::TooMany);
             }
         }
-        if !more {
+        if !more? {
             return Ok(());
         }
         // `at` is the end of the last value; its line may go on with trailing white space.

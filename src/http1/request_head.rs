@@ -88,6 +88,46 @@ impl RequestHead {
         }
     }
 
+    /// After an error: reads what was sound before the fault, for the answer and the logs. The method, then, if the
+    /// line is whole and sound ([`RequestHead::has_line`]), the fields up to the fault and the host they name.
+    pub fn salvage(&mut self, buf: &[u8], limits: &HeadLimits) {
+        if self.scan.first_done && !self.line_parsed {
+            // What is wrong is known already.
+            let _ = self.parse_line(buf);
+        }
+        if !self.line_parsed {
+            let sent = buf.get(self.scan.start..).unwrap_or_default();
+            if let Some((name, b' ')) = split_method(sent) {
+                self.method = Method::from_bytes(name);
+            }
+            return;
+        }
+        let fields = self.scan.first_end + 2..self.scan.line_start;
+        if self.headers.is_empty() && !fields.is_empty() {
+            let _ = parse_fields(&mut self.headers, buf, fields.start, fields.end, limits);
+        }
+        if self.host.is_none()
+            && let Some(field) = self.headers.first(Known::Host)
+        {
+            self.take_host(field.value, buf);
+        }
+    }
+
+    /// The request line was read and is sound.
+    pub fn has_line(&self) -> bool {
+        self.line_parsed
+    }
+
+    /// The request line, or what there is of it (`$request`).
+    pub fn line_so_far<'b>(&self, buf: &'b [u8]) -> &'b [u8] {
+        if !self.line.is_empty() {
+            return self.line.of(buf);
+        }
+        let sent = buf.get(self.scan.start..).unwrap_or_default();
+        let end = memchr::memchr2(b'\r', b'\n', sent).unwrap_or(sent.len());
+        &sent[..end]
+    }
+
     /// The target as it goes to a peer and into `$request_uri`: path and query byte for byte, in origin-form.
     pub fn push_origin_form(&self, buf: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(self.path.of(buf));
@@ -106,16 +146,13 @@ impl RequestHead {
         self.line = Span::new(start, self.scan.first_end);
         let line = self.line.of(buf);
 
-        let method_len = line.iter().position(|b| !is_method_byte(*b)).ok_or(RequestError::RequestLine)?;
-        if method_len == 0 || line[method_len] != b' ' {
+        let (name, behind) = split_method(line).ok_or(RequestError::RequestLine)?;
+        if name.is_empty() || behind != b' ' {
             return Err(RequestError::MethodByte);
         }
+        let method_len = name.len();
         self.method_name = Span::new(start, start + method_len);
-        self.method = Method::from_bytes(&line[..method_len]);
-        if matches!(self.method, Method::Connect | Method::Trace) {
-            // A tunnel is not this server's to give; TRACE would echo cookies. As nginx.
-            return Err(RequestError::MethodNotAllowed);
-        }
+        self.method = Method::from_bytes(name);
 
         let rest = &line[method_len + 1..];
         let target_len =
@@ -123,8 +160,12 @@ impl RequestHead {
         if rest[target_len] != b' ' {
             return Err(RequestError::TargetByte);
         }
+        self.parse_target(buf, start + method_len + 1, target_len).map_err(|error| match self.method {
+            // `CONNECT host:port` has no other fault.
+            Method::Connect => RequestError::MethodNotAllowed,
+            _ => error,
+        })?;
         self.version = parse_version(&rest[target_len + 1..])?;
-        self.parse_target(buf, start + method_len + 1, target_len)?;
         self.line_parsed = true;
         Ok(())
     }
@@ -155,6 +196,10 @@ impl RequestHead {
         self.interpret_host(buf)?;
         self.refuse_repeated()?;
         self.framing = request_framing(self.version, &self.headers, buf)?;
+        if matches!(self.method, Method::Connect | Method::Trace) {
+            // A tunnel is not this server's to give; TRACE would echo cookies. As nginx.
+            return Err(RequestError::MethodNotAllowed);
+        }
 
         let is_11 = self.version == Version::Http11;
         // RFC 9112 section 9.3; `close` wins over everything.
@@ -193,14 +238,24 @@ impl RequestHead {
         if self.headers.all(Known::Host).nth(1).is_some() {
             return Err(RequestError::DuplicateHost);
         }
-        let name_len = validate_host(field.value.of(buf)).ok_or(RequestError::InvalidHost)?;
-        self.host = Some(field.value);
+        if self.take_host(field.value, buf) { Ok(()) } else { Err(RequestError::InvalidHost) }
+    }
+
+    fn take_host(&mut self, value: Span, buf: &[u8]) -> bool {
+        let Some(name_len) = validate_host(value.of(buf)) else { return false };
+        self.host = Some(value);
         if self.server_name.is_none() {
-            let start = field.value.start as usize;
+            let start = value.start as usize;
             self.server_name = Some(Span::new(start, start + name_len));
         }
-        Ok(())
+        true
     }
+}
+
+/// The method's name at the front, and the byte behind it.
+fn split_method(line: &[u8]) -> Option<(&[u8], u8)> {
+    let len = line.iter().position(|b| !is_method_byte(*b))?;
+    Some((&line[..len], line[len]))
 }
 
 /// What may come once, besides Host and what frames the body.
@@ -221,9 +276,7 @@ fn parse_version(text: &[u8]) -> Result<Version, RequestError> {
         b"HTTP/1.1" => Ok(Version::Http11),
         b"HTTP/1.0" => Ok(Version::Http10),
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => Ok(Version::Http11),
-        [b'H', b'T', b'T', b'P', b'/', b'2'..=b'9', b'.', b'0'..=b'9'] => {
-            Err(RequestError::VersionUnsupported)
-        }
+        [b'H', b'T', b'T', b'P', b'/', b'2'..=b'9', ..] => Err(RequestError::VersionUnsupported),
         _ => Err(RequestError::Version),
     }
 }
@@ -308,25 +361,6 @@ impl RequestError {
     }
 }
 
-impl RequestError {
-    /// The request line is at fault, not a header.
-    pub fn is_about_line(self) -> bool {
-        matches!(
-            self,
-            Self::LeadingLines
-                | Self::MethodByte
-                | Self::MethodNotAllowed
-                | Self::RequestLine
-                | Self::TargetByte
-                | Self::TargetForm
-                | Self::Fragment
-                | Self::Version
-                | Self::VersionUnsupported
-                | Self::UriTooLong
-        )
-    }
-}
-
 impl fmt::Display for RequestError {
     /// The words for the error log, after nginx's where nginx has some.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -339,16 +373,20 @@ impl fmt::Display for RequestError {
             RequestError::RequestLine
             | RequestError::TargetByte
             | RequestError::TargetForm
-            | RequestError::Fragment => "client sent invalid request line",
-            RequestError::Version | RequestError::VersionUnsupported => "client sent invalid version",
+            | RequestError::Fragment
+            | RequestError::Version => "client sent invalid request",
+            RequestError::VersionUnsupported => "client sent invalid version",
             RequestError::UriTooLong => "client sent too long URI",
             RequestError::HeaderTooLarge => "client sent too long header line",
             RequestError::FieldName => "client sent invalid header line",
             RequestError::FieldValue => "client sent invalid header value",
             RequestError::MissingHost => "client sent HTTP/1.1 request without \"Host\" header",
             RequestError::DuplicateField => "client sent duplicate header line",
-            RequestError::DuplicateHost => "client sent duplicate \"Host\" header",
+            RequestError::DuplicateHost => "client sent duplicate host header",
             RequestError::InvalidHost => "client sent invalid host header",
+            RequestError::Framing(FramingError::TransferEncodingInHttp10) => {
+                "client sent HTTP/1.0 request with \"Transfer-Encoding\" header"
+            }
             RequestError::Framing(error) => return write!(f, "client sent {error}"),
         })
     }

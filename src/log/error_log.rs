@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::Write;
 
 use super::Level;
+use super::raw::restore;
 
 /// Longest line; nginx cuts at 2048 bytes too (`NGX_MAX_ERROR_STR`).
 const MAX_LINE: usize = 2048;
@@ -21,6 +22,7 @@ pub fn format_line(out: &mut Vec<u8>, level: Level, connection: u64, message: fm
     }
     let head = out.len();
     let _ = out.write_fmt(message);
+    restore(out, head);
     escape_control(out, head);
     out.truncate(begin + MAX_LINE - 1);
     out.push(b'\n');

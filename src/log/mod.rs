@@ -7,11 +7,13 @@ mod access_log;
 mod errno;
 mod error_log;
 mod level;
+mod raw;
 
 pub use access_log::AccessBuffer;
 pub use errno::Errno;
 pub use error_log::format_line;
 pub use level::Level;
+pub use raw::Raw;
 
 /// Writes text to standard error. That nobody reads it (a pipe whose reader left) is no reason to fail.
 pub fn say(text: &str) {

@@ -10,7 +10,7 @@ use crate::handler;
 use crate::http::error_page;
 use crate::http::exchange::{Exchange, Outcome};
 use crate::http1::{Method, Status, target};
-use crate::log::Level;
+use crate::log::{Level, Raw};
 use crate::route::LocationMatch;
 use crate::shard::Shard;
 
@@ -207,7 +207,7 @@ fn count_redirect(exchange: &mut Exchange) -> Result<(), Status> {
             Level::Error,
             format_args!(
                 "rewrite or internal redirection cycle while internally redirecting to \"{}\"",
-                String::from_utf8_lossy(&exchange.uri)
+                Raw(&exchange.uri)
             ),
         );
         return Err(Status(500));
@@ -283,10 +283,8 @@ fn take_error_page(
         Some(b'@') => match cycle.router.named(exchange.server, uri) {
             Some(location) => Some(settle(exchange, cycle, Outcome::Named(location))),
             None => {
-                exchange.log_error(
-                    Level::Error,
-                    format_args!("could not find named location \"{}\"", String::from_utf8_lossy(uri)),
-                );
+                exchange
+                    .log_error(Level::Error, format_args!("could not find named location \"{}\"", Raw(uri)));
                 exchange.status_override = None;
                 Some(special_response(exchange, cycle, Status(500)))
             }

@@ -144,10 +144,7 @@ async fn serve_arrived(shard: &Rc<Shard>, client: &Rc<Client>, exchange: &mut Ex
         enter_default_server(exchange, &cycle, client);
         let verdict = match exchange.read_request(&cycle, server).await {
             Arrival::Request => phases::run(exchange, &cycle, shard).await,
-            Arrival::Refused(status) => {
-                enter_default_server(exchange, &cycle, client);
-                phases::refuse(exchange, &cycle, shard, status).await
-            }
+            Arrival::Refused(status) => phases::refuse(exchange, &cycle, shard, status).await,
             Arrival::Closed(None) => return false,
             Arrival::Closed(Some(status)) => {
                 exchange.log_status = Some(status);

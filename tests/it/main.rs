@@ -28,6 +28,7 @@ mod proxy_failure;
 mod proxy_request;
 mod proxy_response;
 mod proxy_stream;
+mod refused;
 mod reload;
 mod returns;
 mod seed;

@@ -13,7 +13,7 @@ use crate::http1::framing::parse_content_length;
 use crate::http1::headers::list_items;
 use crate::http1::target::parse_unsafe_uri;
 use crate::http1::{BodyFraming, Known, Method, Status};
-use crate::log::Level;
+use crate::log::{Level, Raw};
 
 /// Fields that survive `X-Accel-Redirect` (nginx's `redirect` flag in its table of upstream headers), besides
 /// `Content-Type`.
@@ -172,7 +172,7 @@ fn accel_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Outcome {
         return match cycle.router.named(exchange.server, &target) {
             Some(location) => Outcome::Named(location),
             None => {
-                let name = String::from_utf8_lossy(&target);
+                let name = Raw(&target);
                 exchange.log_error(Level::Error, format_args!("could not find named location \"{name}\""));
                 Outcome::Status(Status::INTERNAL_SERVER_ERROR)
             }
@@ -180,10 +180,7 @@ fn accel_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Outcome {
     }
     let mut uri = Vec::new();
     let Ok(args) = parse_unsafe_uri(&target, &mut uri) else {
-        exchange.log_error(
-            Level::Error,
-            format_args!("unsafe URI \"{}\" was detected", String::from_utf8_lossy(&target)),
-        );
+        exchange.log_error(Level::Error, format_args!("unsafe URI \"{}\" was detected", Raw(&target)));
         return Outcome::Status(Status::NOT_FOUND);
     };
     exchange.args.clear();

@@ -99,6 +99,10 @@ static MISSPELLED_HANDLER: DirectiveSpec =
 /// Behind the name of a content handler that is missing here.
 const ANSWERED_502: &str = ", requests to this location are answered 502";
 
+/// An unknown name is a misspelled one up to so many slips away from a directive that may stand there: it was meant,
+/// and the site would be served without it. (Modules of others have names that are further away, or rows.)
+const MAX_SLIPS: usize = 2;
+
 /// A name of the table and how many slips away it is.
 type Nearest = (&'static DirectiveSpec, usize);
 
@@ -213,14 +217,15 @@ impl Checker {
             Some((spec, _)) if spec.guards() => true,
             // A block that is dropped whole may be the one that shuts something.
             Some((spec, _)) if statement.block.is_some() && spec.block != Block::None => true,
-            Some((_, 1)) => false,
             _ => sounds_guarding(name),
         };
+        let misspelled =
+            nearest.is_some_and(|(spec, distance)| distance <= MAX_SLIPS && spec.contexts.intersects(here));
         let guarded = guarded || statement.block.as_deref().is_some_and(holds_guard);
         let message = format!("unknown directive \"{name}\"");
         let error = if guarded {
             emerg(statement.pos, message).note("it may guard something, so it is not ignored")
-        } else if self.strictness == Strictness::Strict {
+        } else if misspelled || self.strictness == Strictness::Strict {
             emerg(statement.pos, message)
         } else if is_misspelled_handler(here, nearest) {
             warning(statement.pos, message + ANSWERED_502)

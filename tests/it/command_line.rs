@@ -234,6 +234,11 @@ fn errors_name_file_and_line() {
         "events {} http { upstream u { server 127.0.0.1:1; } upstream u { server 127.0.0.1:2; } }",
         "events {} http { server { location / { alias /x/; root /y; } } }",
         "events {} http { error_log {dir}/x.log loud; }",
+        "events {} http { server { location / { aliass /x/; } } }",
+        "events {} http { server { location / { proxypass http://127.0.0.1; } } }",
+        "events {} http { server { location / { proxy_pas http://127.0.0.1; } } }",
+        "events {} http { server { sever_name a; } }",
+        "evnts {}",
     ] {
         text += &format!("{}\n  {}\n", conf.replace('\n', "\\n"), first_error(conf));
     }
@@ -330,6 +335,16 @@ fn errors_name_file_and_line() {
           {name}: [emerg] "root" directive is duplicate, "alias" directive was specified earlier in {dir}/server.conf:1
         events {} http { error_log {dir}/x.log loud; }
           {name}: [emerg] invalid log level "loud" in {dir}/server.conf:1
+        events {} http { server { location / { aliass /x/; } } }
+          {name}: [emerg] unknown directive "aliass" in {dir}/server.conf:1
+        events {} http { server { location / { proxypass http://127.0.0.1; } } }
+          {name}: [emerg] unknown directive "proxypass" in {dir}/server.conf:1
+        events {} http { server { location / { proxy_pas http://127.0.0.1; } } }
+          {name}: [emerg] unknown directive "proxy_pas" in {dir}/server.conf:1
+        events {} http { server { sever_name a; } }
+          {name}: [emerg] unknown directive "sever_name" in {dir}/server.conf:1
+        evnts {}
+          {name}: [emerg] unknown directive "evnts" in {dir}/server.conf:1
     "#]].assert_eq(&text);
 }
 

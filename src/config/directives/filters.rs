@@ -81,6 +81,19 @@ directives! { HTTP_SUB_FILTER, "ngx_http_sub_filter_module";
         => Ignored("responses are sent as they are"), "";
 }
 
+directives! { HTTP_SUBS_FILTER, "ngx_http_subs_filter_module";
+    subs_filter [HTTP SERVER LOCATION] (1+) "value ..." = ""
+        => Ignored("responses are sent as they are"), "";
+    subs_filter_types [HTTP SERVER LOCATION] (1+) "value ..." = ""
+        => Ignored("responses are sent as they are"), "";
+    subs_filter_bypass [HTTP SERVER LOCATION] (1+) "value ..." = ""
+        => Ignored("responses are sent as they are"), "";
+    subs_buffers [HTTP SERVER LOCATION] (2) "value value" = ""
+        => Ignored("responses are sent as they are"), "";
+    subs_line_buffer_size [HTTP SERVER LOCATION] (1) "value" = ""
+        => Ignored("responses are sent as they are"), "";
+}
+
 directives! { HTTP_ADDITION_FILTER, "ngx_http_addition_filter_module";
     add_before_body [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
     add_after_body [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";

@@ -51,3 +51,9 @@ directives! { HTTP_GEOIP, "ngx_http_geoip_module";
     geoip_proxy [HTTP] (1) "value" = "" => Ignored("its variables are empty"), "";
     geoip_proxy_recursive [HTTP] (flag) "on | off" = "" => Ignored("its variables are empty"), "";
 }
+
+directives! { HTTP_GEOIP2, "ngx_http_geoip2_module";
+    geoip2 [HTTP] (1) {Skipped} "file" = "" => Ignored("its variables are empty"), "";
+    geoip2_proxy [HTTP] (1) "value" = "" => Ignored("its variables are empty"), "";
+    geoip2_proxy_recursive [HTTP] (flag) "on | off" = "" => Ignored("its variables are empty"), "";
+}

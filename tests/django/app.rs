@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use crate::kit::{self, Kit};
-use crate::support::{Port, TempDir, reserve, wait_for};
+use crate::support::{Port, TempDir, reserve, signal, wait_for};
 
 /// What runs the site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,8 +121,9 @@ impl App {
     /// Stops it as an operator does, and waits until it is gone.
     pub fn stop(&mut self) {
         let Some(mut child) = self.child.take() else { return };
-        let kill = format!("kill -TERM {}", child.id());
-        drop(Command::new("sh").args(["-c", &kill]).status());
+        if child.try_wait().unwrap().is_none() {
+            signal(child.id(), "TERM");
+        }
         let mut left = 1000;
         while child.try_wait().unwrap().is_none() {
             std::thread::sleep(std::time::Duration::from_millis(10));

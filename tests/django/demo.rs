@@ -4,9 +4,11 @@
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use crate::support::{Client, Origin, Received, Server, TempDir, get, oracle, program, reserve, wait_for};
+use crate::support::{
+    Client, Origin, Received, Running, Server, TempDir, get, oracle, program, reserve, wait_for,
+};
 
 fn demo() -> Server {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/demo");
@@ -51,16 +53,6 @@ fn what_the_app_answers_is_passed_on() {
     assert_eq!((failed.status, failed.text().as_str()), (500, "The app failed, and says so itself.\n"));
     assert_eq!(server.get("/static/missing.css").status, 404);
     assert_eq!(server.get("/missing").text(), "The app has no such page: /missing\n");
-}
-
-/// A child that ends with its test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
 }
 
 #[test]

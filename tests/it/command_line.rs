@@ -4,7 +4,7 @@ use std::path::Path;
 
 use expect_test::{Expect, expect};
 
-use crate::support::{Output, Server, TempDir, lines, oracle, run, wait_for};
+use crate::support::{Output, Running, Server, TempDir, lines, oracle, run, wait_for};
 
 /// A directory with a configuration file, and the program run on it.
 struct Site {
@@ -636,7 +636,7 @@ fn no_file_at_all() {
     let dir = TempDir::new();
     std::fs::create_dir(dir.path.join("static")).unwrap();
     std::fs::write(dir.path.join("static/a.txt"), "file").unwrap();
-    let mut child = std::process::Command::new(crate::support::program())
+    let child = std::process::Command::new(crate::support::program())
         .args(["--listen", &format!("127.0.0.1:{}", port.number), "--proxy", &origin.address.to_string()])
         .args(["--static", "/static/=./static"])
         .current_dir(&dir.path)
@@ -644,6 +644,7 @@ fn no_file_at_all() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
+    let _running = Running(child);
     let address = ([127, 0, 0, 1], port.number).into();
     crate::support::wait_for("the port", || {
         std::net::TcpStream::connect::<std::net::SocketAddr>(address).ok()
@@ -658,8 +659,6 @@ fn no_file_at_all() {
     let mut left: Vec<_> =
         std::fs::read_dir(&dir.path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.retain(|name| name != "ringx.pid");
-    child.kill().unwrap();
-    child.wait().unwrap();
     assert_eq!(answers, ("file".to_owned(), "ok".to_owned()));
     assert_eq!(left, ["static"], "directories are left where it was tried");
 }

@@ -15,7 +15,7 @@ pub use origin::{Origin, OriginConnection, Received};
 pub use ports::{Port, reserve};
 pub use render::{escape, render};
 #[allow(unused_imports, reason = "the Django tests share this harness")]
-pub use server::{MODIFIED, Output, Server, Setup, TempDir, get, program, run};
+pub use server::{MODIFIED, Output, Running, Server, Setup, TempDir, get, program, run, signal};
 
 use std::time::{Duration, Instant};
 

@@ -452,9 +452,31 @@ impl Drop for Server {
     }
 }
 
-fn signal(pid: u32, name: &str) {
-    let done = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status().unwrap();
-    assert!(done.success(), "kill -{name} {pid}");
+/// Sends a signal by its name without SIG. No program is needed for it: what is left of a machine may have none.
+pub fn signal(pid: u32, name: &str) {
+    use ringx::io::signal::{Signal, send};
+    let signal = match name {
+        "HUP" => Signal::Reload,
+        "QUIT" => Signal::Quit,
+        "TERM" => Signal::Terminate,
+        "INT" => Signal::Interrupt,
+        "USR1" => Signal::Reopen,
+        "USR2" => Signal::Upgrade,
+        "WINCH" => Signal::Winch,
+        _ => panic!("no signal {name}"),
+    };
+    let sent = send(pid.try_into().unwrap(), signal);
+    assert!(sent.is_ok(), "SIG{name} to {pid}: {sent:?}");
+}
+
+/// A child that ends with its test.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
 
 /// What a run of the program left behind.

@@ -5,6 +5,7 @@
 mod arguments;
 mod report;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,7 +14,8 @@ use crate::io::{runtime, signal};
 use crate::log::{Level, say};
 use crate::master;
 
-use arguments::{Command, Mode};
+use arguments::{About, Command, Mode};
+use report::Messages;
 
 /// The program: from arguments to exit code.
 pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
@@ -27,69 +29,62 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
 }
 
 fn run(command: &Command) -> ExitCode {
+    let version = report::version_line();
+    match command.about {
+        Some(About::Help) => say(&(version + report::USAGE)),
+        Some(About::Build) => say(&(version + &report::build_lines())),
+        Some(About::Version) => say(&version),
+        None => {}
+    }
     match command.mode {
-        Mode::Help => {
-            say(&(report::version_line() + report::USAGE));
-            ExitCode::SUCCESS
-        }
-        Mode::Version => {
-            say(&report::version_line());
-            ExitCode::SUCCESS
-        }
-        Mode::Build => {
-            say(&(report::version_line() + &report::build_lines()));
-            ExitCode::SUCCESS
-        }
+        Mode::About => ExitCode::SUCCESS,
         Mode::DirectivesMarkdown => {
             report::dump(config::directives_markdown().as_bytes());
             ExitCode::SUCCESS
         }
-        Mode::Test { dump } => test(command, dump),
-        Mode::Signal(signal) => send_signal(command, signal),
-        Mode::Serve => serve(command),
+        Mode::Test { dump } => test(command, &Messages::open(&command.load), dump),
+        Mode::Signal(signal) => send_signal(command, &Messages::open(&command.load), signal),
+        Mode::Serve => serve(command, &Messages::open(&command.load)),
     }
 }
 
-/// Loads the configuration; messages go to standard error.
-fn load(command: &Command) -> Result<Loaded, ExitCode> {
+/// Loads the configuration and says what there is to say about it.
+fn load(command: &Command, messages: &Messages) -> Result<Loaded, ExitCode> {
     match config::load(&command.load) {
         Ok(loaded) => {
+            messages.record(&loaded.diagnostics);
             // What is accepted without effect is told to who asks (`-t`), and not at every start.
-            let messages = match command.mode {
+            say(&match command.mode {
                 Mode::Test { .. } if !command.quiet => loaded.diagnostics.render("ringx"),
                 _ => loaded.diagnostics.render_warnings("ringx"),
-            };
-            say(&messages);
+            });
             if let (Some(message), Mode::Test { .. } | Mode::Serve) = (runtime::unknown_mode(), command.mode)
             {
-                say(&format!("ringx: [{}] {message}\n", Level::Warn.as_str()));
+                messages.tell(Level::Warn, &message);
             }
             Ok(loaded)
         }
         Err(diagnostics) => {
+            messages.record(&diagnostics);
             say(&diagnostics.render("ringx"));
             Err(ExitCode::FAILURE)
         }
     }
 }
 
-fn emerg(message: &str) {
-    say(&format!("ringx: [{}] {message}\n", Level::Emerg.as_str()));
-}
-
 /// `-t` and `-T`: nginx's two sentences, the dump on standard output.
-fn test(command: &Command, dump: bool) -> ExitCode {
+fn test(command: &Command, messages: &Messages, dump: bool) -> ExitCode {
     let file = command.load.file_path();
     let failed = || {
         say(&format!("ringx: configuration file {} test failed\n", file.display()));
         ExitCode::FAILURE
     };
-    let Ok(Loaded { conf, diagnostics }) = load(command) else { return failed() };
+    let Ok(Loaded { conf, diagnostics }) = load(command, messages) else { return failed() };
     if !command.quiet {
         say(&format!("ringx: the configuration file {} syntax is ok\n", file.display()));
     }
     if let Err(error) = master::check(conf) {
-        emerg(&error.message);
+        messages.tell(error.level, &error.message);
         return failed();
     }
     if !command.quiet {
@@ -105,18 +100,17 @@ fn test(command: &Command, dump: bool) -> ExitCode {
 }
 
 /// `-s`: the configuration says where the pid file is.
-fn send_signal(command: &Command, signal: signal::Signal) -> ExitCode {
-    let Ok(Loaded { conf, .. }) = load(command) else { return ExitCode::FAILURE };
+fn send_signal(command: &Command, messages: &Messages, signal: signal::Signal) -> ExitCode {
+    let Ok(Loaded { conf, .. }) = load(command, messages) else { return ExitCode::FAILURE };
     let path: &PathBuf = &conf.pid;
     let pid = match master::read_pid(path) {
         Ok(pid) => pid,
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            say(&format!("ringx: [error] invalid PID number \"{error}\" in \"{}\"\n", path.display()));
-            return ExitCode::FAILURE;
-        }
         Err(error) => {
-            let why = master::describe(&error);
-            say(&format!("ringx: [error] open() \"{}\" failed ({why})\n", path.display()));
+            let text = match error.kind() {
+                ErrorKind::InvalidData => format!("invalid PID number \"{error}\" in \"{}\"", path.display()),
+                _ => format!("open() \"{}\" failed ({})", path.display(), master::describe(&error)),
+            };
+            messages.tell(Level::Error, &text);
             return ExitCode::FAILURE;
         }
     };
@@ -124,17 +118,18 @@ fn send_signal(command: &Command, signal: signal::Signal) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let why = master::describe(&error);
-            say(&format!("ringx: [alert] kill({pid}, {}) failed ({why})\n", signal.number()));
+            messages.tell(Level::Alert, &format!("kill({pid}, {}) failed ({why})", signal.number()));
             ExitCode::FAILURE
         }
     }
 }
 
-fn serve(command: &Command) -> ExitCode {
-    let Ok(Loaded { conf, .. }) = load(command) else { return ExitCode::FAILURE };
+fn serve(command: &Command, messages: &Messages) -> ExitCode {
+    let Ok(Loaded { conf, .. }) = load(command, messages) else { return ExitCode::FAILURE };
     match master::run(&command.load, conf) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            // Its logs have it already.
             say(&format!("ringx: [{}] {}\n", error.level.as_str(), error.message));
             ExitCode::FAILURE
         }

@@ -10,6 +10,7 @@ use crate::master;
 /// What to do, and with which configuration.
 #[derive(Debug)]
 pub(super) struct Command {
+    pub(super) about: Option<About>,
     pub(super) mode: Mode,
     pub(super) quiet: bool,
     pub(super) load: LoadOptions,
@@ -19,12 +20,21 @@ pub(super) struct Command {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     Serve,
-    Test { dump: bool },
+    Test {
+        dump: bool,
+    },
     Signal(Signal),
+    /// Nothing besides [`About`].
+    About,
+    DirectivesMarkdown,
+}
+
+/// What to say about the program first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
     Version,
     Build,
     Help,
-    DirectivesMarkdown,
 }
 
 /// Where the configuration is when `-c` does not say.
@@ -62,7 +72,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         if let Some(long) = argument.strip_prefix("--") {
             switches.take_long(long, &mut rest)?;
         } else if let Some(letters) = argument.strip_prefix('-') {
-            switches.take_letters(letters, &argument, &mut rest)?;
+            switches.take_letters(letters, &mut rest)?;
         } else {
             return Err(format!("invalid option: \"{argument}\""));
         }
@@ -71,19 +81,11 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
 }
 
 impl Switches {
-    fn take_letters(
-        &mut self,
-        letters: &str,
-        argument: &str,
-        rest: &mut impl Iterator<Item = String>,
-    ) -> Result<(), String> {
+    fn take_letters(&mut self, letters: &str, rest: &mut impl Iterator<Item = String>) -> Result<(), String> {
         for (at, letter) in letters.char_indices() {
             let glued = &letters[at + letter.len_utf8()..];
             let mut value = |what: &str| match glued {
-                "" => rest
-                    .next()
-                    .filter(|v| !v.is_empty())
-                    .ok_or(format!("option \"-{letter}\" requires {what}")),
+                "" => rest.next().ok_or(format!("option \"-{letter}\" requires {what}")),
                 glued => Ok(glued.to_owned()),
             };
             match letter {
@@ -99,10 +101,10 @@ impl Switches {
                     self.dump = true;
                 }
                 'q' => self.quiet = true,
-                'p' => return value("directory name").map(|v| self.prefix = Some(v)),
-                'e' => return value("file name").map(|v| self.error_log = Some(v)),
+                'p' => return value("directory name").map(|v| self.prefix = written(v)),
+                'e' => return value("file name").map(|v| self.error_log = written(v)),
                 'c' => return value("file name").map(|v| self.file = Some(v)),
-                'g' => return value("parameter").map(|v| self.globals = Some(v)),
+                'g' => return value("parameter").map(|v| self.globals = written(v)),
                 's' => {
                     let name = value("parameter")?;
                     self.signal = Some(signal(&name)?);
@@ -111,7 +113,7 @@ impl Switches {
                 _ => return Err(format!("invalid option: \"{letter}\"")),
             }
         }
-        if letters.is_empty() { Err(format!("invalid option: \"{argument}\"")) } else { Ok(()) }
+        Ok(())
     }
 
     fn take_long(&mut self, long: &str, rest: &mut impl Iterator<Item = String>) -> Result<(), String> {
@@ -136,17 +138,21 @@ impl Switches {
     }
 
     fn command(self) -> Result<Command, String> {
+        let about = match self {
+            _ if self.help => Some(About::Help),
+            _ if self.build => Some(About::Build),
+            _ if self.version => Some(About::Version),
+            _ => None,
+        };
         let mode = match self.signal {
-            _ if self.help => Mode::Help,
             _ if self.directives => Mode::DirectivesMarkdown,
-            _ if self.build => Mode::Build,
-            _ if self.version => Mode::Version,
             _ if self.test => Mode::Test { dump: self.dump },
+            _ if about.is_some() => Mode::About,
             Some(signal) => Mode::Signal(signal),
             None => Mode::Serve,
         };
         let load = self.load_options()?;
-        Ok(Command { mode, quiet: self.quiet && self.test, load })
+        Ok(Command { about, mode, quiet: self.quiet && self.test, load })
     }
 
     fn load_options(&self) -> Result<LoadOptions, String> {
@@ -223,6 +229,11 @@ impl Switches {
         text.push_str("}\n");
         Ok(text)
     }
+}
+
+/// `-g "$EXTRA"` where there is nothing extra.
+fn written(value: String) -> Option<String> {
+    (!value.is_empty()).then_some(value)
 }
 
 /// A value as a quoted word of the configuration language.

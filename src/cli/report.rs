@@ -1,7 +1,12 @@
 //! What the program says about itself and its configuration.
 
-use crate::config::{self, ModuleSupport};
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use crate::config::{self, LoadOptions, ModuleSupport};
+use crate::io::file::{append_open, write_all};
 use crate::io::runtime;
+use crate::log::{Errno, Level, format_line, say};
+use crate::master;
 
 /// `-h`.
 pub(super) const USAGE: &str = "Usage: ringx [-?hvVtTq] [-s signal] [-p prefix]
@@ -132,6 +137,49 @@ pub(super) fn dump(files: &[u8]) {
     use std::io::Write;
     // A closed pipe is the reader's choice.
     let _ = std::io::stdout().lock().write_all(files);
+}
+
+/// Where messages go before any configuration is in force: to standard error and, as with nginx, to the log of `-e`.
+pub(super) struct Messages {
+    log: Option<OwnedFd>,
+}
+
+impl Messages {
+    /// Opens the log. One that cannot be opened is named and done without.
+    pub(super) fn open(options: &LoadOptions) -> Self {
+        let file = options.error_log.as_deref().filter(|name| *name != "stderr");
+        let Some(path) = file.map(|name| options.prefix.join(name)) else { return Self { log: None } };
+        master::set_utc_offset();
+        match append_open(&path) {
+            Ok(log) => Self { log: Some(log) },
+            Err(error) => {
+                let why = format!("open() \"{}\" failed ({})", path.display(), Errno(&error));
+                say(&format!("ringx: [alert] could not open error log file: {why}\n"));
+                Self { log: None }
+            }
+        }
+    }
+
+    /// Says it in both places.
+    pub(super) fn tell(&self, level: Level, message: &str) {
+        say(&format!("ringx: [{}] {message}\n", level.as_str()));
+        self.write(level, message);
+    }
+
+    /// What standard error hears of a configuration in its own form goes to the log line by line.
+    pub(super) fn record(&self, diagnostics: &config::Report) {
+        for (level, message) in diagnostics.lines().iter().filter(|(level, _)| *level <= Level::Warn) {
+            self.write(*level, message);
+        }
+    }
+
+    fn write(&self, level: Level, message: &str) {
+        let Some(log) = &self.log else { return };
+        let mut line = Vec::new();
+        format_line(&mut line, level, 0, format_args!("{message}"));
+        // A full disk is no reason to fail.
+        let _ = write_all(log.as_fd(), &line);
+    }
 }
 
 #[cfg(test)]

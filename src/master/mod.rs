@@ -52,6 +52,7 @@ impl StartError {
 /// # Errors
 /// A socket, log, pid file or user that cannot be had: nothing serves then.
 pub fn run(options: &LoadOptions, mut conf: MainConf) -> Result<(), StartError> {
+    set_utc_offset();
     let error_log = Arc::clone(&conf.error_log);
     let opened = identity(&conf).and_then(|identity| {
         temp_paths::prepare(&mut conf, identity.as_ref())?;
@@ -105,7 +106,6 @@ fn detach_and_work(
         false => None,
     };
     io::signal::block().map_err(|e| failed("sigprocmask()", &e))?;
-    set_utc_offset();
     let pid_file = PidFile::write(&cycle.conf.pid).map_err(|e| cannot_open(&cycle.conf.pid, &e))?;
     let workers = match Workers::start(cycle, sockets, identity) {
         Ok(workers) => workers,
@@ -379,7 +379,8 @@ fn identity(conf: &MainConf) -> Result<Option<sys::Identity>, StartError> {
     }
 }
 
-fn set_utc_offset() {
+/// The offset of local time, for the lines of logs; it changes twice a year.
+pub fn set_utc_offset() {
     crate::time::set_utc_offset(sys::utc_offset(crate::time::refresh().unix_secs()));
 }
 

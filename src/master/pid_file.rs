@@ -56,9 +56,10 @@ fn beside(path: &Path, extension: &str) -> PathBuf {
 pub fn read(path: &Path) -> io::Result<i32> {
     let bytes = fs::read(path)?;
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_PID_FILE)]);
-    let text = text.trim_end_matches(['\n', '\r', ' ']);
+    let text = text.trim_end_matches(['\n', '\r']);
     match text.parse() {
-        Ok(pid) if pid > 0 => Ok(pid),
+        // Digits alone; 0 would mean our own group of processes.
+        Ok(pid) if pid > 0 && !text.starts_with('+') => Ok(pid),
         _ => Err(io::Error::new(io::ErrorKind::InvalidData, text.to_owned())),
     }
 }

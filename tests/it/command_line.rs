@@ -411,6 +411,61 @@ fn version_and_help() {
 }
 
 #[test]
+fn a_version_may_come_with_a_test() {
+    let site = Site::new(GOOD);
+    let version = run(&["-v"]).stderr;
+    for (arguments, test) in [
+        (&["-v", "-t"][..], true),
+        (&["-tv"], true),
+        (&["-Vt"], true),
+        (&["-h", "-t"], true),
+        (&["-tqv"], false),
+        (&["-v", "-s", "stop"], false),
+    ] {
+        let output = site.run(arguments);
+        assert_eq!(output.code, Some(0), "{arguments:?}");
+        assert!(output.stderr.starts_with(&version), "{arguments:?}: {}", output.stderr);
+        assert_eq!(output.stderr.contains(" test is successful"), test, "{arguments:?}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn empty_values_say_nothing() {
+    // `-g "$EXTRA"` in a script.
+    let site = Site::new(GOOD);
+    for arguments in [&["-t", "-g", ""][..], &["-t", "-e", ""], &["-t", "-"]] {
+        let output = site.run(arguments);
+        assert_eq!(output.code, Some(0), "{arguments:?}: {}", output.stderr);
+    }
+    assert_eq!(site.run(&["-t", "-c", ""]).code, Some(1));
+    let signal = site.run(&["-s", ""]);
+    assert_eq!(signal.code, Some(1));
+    assert!(signal.stderr.contains("invalid option: \"-s \""), "{}", signal.stderr);
+}
+
+#[test]
+fn messages_go_to_the_log_of_the_command_line_too() {
+    let log = |site: &Site| std::fs::read_to_string(site.path().join("error.log")).unwrap_or_default();
+    let bad = Site::new("events {} http { sendfile maybe; }");
+    bad.run(&["-t"]);
+    assert!(log(&bad).contains(" [emerg] "), "{}", log(&bad));
+    assert!(log(&bad).contains("invalid value \"maybe\" in \"sendfile\" directive"), "{}", log(&bad));
+    let good = Site::new(GOOD);
+    good.run(&["-s", "stop"]);
+    assert!(log(&good).contains("/server.pid\" failed (2: No such file or directory)"), "{}", log(&good));
+    // Needed by a file that names no log, and by no other.
+    let nowhere = good.path().join("no/such.log");
+    let output = good.run(&["-t", "-e", nowhere.to_str().unwrap()]);
+    assert_eq!(output.code, Some(1));
+    let good = Site::new(&format!("error_log {{dir}}/own.log; {GOOD}"));
+    let nowhere = good.path().join("no/such.log");
+    let output = good.run(&["-t", "-e", nowhere.to_str().unwrap()]);
+    assert_eq!(output.code, Some(0));
+    let text = "[alert] could not open error log file: open() \"{dir}/no/such.log\" failed (2: No such file or directory)";
+    assert!(good.localised(&output.stderr).contains(text), "{}", output.stderr);
+}
+
+#[test]
 fn wrong_arguments() {
     let mut text = String::new();
     for arguments in [&["-x"][..], &["-c"], &["-p"], &["-g"], &["-s"], &["-s", "dance"], &["word"], &["-tx"]]
@@ -473,7 +528,15 @@ fn send(server: &Server, signal: &str) -> Output {
 #[test]
 fn a_pid_is_one_process() {
     let site = Site::new(GOOD);
-    for (text, shown) in [("", ""), ("abc\n", "abc"), ("-1\n", "-1"), ("12 34\n", "12 34")] {
+    for (text, shown) in [
+        ("", ""),
+        ("abc\n", "abc"),
+        ("-1\n", "-1"),
+        ("12 34\n", "12 34"),
+        ("12 \n", "12 "),
+        ("+12", "+12"),
+        (" 12", " 12"),
+    ] {
         std::fs::write(site.path().join("server.pid"), text).unwrap();
         let output = site.run(&["-s", "stop"]);
         assert_eq!(output.code, Some(1), "{text:?}");

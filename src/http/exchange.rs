@@ -190,6 +190,8 @@ pub struct UpstreamTrace {
     pub uri: Vec<u8>,
     /// The key that chooses a peer (`hash`).
     pub hash_key: Vec<u8>,
+    /// The next try is the first one in another group.
+    redirected: bool,
     /// URL of the peer being asked, for error log lines; set only when a line is about to be written.
     pub url: Option<String>,
 }
@@ -215,6 +217,8 @@ pub struct UpstreamTry {
     pub response_length: u64,
     /// When it began, `Now::monotonic_ms`.
     pub began_ms: u64,
+    /// The request came here by an internal redirect from another group: ` : ` stands before it in variables.
+    pub other_group: bool,
 }
 
 impl UpstreamTrace {
@@ -226,7 +230,13 @@ impl UpstreamTrace {
         self.proxy_port.clear();
         self.uri.clear();
         self.hash_key.clear();
+        self.redirected = false;
         self.url = None;
+    }
+
+    /// The request goes to a group, maybe after another one.
+    pub fn begin_group(&mut self) {
+        self.redirected = !self.tries.is_empty();
     }
 
     /// A peer is asked from `now` (ms) on.
@@ -241,6 +251,7 @@ impl UpstreamTrace {
             bytes_sent: 0,
             response_length: 0,
             began_ms: now,
+            other_group: std::mem::take(&mut self.redirected),
         });
     }
 
@@ -271,6 +282,14 @@ impl UpstreamTrace {
         if let Some(last) = self.tries.last_mut() {
             last.status = Some(status);
             last.header_ms = Some(now.saturating_sub(last.began_ms));
+        }
+    }
+
+    /// This peer has failed, with this `$upstream_status`.
+    pub fn note_failed(&mut self, status: Option<u16>) {
+        self.note_end(0);
+        if let Some(last) = self.tries.last_mut() {
+            last.status = status;
         }
     }
 

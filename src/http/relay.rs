@@ -14,7 +14,7 @@ use super::exchange::Exchange;
 use super::flow::{Flow, Flushed, SpoolError};
 use super::tunnel;
 use crate::config::model::LocationConf;
-use crate::http1::{BodyFraming, ChunkKind, ChunkedDecoder, Trailers};
+use crate::http1::{BodyFraming, ChunkKind, ChunkedDecoder, Known, Trailers};
 use crate::io::stream::{either_readable, writable_or_readable};
 use crate::io::{Liveness, Side, Transfer};
 use crate::log::{Errno, Level};
@@ -369,6 +369,7 @@ impl Relay {
         }
         if !self.is_open() {
             flow.end(&self.decoder.trailers)?;
+            self.note_excess(exchange);
             self.release(exchange);
         }
         Ok(())
@@ -440,6 +441,16 @@ impl Relay {
                 self.end_early(exchange, format_args!("recv() failed ({})", Errno(&error)));
                 Ok(Filled::Some)
             }
+        }
+    }
+
+    /// Says so when the app sent more than it announced; the rest is not looked at, and the connection closes.
+    fn note_excess(&self, exchange: &mut Exchange) {
+        let Some(source) = &self.source else { return };
+        if !source.connection.input.is_empty() && exchange.upstream.head.headers.has(Known::ContentLength) {
+            exchange.note_upstream(&source.lease.peer().name);
+            let said = "upstream sent more data than specified in \"Content-Length\" header";
+            exchange.log_error(Level::Warn, format_args!("{said} while reading upstream"));
         }
     }
 

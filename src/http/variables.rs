@@ -371,7 +371,7 @@ fn tries(
     let mut presence = Missing;
     for one in &e.upstream.tries {
         if presence == Found {
-            out.extend_from_slice(b", ");
+            out.extend_from_slice(if one.other_group { b" : " } else { b", " });
         }
         append(one, out);
         presence = Found;

@@ -212,6 +212,9 @@ fn count_redirect(exchange: &mut Exchange) -> Result<(), Status> {
         );
         return Err(Status(500));
     }
+    // What the new location proxies to is not known yet.
+    exchange.upstream.proxy_host.clear();
+    exchange.upstream.proxy_port.clear();
     Ok(())
 }
 

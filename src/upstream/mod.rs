@@ -54,9 +54,11 @@ impl Upstreams {
         self.generation(number, conf).groups.get(id.0 as usize).map(Rc::clone)
     }
 
-    /// The group called `name` (`proxy_pass` with variables).
+    /// The group called `name`, in any case of letters (`proxy_pass` with variables).
     pub fn find(&mut self, number: u64, conf: &HttpConf, name: &str) -> Option<UpstreamId> {
-        self.generation(number, conf).by_name.get(name).copied()
+        let by_name = &self.generation(number, conf).by_name;
+        let in_another_case = || by_name.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        by_name.get(name).or_else(|| in_another_case().map(|(_, id)| id)).copied()
     }
 
     /// A group of one peer at an address that came out of a variable.

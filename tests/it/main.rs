@@ -25,6 +25,7 @@ mod listen;
 mod location;
 mod logs;
 mod proxy_failure;
+mod proxy_log;
 mod proxy_request;
 mod proxy_response;
 mod proxy_stream;

@@ -31,6 +31,8 @@ pub(super) enum PeerError {
     PrematureClose,
     /// A head that no HTTP/1.x server sends.
     Head(ResponseError),
+    /// A line of the head that is no header: its beginning.
+    HeaderLine(String),
     /// 101 that nobody asked for.
     UnexpectedUpgrade,
     /// More 1xx answers than any application has reason to send.
@@ -42,6 +44,9 @@ pub(super) enum PeerError {
     /// A streamed body could not be read from the client.
     ClientBody(BodyError),
 }
+
+/// What nginx says of the time between the request and the head of the answer.
+pub(super) const READING_HEAD: &str = "reading response header from upstream";
 
 /// The kinds of failure that `proxy_next_upstream` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +72,7 @@ impl PeerError {
             | Self::Read(_)
             | Self::PrematureClose
             | Self::Head(_)
+            | Self::HeaderLine(_)
             | Self::UnexpectedUpgrade
             | Self::TooManyInterim => Status::BAD_GATEWAY,
             Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => Status::GATEWAY_TIME_OUT,
@@ -81,7 +87,9 @@ impl PeerError {
         match self {
             Self::Connect(..) | Self::Send(_) | Self::Read(_) | Self::PrematureClose => Condition::Error,
             Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => Condition::Timeout,
-            Self::Head(_) | Self::UnexpectedUpgrade | Self::TooManyInterim => Condition::InvalidHeader,
+            Self::Head(_) | Self::HeaderLine(_) | Self::UnexpectedUpgrade | Self::TooManyInterim => {
+                Condition::InvalidHeader
+            }
             Self::Local(_) | Self::ClientGone | Self::ClientBody(_) => Condition::Ours,
         }
     }
@@ -89,6 +97,32 @@ impl PeerError {
     /// Nothing but the connection is to blame: what a kept connection looks like that the peer just closed.
     pub(super) fn is_disconnect(&self) -> bool {
         matches!(self, Self::Send(_) | Self::Read(_) | Self::PrematureClose)
+    }
+
+    /// What was being done, in nginx's words.
+    pub(super) fn action(&self) -> &'static str {
+        match self {
+            Self::Connect(..) | Self::ConnectTimeout => "connecting to upstream",
+            Self::Send(_) | Self::SendTimeout | Self::Local(_) | Self::ClientBody(_) => {
+                "sending request to upstream"
+            }
+            Self::Read(_)
+            | Self::ReadTimeout
+            | Self::PrematureClose
+            | Self::Head(_)
+            | Self::HeaderLine(_)
+            | Self::UnexpectedUpgrade
+            | Self::TooManyInterim
+            | Self::ClientGone => READING_HEAD,
+        }
+    }
+
+    /// The status of the try for `$upstream_status`: none where the client is the cause.
+    pub(super) fn peer_status(&self) -> Option<u16> {
+        match self {
+            Self::ClientGone | Self::ClientBody(_) => None,
+            _ => Some(self.status().0),
+        }
     }
 
     /// How severe the log line is.
@@ -105,6 +139,7 @@ impl PeerError {
             | Self::ReadTimeout
             | Self::PrematureClose
             | Self::Head(_)
+            | Self::HeaderLine(_)
             | Self::UnexpectedUpgrade
             | Self::TooManyInterim => Level::Error,
         }
@@ -119,32 +154,24 @@ fn severe(error: &io::Error) -> bool {
 impl fmt::Display for PeerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const TIMED_OUT: &str = "upstream timed out (110: Connection timed out)";
-        const HEAD: &str = "while reading response header from upstream";
         match self {
-            Self::Connect(error, None) => {
-                write!(f, "connect() failed ({}) while connecting to upstream", Errno(error))
+            Self::Connect(error, None) => write!(f, "connect() failed ({})", Errno(error)),
+            Self::Connect(error, Some(name)) => write!(f, "connect() to {name} failed ({})", Errno(error)),
+            Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => f.write_str(TIMED_OUT),
+            Self::Send(error) => write!(f, "send() failed ({})", Errno(error)),
+            Self::Read(error) => write!(f, "recv() failed ({})", Errno(error)),
+            Self::PrematureClose => f.write_str("upstream prematurely closed connection"),
+            Self::Head(error) => write!(f, "{error}"),
+            Self::HeaderLine(name) => write!(f, "upstream sent invalid header: \"{name}...\""),
+            Self::UnexpectedUpgrade => f.write_str("upstream sent \"101\" to a request without upgrade"),
+            Self::TooManyInterim => f.write_str("upstream sent too many interim responses"),
+            Self::Local(error) => write!(f, "cannot serve the request ({})", Errno(error)),
+            Self::ClientGone => {
+                f.write_str("client prematurely closed connection, so upstream connection is closed too")
             }
-            Self::Connect(error, Some(name)) => {
-                write!(f, "connect() to {name} failed ({}) while connecting to upstream", Errno(error))
-            }
-            Self::ConnectTimeout => write!(f, "{TIMED_OUT} while connecting to upstream"),
-            Self::Send(error) => write!(f, "send() failed ({}) while sending request to upstream", Errno(error)),
-            Self::SendTimeout => write!(f, "{TIMED_OUT} while sending request to upstream"),
-            Self::Read(error) => write!(f, "recv() failed ({}) {HEAD}", Errno(error)),
-            Self::ReadTimeout => write!(f, "{TIMED_OUT} {HEAD}"),
-            Self::PrematureClose => write!(f, "upstream prematurely closed connection {HEAD}"),
-            Self::Head(error) => write!(f, "{error} {HEAD}"),
-            Self::UnexpectedUpgrade => write!(f, "upstream sent \"101\" to a request without upgrade {HEAD}"),
-            Self::TooManyInterim => write!(f, "upstream sent too many interim responses {HEAD}"),
-            Self::Local(error) => write!(f, "cannot serve the request ({}) while sending request to upstream", Errno(error)),
-            Self::ClientGone => f.write_str(
-                "client prematurely closed connection, so upstream connection is closed too while reading response \
-                 header from upstream",
-            ),
-            Self::ClientBody(_) => {
-                f.write_str("client request body could not be read while sending request to upstream")
-            }
-        }
+            Self::ClientBody(_) => f.write_str("client request body could not be read"),
+        }?;
+        write!(f, " while {}", self.action())
     }
 }
 

@@ -23,7 +23,7 @@ use crate::http1::{BodyFraming, Method, Status};
 use crate::log::{Errno, Level};
 use crate::shard::Shard;
 use crate::upstream::{Key, Lease, PeerConnection, Selection, Upstream};
-use error::{Condition, PeerError, Retry};
+use error::{Condition, PeerError, READING_HEAD, Retry};
 
 /// A request that cannot be sent twice (a POST) gets a kept connection only if it was used in the last second: an app
 /// closes idle ones after some seconds (Gunicorn after 2), and one that closes just now would cost the request.
@@ -102,6 +102,7 @@ async fn ask_peers(
     request: &mut PeerRequest,
 ) -> Outcome {
     let proxy = &conf.proxy;
+    exchange.upstream.begin_group();
     let destination = match request::destination(exchange, cycle, pass, shard, &mut request.head) {
         Ok(destination) => destination,
         Err(refused) => return Outcome::Status(refused.log(exchange)),
@@ -121,6 +122,8 @@ async fn ask_peers(
     loop {
         let now = crate::time::now().monotonic_ms;
         let Some(lease) = selection.next(now, Key { client, hash: &exchange.upstream.hash_key }) else {
+            exchange.upstream.note_try(Rc::clone(&upstream.name), now);
+            exchange.upstream.note_failed(Some(Status::BAD_GATEWAY.0));
             exchange.note_upstream(&upstream.name);
             exchange.log_error(Level::Error, format_args!("no live upstreams while connecting to upstream"));
             return Outcome::Status(Status::BAD_GATEWAY);
@@ -153,12 +156,12 @@ async fn ask_peers(
             }
             Ok(_) => {
                 exchange.upstream.note_end(0);
-                note_failure(exchange, &lease);
+                note_failure(exchange, &lease, READING_HEAD);
             }
             Err(error) => {
                 log_failure(exchange, &lease, &error);
                 if error.condition() != Condition::Ours {
-                    note_failure(exchange, &lease);
+                    note_failure(exchange, &lease, error.action());
                 }
                 if !again {
                     return give_up(exchange, &error);
@@ -178,19 +181,15 @@ fn give_up(exchange: &mut Exchange, error: &PeerError) -> Outcome {
 }
 
 fn log_failure(exchange: &mut Exchange, lease: &Lease, error: &PeerError) {
-    let status = error.status().0;
-    if let Some(last) = exchange.upstream.tries.last_mut() {
-        last.status = Some(status);
-    }
-    exchange.upstream.note_end(0);
+    exchange.upstream.note_failed(error.peer_status());
     exchange.note_upstream(&lease.peer().name);
     exchange.log_error(error.level(), format_args!("{error}"));
 }
 
-fn note_failure(exchange: &mut Exchange, lease: &Lease) {
+fn note_failure(exchange: &mut Exchange, lease: &Lease, action: &str) {
     if lease.failed(crate::time::now().monotonic_ms) {
         exchange.note_upstream(&lease.peer().name);
-        exchange.log_error(Level::Warn, format_args!("upstream server temporarily disabled"));
+        exchange.log_error(Level::Warn, format_args!("upstream server temporarily disabled while {action}"));
     }
 }
 

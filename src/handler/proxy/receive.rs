@@ -11,7 +11,7 @@ use super::error::PeerError;
 use crate::config::model::LocationConf;
 use crate::http::Exchange;
 use crate::http::relay::{WaitError, wait_for_app};
-use crate::http1::{HeadLimits, Progress};
+use crate::http1::{HeadLimits, Progress, ResponseError, is_token_byte};
 use crate::upstream::PeerConnection;
 
 /// Most bytes read at once before the head is whole.
@@ -34,7 +34,7 @@ pub(super) async fn head(
         let input = &mut connection.input;
         if !input.is_empty() {
             let head = &mut exchange.upstream.head;
-            match head.parse(input, request.method, &limits).map_err(PeerError::Head)? {
+            match head.parse(input, request.method, &limits).map_err(|error| bad_head(error, input))? {
                 Progress::Partial => {}
                 Progress::Complete if head.status == 101 && !request.asks_upgrade => {
                     return Err(PeerError::UnexpectedUpgrade);
@@ -59,6 +59,26 @@ pub(super) async fn head(
     connection.input.drain(..trace.head.len);
     trace.note_head(crate::time::now().monotonic_ms);
     Ok(())
+}
+
+/// nginx shows the line that is no header up to the byte that cannot be.
+fn bad_head(error: ResponseError, input: &[u8]) -> PeerError {
+    let is_name = |line: &&[u8]| {
+        let end = line.iter().position(|b| !is_token_byte(*b)).unwrap_or(line.len());
+        end == 0 || line.get(end) != Some(&b':')
+    };
+    let mut lines = input.split(|b| *b == b'\n').skip(1).map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    match lines.find(is_name) {
+        Some(line) if error == ResponseError::FieldName && !line.is_empty() => {
+            let end = line.iter().position(|b| !is_token_byte(*b)).unwrap_or(line.len());
+            let shown = line[..end].escape_ascii();
+            PeerError::HeaderLine(match line.get(end) {
+                Some(byte) => format!("{shown}\\x{byte:02x}"),
+                None => shown.to_string(),
+            })
+        }
+        _ => PeerError::Head(error),
+    }
 }
 
 async fn read_more(

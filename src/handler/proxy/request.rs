@@ -14,7 +14,7 @@ use crate::http::{Exchange, variables};
 use crate::http1::method::is_method_byte;
 use crate::http1::target::{Escape, escape};
 use crate::http1::{BodyFraming, Known, Method, Status, encode};
-use crate::log::Level;
+use crate::log::{Level, Raw};
 use crate::shard::Shard;
 use crate::upstream::Upstream;
 
@@ -41,6 +41,8 @@ enum UriForm<'c> {
 pub(super) enum Refused {
     /// Not `http://`.
     UrlPrefix(Vec<u8>),
+    /// What follows `http://` has no host, or a host or port that is none: which, and the text.
+    Authority(&'static str, Vec<u8>),
     /// The host is neither an upstream nor an address.
     UnknownHost(Vec<u8>),
     /// `proxy_method` gave what is no method.
@@ -90,20 +92,14 @@ fn evaluated_destination<'c>(
     shard: &Shard,
 ) -> Result<Destination<'c>, Refused> {
     let rest = match url.split_at_checked(7) {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"http://") => rest,
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"http://") && !rest.is_empty() => rest,
         _ => return Err(Refused::UrlPrefix(url.to_vec())),
     };
     let authority = split_authority(rest, &mut exchange.upstream.uri);
     let unknown = || Refused::UnknownHost(authority.to_vec());
     let name = std::str::from_utf8(authority).map_err(|_| unknown())?;
-    if name.is_empty() {
-        return Err(unknown());
-    }
-    let (host, port) = match name.rsplit_once(':') {
-        _ if name.starts_with("unix:") => ("localhost", ""),
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !port.is_empty() => (host, port),
-        _ => (name, "80"),
-    };
+    let (host, port) = split_port(name)
+        .map_err(|what| Refused::Authority(what, if name == "unix:" { authority } else { rest }.to_vec()))?;
     let trace = &mut exchange.upstream;
     trace.proxy_host.extend_from_slice(if port == "80" || port.is_empty() { host } else { name }.as_bytes());
     trace.proxy_port.extend_from_slice(port.as_bytes());
@@ -116,7 +112,8 @@ fn evaluated_destination<'c>(
         with_port = Cow::Owned(format!("{host}:{port}"));
         found = upstreams.find(cycle.generation, conf, &with_port);
     } else if found.is_none() && port == "80" {
-        found = upstreams.find(cycle.generation, conf, host);
+        // A host that `proxy_pass` elsewhere names without its port; an `upstream` block has none.
+        found = upstreams.find(cycle.generation, conf, host).filter(|id| !cycle.upstream(*id).explicit);
     }
     if let Some(id) = found {
         let upstream = upstreams.group(cycle.generation, conf, id).ok_or_else(unknown)?;
@@ -131,6 +128,33 @@ fn evaluated_destination<'c>(
     };
     let upstream = upstreams.by_address(addr, if name.starts_with("unix:") { name } else { &with_port });
     Ok(Destination { upstream, conf: None, uri })
+}
+
+/// Host and port of `host[:port]` or `unix:/path`; else what is wrong with it, in nginx's words.
+fn split_port(name: &str) -> Result<(&str, &str), &'static str> {
+    if let Some(path) = name.strip_prefix("unix:") {
+        return if path.is_empty() {
+            Err("no path in the unix domain socket")
+        } else {
+            Ok(("localhost", ""))
+        };
+    }
+    let host_end = match name.strip_prefix('[') {
+        Some(rest) => rest.find(']').ok_or("invalid host")? + 2,
+        None => name.find(':').unwrap_or(name.len()),
+    };
+    let (host, behind) = name.split_at(host_end);
+    if host.is_empty() {
+        return Err("no host");
+    }
+    if behind.is_empty() {
+        return Ok((host, "80"));
+    }
+    let port = behind.strip_prefix(':').ok_or("invalid host")?;
+    match port.parse::<u16>() {
+        Ok(1..) if port.bytes().all(|b| b.is_ascii_digit()) => Ok((host, port)),
+        _ => Err("invalid port"),
+    }
 }
 
 /// Splits what follows `http://` into host and port, and the URI in the form it is sent in, which replaces `uri`.
@@ -322,20 +346,23 @@ fn push_client_headers(exchange: &Exchange, proxy: &ProxyConf, out: &mut Vec<u8>
 impl Refused {
     /// Logs the reason.
     pub(super) fn log(&self, exchange: &Exchange) -> Status {
-        let lossy = String::from_utf8_lossy;
         match self {
             Self::UrlPrefix(url) => {
-                exchange.log_error(Level::Error, format_args!("invalid URL prefix in \"{}\"", lossy(url)));
+                exchange.log_error(Level::Error, format_args!("invalid URL prefix in \"{}\"", Raw(url)));
+                Status::INTERNAL_SERVER_ERROR
+            }
+            Self::Authority(what, url) => {
+                exchange.log_error(Level::Error, format_args!("{what} in upstream \"{}\"", Raw(url)));
                 Status::INTERNAL_SERVER_ERROR
             }
             Self::UnknownHost(host) => {
-                let host = lossy(host);
+                let host = String::from_utf8_lossy(host);
                 let host = host.rsplit_once(':').map_or(&*host, |(host, _)| host);
                 exchange.log_error(Level::Error, format_args!("no resolver defined to resolve {host}"));
                 Status::BAD_GATEWAY
             }
             Self::Method(method) => {
-                exchange.log_error(Level::Error, format_args!("invalid method \"{}\"", lossy(method)));
+                exchange.log_error(Level::Error, format_args!("invalid method \"{}\"", Raw(method)));
                 Status::INTERNAL_SERVER_ERROR
             }
             Self::HeaderValue(name) => {

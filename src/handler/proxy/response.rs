@@ -4,6 +4,9 @@
 //! `Response`. What speaks of the hop to the app, or to us alone, does not pass.
 
 use super::redirect;
+use std::rc::Rc;
+
+use super::error::READING_HEAD;
 use crate::config::model::{LocationConf, ProxyConf};
 use crate::cycle::Cycle;
 use crate::http::exchange::UpstreamTrace;
@@ -40,8 +43,9 @@ pub(super) fn accept(
     }
     let (status, framing, keep_alive) = (Status(head.status), head.framing, head.keep_alive);
     if head.headers.has(Known::XAccelRedirect) {
+        let peer = Rc::clone(&source.lease.peer().name);
         discard(exchange, source);
-        return accel_redirect(exchange, cycle);
+        return accel_redirect(exchange, cycle, &peer);
     }
     let intercepted = conf.proxy.intercept_errors
         && status.0 >= 300
@@ -158,7 +162,7 @@ fn after_code(head: &[u8]) -> &[u8] {
 }
 
 /// `X-Accel-Redirect`: the app names a URI or a named location that serves the request in its place.
-fn accel_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Outcome {
+fn accel_redirect(exchange: &mut Exchange, cycle: &Cycle, peer: &str) -> Outcome {
     let trace = &exchange.upstream;
     let target =
         trace.head.headers.get(Known::XAccelRedirect, &trace.head_bytes).unwrap_or_default().to_vec();
@@ -173,14 +177,22 @@ fn accel_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Outcome {
             Some(location) => Outcome::Named(location),
             None => {
                 let name = Raw(&target);
-                exchange.log_error(Level::Error, format_args!("could not find named location \"{name}\""));
+                exchange.note_upstream(peer);
+                exchange.log_error(
+                    Level::Error,
+                    format_args!("could not find named location \"{name}\" while {READING_HEAD}"),
+                );
                 Outcome::Status(Status::INTERNAL_SERVER_ERROR)
             }
         };
     }
     let mut uri = Vec::new();
     let Ok(args) = parse_unsafe_uri(&target, &mut uri) else {
-        exchange.log_error(Level::Error, format_args!("unsafe URI \"{}\" was detected", Raw(&target)));
+        exchange.note_upstream(peer);
+        exchange.log_error(
+            Level::Error,
+            format_args!("unsafe URI \"{}\" was detected while {READING_HEAD}", Raw(&target)),
+        );
         return Outcome::Status(Status::NOT_FOUND);
     };
     exchange.args.clear();

@@ -180,6 +180,8 @@ struct Entry {
     found: Result<Rc<OpenFile>, OpenError>,
     checked_ms: u64,
     used_ms: u64,
+    /// Times it was asked for (`open_file_cache_min_uses`).
+    uses: u32,
     /// Neighbours in the list of recent use.
     newer: u32,
     older: u32,
@@ -222,8 +224,12 @@ impl OpenFileCache {
         let Some(&at) = self.index.get(path) else { return self.miss(path, conf, now) };
         self.touch(at, now);
         let Some(entry) = self.entries[at as usize].as_mut() else { return self.miss(path, conf, now) };
+        let uses = entry.uses;
+        entry.uses = uses.saturating_add(1);
+        // As in nginx, a file that was not asked for often enough is looked at again each time; a directory is not.
+        let counts = uses >= conf.min_uses || entry.found.as_ref().map_or(true, |file| file.is_dir());
         let valid_ms = millis(conf.valid);
-        if now.monotonic_ms.saturating_sub(entry.checked_ms) < valid_ms {
+        if counts && now.monotonic_ms.saturating_sub(entry.checked_ms) < valid_ms {
             return entry.found.clone();
         }
         if let Ok(file) = &entry.found
@@ -234,7 +240,11 @@ impl OpenFileCache {
             return Ok(Rc::clone(file));
         }
         self.remove(at);
-        self.miss(path, conf, now)
+        let found = self.miss(path, conf, now);
+        if let Some(entry) = self.index.get(path).and_then(|at| self.entries[*at as usize].as_mut()) {
+            entry.uses = uses.saturating_add(1);
+        }
+        found
     }
 
     /// What `path` leads to, as [`OpenFileCache::open`] but without opening what is not in the cache: a file that may
@@ -290,6 +300,7 @@ impl OpenFileCache {
             found,
             checked_ms: now.monotonic_ms,
             used_ms: now.monotonic_ms,
+            uses: 1,
             newer: NONE,
             older: NONE,
         };
@@ -485,6 +496,22 @@ mod tests {
         let unchanged = cache.open(&path, &conf(), at(5000)).unwrap();
         assert!(Rc::ptr_eq(&after, &unchanged));
         assert_eq!(content(&first), b"one");
+    }
+
+    #[test]
+    fn a_file_is_trusted_after_min_uses() {
+        let dir = Scratch::new("min_uses");
+        let path = dir.write("a", b"1");
+        let mut cache = OpenFileCache::new();
+        let conf = OpenFileCacheConf { min_uses: 2, ..conf() };
+        let mut seen = Vec::new();
+        for text in [b"1", b"2", b"3", b"4"] {
+            // A rename, so that each is another file whatever its clock says.
+            let next = dir.write("next", text);
+            fs::rename(as_path(&next), as_path(&path)).unwrap();
+            seen.extend_from_slice(content(&cache.open(&path, &conf, at(0)).unwrap()));
+        }
+        assert_eq!(seen, b"1222");
     }
 
     #[test]

@@ -58,10 +58,8 @@ fn seconds_until(at: i64, local_now: i64) -> i64 {
 }
 
 fn push(response: &mut Response, date: &[u8], cache_control: &str) {
-    response.fields.remove(b"expires");
-    response.fields.remove(b"cache-control");
-    response.fields.push(b"Expires", date);
-    response.fields.push(b"Cache-Control", cache_control.as_bytes());
+    response.fields.set_value(b"Expires", date);
+    response.fields.set_value(b"Cache-Control", cache_control.as_bytes());
 }
 
 #[cfg(test)]

@@ -35,16 +35,21 @@ fn is_safe_status(status: u16) -> bool {
 
 /// nginx replaces `Last-Modified` and `ETag` and adds every other name; an empty value removes those and adds nothing.
 fn add(response: &mut Response, name: &str, value: &[u8]) {
-    if name.eq_ignore_ascii_case("last-modified") {
-        response.fields.remove(b"last-modified");
+    let is_last_modified = name.eq_ignore_ascii_case("last-modified");
+    let is_etag = name.eq_ignore_ascii_case("etag");
+    if is_last_modified {
         response.last_modified = None;
-    } else if name.eq_ignore_ascii_case("etag") {
+    }
+    if is_etag && !response.etag.is_empty() {
+        // A file's own tag.
         response.etag.clear();
         response.etag.extend_from_slice(value);
-        return;
-    }
-    if !value.is_empty() {
+    } else if !value.is_empty() && (is_etag || is_last_modified) {
+        response.fields.set(name.as_bytes(), value);
+    } else if !value.is_empty() {
         response.fields.push(name.as_bytes(), value);
+    } else if is_etag || is_last_modified {
+        response.fields.remove(name.as_bytes());
     }
 }
 

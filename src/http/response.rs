@@ -119,6 +119,35 @@ impl Fields {
         self.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
     }
 
+    /// Puts this field in the place of the first of that name, any case, and removes the others; appends it if there
+    /// is none.
+    pub fn set(&mut self, name: &[u8], value: &[u8]) {
+        let name = self.append(name);
+        self.replace(name, value, Some(name));
+    }
+
+    /// The same, but a field that is there keeps its name as it is written.
+    pub fn set_value(&mut self, name: &[u8], value: &[u8]) {
+        let name = self.append(name);
+        self.replace(name, value, None);
+    }
+
+    fn replace(&mut self, name: Span, value: &[u8], rename: Option<Span>) {
+        let value = self.append(value);
+        let bytes = &self.bytes;
+        let mut found = false;
+        self.spans.retain_mut(|(n, v)| {
+            if !n.of(bytes).eq_ignore_ascii_case(name.of(bytes)) {
+                return true;
+            }
+            (*n, *v) = (rename.unwrap_or(*n), value);
+            !std::mem::replace(&mut found, true)
+        });
+        if !found {
+            self.spans.push((name, value));
+        }
+    }
+
     /// Removes all fields of that name, any case.
     pub fn remove(&mut self, name: &[u8]) {
         let bytes = &self.bytes;

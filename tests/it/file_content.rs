@@ -165,3 +165,19 @@ fn an_unreadable_file_is_403() {
     }
     assert_eq!(server.get("/a.txt").status, 403);
 }
+
+#[test]
+fn open_file_cache_min_uses() {
+    let server = Server::setup().file("root/a.txt", "1").start(
+        "open_file_cache max=10 inactive=60s; open_file_cache_valid 60s; open_file_cache_min_uses 2;
+        server { listen {{port}}; root {{root}}; }",
+    );
+    let mut seen = String::new();
+    for text in ["1", "2", "3", "4"] {
+        let next = server.dir().join("root/next");
+        std::fs::write(&next, text).unwrap();
+        std::fs::rename(&next, server.dir().join("root/a.txt")).unwrap();
+        seen += &server.get("/a.txt").text();
+    }
+    assert_eq!(seen, "1222");
+}

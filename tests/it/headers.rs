@@ -307,3 +307,72 @@ fn headers_of_a_proxied_answer_with_everything() {
         ok"#]],
     );
 }
+
+/// `expires` and `add_header` write their values where the application's own stood.
+#[test]
+fn headers_of_the_application_are_replaced_in_their_places() {
+    let origin = Origin::answering(
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: 1\r\ncache-control: private\r\nX-B: 2\r\nCache-Control: max-age=5\r\netag: \"x\"\r\n\
+         X-C: 3\r\nlast-modified: Tue, 02 Jan 2024 03:04:05 GMT\r\nexpires: 0\r\nX-D: 4\r\n\r\nok",
+    );
+    let server = Server::proxying(
+        &origin,
+        "server { listen {{port}};
+            location /expires { expires epoch; proxy_pass http://{{app}}; }
+            location /add { expires epoch; proxy_pass http://{{app}}; add_header Cache-Control public; add_header Expires 1;
+                add_header ETag y; add_header Last-Modified z; }
+            location /empty { proxy_pass http://{{app}}; add_header ETag \"\"; add_header Last-Modified \"\"; } }",
+    );
+    server.check_get(
+        "/expires",
+        expect![[r#"
+        HTTP/1.1 200 OK
+        Content-Length: 2
+        Connection: keep-alive
+        X-A: 1
+        cache-control: no-cache
+        X-B: 2
+        etag: "x"
+        X-C: 3
+        last-modified: Tue, 02 Jan 2024 03:04:05 GMT
+        expires: Thu, 01 Jan 1970 00:00:01 GMT
+        X-D: 4
+
+        ok"#]],
+    );
+    server.check_get(
+        "/add",
+        expect![[r#"
+        HTTP/1.1 200 OK
+        Content-Length: 2
+        Connection: keep-alive
+        X-A: 1
+        cache-control: no-cache
+        X-B: 2
+        ETag: y
+        X-C: 3
+        Last-Modified: z
+        expires: Thu, 01 Jan 1970 00:00:01 GMT
+        X-D: 4
+        Cache-Control: public
+        Expires: 1
+
+        ok"#]],
+    );
+    server.check_get(
+        "/empty",
+        expect![[r#"
+        HTTP/1.1 200 OK
+        Content-Length: 2
+        Connection: keep-alive
+        X-A: 1
+        cache-control: private
+        X-B: 2
+        Cache-Control: max-age=5
+        X-C: 3
+        expires: 0
+        X-D: 4
+
+        ok"#]],
+    );
+}

@@ -11,6 +11,7 @@ use crate::config::model::LocationConf;
 use crate::http1::chunked::Trailers;
 use crate::http1::{BodyFraming, ChunkKind, ChunkedDecoder, Status};
 use crate::io;
+use crate::log::Level;
 
 /// Most bytes taken from the client in one read of a body.
 const READ_SIZE: usize = 64 * 1024;
@@ -38,8 +39,8 @@ pub struct RequestBody {
 /// Why a body could not be read.
 #[derive(Debug)]
 pub enum BodyError {
-    /// Larger than `client_max_body_size`: 413.
-    TooLarge,
+    /// Larger than `client_max_body_size`: 413. Bytes taken so far, and bytes of the chunk that is too much.
+    TooLarge(u64, u64),
     /// `client_body_timeout` between two reads: 408, closed without an answer as in nginx.
     Timeout,
     /// The client closed or reset: 400 in the log.
@@ -54,7 +55,7 @@ impl BodyError {
     /// The status for the log and, where the client is still there, the answer.
     pub fn status(&self) -> Status {
         match self {
-            Self::TooLarge => Status(413),
+            Self::TooLarge(..) => Status(413),
             Self::Timeout => Status(408),
             Self::Closed | Self::Malformed => Status(400),
             Self::File(_) => Status(500),
@@ -64,7 +65,7 @@ impl BodyError {
     /// An answer makes sense.
     pub fn answerable(&self) -> bool {
         match self {
-            Self::TooLarge | Self::Malformed | Self::File(_) => true,
+            Self::TooLarge(..) | Self::Malformed | Self::File(_) => true,
             Self::Timeout | Self::Closed => false,
         }
     }
@@ -109,8 +110,9 @@ impl RequestBody {
         self.expects_continue && !self.finished
     }
 
-    /// Takes what `input` holds from `*at` on, appends the decoded bytes to `out`.
-    fn take(&mut self, input: &[u8], at: &mut usize, out: &mut Vec<u8>) -> Result<(), BodyError> {
+    /// Takes what `input` holds from `*at` on, appends the decoded bytes to `out`. A chunk that makes the body longer
+    /// than `limit` bytes (0: none) is refused as soon as its size is known.
+    fn take(&mut self, input: &[u8], at: &mut usize, out: &mut Vec<u8>, limit: u64) -> Result<(), BodyError> {
         if self.finished {
             return Ok(());
         }
@@ -130,6 +132,10 @@ impl RequestBody {
                 let step = self.decoder.decode(available).map_err(|_| BodyError::Malformed)?;
                 match step.kind {
                     ChunkKind::Data { start, len } => {
+                        let chunk = self.decoder.chunk_remaining().saturating_add(len as u64);
+                        if limit != 0 && limit.saturating_sub(self.length) < chunk {
+                            return Err(BodyError::TooLarge(self.length, chunk));
+                        }
                         out.extend_from_slice(&available[start..start + len]);
                         self.length += len as u64;
                     }
@@ -167,8 +173,7 @@ impl Exchange {
 
     async fn read_body_into(&mut self, conf: &LocationConf, memory: &mut Vec<u8>) -> Result<(), BodyError> {
         loop {
-            self.take_body(memory)?;
-            self.check_body_size(conf)?;
+            self.take_body(memory, conf.client_max_body_size)?;
             if memory.len() > conf.client_body_buffer_size {
                 self.spill(conf, memory)?;
             }
@@ -193,8 +198,7 @@ impl Exchange {
     ) -> Result<bool, BodyError> {
         let before = out.len();
         loop {
-            self.take_body(out)?;
-            self.check_body_size(conf)?;
+            self.take_body(out, conf.client_max_body_size)?;
             if out.len() > before || self.body.is_finished() {
                 return Ok(!self.body.is_finished());
             }
@@ -207,8 +211,7 @@ impl Exchange {
     /// # Errors
     /// See [`BodyError`].
     pub fn take_arrived_body(&mut self, conf: &LocationConf, out: &mut Vec<u8>) -> Result<(), BodyError> {
-        self.take_body(out)?;
-        self.check_body_size(conf)
+        self.take_body(out, conf.client_max_body_size)
     }
 
     /// Reads and drops the rest of the body. `false` when the connection cannot be used again: the client closed,
@@ -222,7 +225,7 @@ impl Exchange {
         let mut sink = std::mem::take(&mut self.scratch);
         let reusable = loop {
             sink.clear();
-            if self.take_body(&mut sink).is_err() {
+            if self.take_body(&mut sink, 0).is_err() {
                 break false;
             }
             if self.body.is_finished() {
@@ -237,11 +240,18 @@ impl Exchange {
         reusable
     }
 
-    /// Takes what arrived of the body, and counts it in `$request_length`.
-    fn take_body(&mut self, out: &mut Vec<u8>) -> Result<(), BodyError> {
+    /// Takes what arrived of the body, and counts it in `$request_length`. Says why a chunked one is refused.
+    fn take_body(&mut self, out: &mut Vec<u8>, limit: u64) -> Result<(), BodyError> {
         let before = self.consumed;
-        let result = self.body.take(&self.input, &mut self.consumed, out);
-        self.request_length += (self.consumed - before) as u64;
+        let result = self.body.take(&self.input, &mut self.consumed, out, limit);
+        match &result {
+            Ok(()) => self.request_length += (self.consumed - before) as u64,
+            Err(BodyError::TooLarge(taken, chunk)) => self.log_error(
+                Level::Error,
+                format_args!("client intended to send too large chunked body: {taken}+{chunk} bytes"),
+            ),
+            Err(_) => self.log_error(Level::Error, format_args!("client sent invalid chunked body")),
+        }
         result
     }
 
@@ -278,13 +288,6 @@ impl Exchange {
             self.input.drain(head..self.consumed);
             self.consumed = head;
         }
-    }
-
-    fn check_body_size(&self, conf: &LocationConf) -> Result<(), BodyError> {
-        if conf.client_max_body_size != 0 && self.body.length > conf.client_max_body_size {
-            return Err(BodyError::TooLarge);
-        }
-        Ok(())
     }
 
     fn spill(&mut self, conf: &LocationConf, memory: &mut Vec<u8>) -> Result<(), BodyError> {

@@ -158,6 +158,11 @@ impl ChunkedDecoder {
         self.state == State::End
     }
 
+    /// Payload bytes of the chunk in hand that are still to come.
+    pub fn chunk_remaining(&self) -> u64 {
+        if self.state == State::Data { self.remaining } else { 0 }
+    }
+
     /// Reads on. Call again with the input behind `consumed` until it says `NeedMore` or `End`.
     pub fn decode(&mut self, input: &[u8]) -> Result<ChunkStep, ChunkError> {
         let mut at = 0;

@@ -483,3 +483,48 @@ fn idle_connections_make_room() {
     }
     assert_eq!(server.get("/").text(), "ok");
 }
+
+/// A chunked body is refused at the size of the chunk that is too much, before its data.
+#[test]
+fn chunked_bodies_that_are_refused() {
+    let origin = Origin::ok();
+    let server = Server::proxying(
+        &origin,
+        r#"log_format f '$request_uri $status $request_length $content_length'; access_log {{dir}}/f.log f;
+        client_max_body_size 10;
+        server { listen {{port}}; location / { proxy_pass http://{{app}}; } }"#,
+    );
+    let mut text = String::new();
+    for (path, body) in [
+        ("/ok", "5\r\nabcde\r\n5\r\nabcde\r\n0\r\n\r\n"),
+        ("/second", "5\r\nabcde\r\n7\r\nabcdefg\r\n0\r\n\r\n"),
+        ("/announced", "5\r\nabcde\r\n7000000\r\nx"),
+        ("/first", "b\r\nabcdefghijk\r\n0\r\n\r\n"),
+        ("/bad", "5\r\nabcde\r\nzz\r\n"),
+    ] {
+        let mut client = server.connect();
+        client.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}"));
+        text += &format!("{}\n", client.response().status);
+    }
+    text += &server.wait_file("f.log", |text| text.lines().count() == 5);
+    for line in server.error_log().lines().filter(|line| line.contains("[error]")) {
+        text += line.split_once("client ").map_or(line, |(_, words)| words);
+        text.push('\n');
+    }
+    expect![[r#"
+        200
+        413
+        413
+        413
+        400
+        /ok 200 83 10
+        /second 413 62 5
+        /announced 413 65 5
+        /first 413 61 0
+        /bad 400 59 5
+        intended to send too large chunked body: 5+7 bytes, client: 127.0.0.1, server: , request: "POST /second HTTP/1.1", host: "a"
+        intended to send too large chunked body: 5+117440512 bytes, client: 127.0.0.1, server: , request: "POST /announced HTTP/1.1", host: "a"
+        intended to send too large chunked body: 0+11 bytes, client: 127.0.0.1, server: , request: "POST /first HTTP/1.1", host: "a"
+        sent invalid chunked body, client: 127.0.0.1, server: , request: "POST /bad HTTP/1.1", host: "a"
+    "#]].assert_eq(&text);
+}

@@ -214,6 +214,26 @@ impl Exchange {
         self.take_body(out, conf.client_max_body_size)
     }
 
+    /// All that is still to come of the body lies in `input`: reading it waits for nothing.
+    pub fn body_has_arrived(&self) -> bool {
+        let arrived = self.input.get(self.consumed..).unwrap_or_default();
+        match self.body.framing {
+            BodyFraming::None | BodyFraming::UntilClose => true,
+            BodyFraming::Length(_) => arrived.len() as u64 >= self.body.remaining,
+            BodyFraming::Chunked => {
+                let mut decoder = self.body.decoder.clone();
+                let mut rest = arrived;
+                loop {
+                    match decoder.decode(rest) {
+                        Ok(step) if step.kind == ChunkKind::End => return true,
+                        Ok(step) if step.kind != ChunkKind::NeedMore => rest = &rest[step.consumed..],
+                        Ok(_) | Err(_) => return false,
+                    }
+                }
+            }
+        }
+    }
+
     /// Reads and drops the rest of the body. `false` when the connection cannot be used again: the client closed,
     /// sent garbage, was slower than `timeout` between two reads, or sent for longer than `lingering_time`.
     pub async fn discard_body(&mut self, timeout: Duration, lingering_time: Duration) -> bool {

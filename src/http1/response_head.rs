@@ -16,7 +16,7 @@ use std::fmt;
 pub struct ResponseHead {
     /// The version the peer speaks.
     pub version: Version,
-    /// The status code, 100 to 599.
+    /// The status code, 100 to 999: applications make up codes of their own.
     pub status: u16,
     /// The reason phrase as sent, possibly empty.
     pub reason: Span,
@@ -82,6 +82,8 @@ impl ResponseHead {
         self.version = match line.get(..9) {
             Some(b"HTTP/1.1 ") => Version::Http11,
             Some(b"HTTP/1.0 ") => Version::Http10,
+            // RFC 9110 section 2.5: a higher minor version is read as the highest one known.
+            Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9', b' ']) => Version::Http11,
             _ => return Err(ResponseError::StatusLine),
         };
         let (code, reason_at) = match &line[9..] {
@@ -93,7 +95,7 @@ impl ResponseHead {
             return Err(ResponseError::Status);
         }
         self.status = code.iter().fold(0, |n, digit| n * 10 + u16::from(digit - b'0'));
-        if !(100..=599).contains(&self.status) {
+        if !(100..=999).contains(&self.status) {
             return Err(ResponseError::Status);
         }
         if !line[reason_at..].iter().all(|b| is_value_byte(*b)) {
@@ -129,9 +131,9 @@ pub enum ResponseError {
     BareLf,
     /// CR without LF behind it.
     BareCr,
-    /// Not `HTTP/1.0` or `HTTP/1.1`, or an invalid byte in the reason phrase.
+    /// Not `HTTP/1.x`, or an invalid byte in the reason phrase.
     StatusLine,
-    /// A status that is not three digits from 100 to 599.
+    /// A status that is not three digits from 100 on.
     Status,
     /// The head does not fit `proxy_buffer_size`, or has too many fields.
     TooLarge,
@@ -240,6 +242,8 @@ mod tests {
             ("HTTP/1.0 404 Not  Found", 404, "Not  Found"),
             ("HTTP/1.1 599 \u{e9}\t!", 599, "\u{e9}\t!"),
             ("HTTP/1.1 100 x", 100, "x"),
+            ("HTTP/1.1 999 Own", 999, "Own"),
+            ("HTTP/1.2 200 OK", 200, "OK"),
         ] {
             let text = format!("{line}\r\n\r\n");
             let head = parse(&text).unwrap();
@@ -252,7 +256,6 @@ mod tests {
         for line in [
             "HTTP/1.1 9999 X",
             "HTTP/1.1 99 X",
-            "HTTP/1.1 600 X",
             "HTTP/1.1 099 X",
             "HTTP/1.1 000 X",
             "HTTP/1.1 2x0 X",
@@ -261,7 +264,7 @@ mod tests {
             "HTTP/1.1 ",
             "HTTP/1.1",
             "HTTP/2.0 200 OK",
-            "HTTP/1.2 200 OK",
+            "HTTP/1.20 200 OK",
             "http/1.1 200 OK",
             "HTTP/1.1\t200 OK",
             "HTTP/1.1 200\tOK",

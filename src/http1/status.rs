@@ -3,7 +3,7 @@
 //! Source of both lists: what nginx sends for `return CODE` (ngx_http_header_filter_module,
 //! ngx_http_special_response). 444, 494-497 and 499 are nginx's own codes: see [`Status::on_the_wire`].
 
-/// An HTTP status code, 100 to 599 on the wire.
+/// An HTTP status code, 100 to 999 on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Status(pub u16);
 

@@ -5,7 +5,14 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use super::addr::{self, RawAddr, SockAddr};
-use super::{Deadline, Stream, check};
+use super::stream::writable_or_readable;
+use super::{Deadline, Side, Stream, check};
+
+/// A connection whose outcome may still be unknown.
+pub struct Connecting {
+    stream: Stream,
+    under_way: bool,
+}
 
 /// Connects to `addr`, with TCP_NODELAY on.
 ///
@@ -13,6 +20,16 @@ use super::{Deadline, Stream, check};
 /// What connect(2) says; `TimedOut` without an OS error when `deadline` expires first. A unix socket whose
 /// backlog is full is an error at once (`EAGAIN`, kind `WouldBlock`), as in nginx.
 pub async fn connect(addr: &SockAddr, deadline: &Deadline) -> io::Result<Stream> {
+    let connecting = begin(addr)?;
+    connecting.wait(deadline).await?;
+    connecting.finish()
+}
+
+/// Begins to connect to `addr`, with TCP_NODELAY on.
+///
+/// # Errors
+/// As [`connect`].
+pub fn begin(addr: &SockAddr) -> io::Result<Connecting> {
     let raw = RawAddr::new(addr)?;
     let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: socket(2) takes no pointers.
@@ -26,14 +43,40 @@ pub async fn connect(addr: &SockAddr, deadline: &Deadline) -> io::Result<Stream>
     let begun = check(unsafe { libc::connect(fd.as_raw_fd(), raw.as_ptr(), raw.len()) });
     // Only now into the loop: epoll reports a socket that never began to connect as hung up.
     match begun {
-        Ok(_) => Stream::from_fd(fd),
+        Ok(_) => Ok(Connecting { stream: Stream::from_fd(fd)?, under_way: false }),
         // After EINTR the connection goes on in the background: connect(2).
         Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => {
-            let stream = Stream::from_fd(fd)?;
-            stream.writable(deadline).await?;
-            stream.take_error()?;
-            Ok(stream)
+            Ok(Connecting { stream: Stream::from_fd(fd)?, under_way: true })
         }
         Err(error) => Err(error),
+    }
+}
+
+impl Connecting {
+    /// Waits for the outcome; a wait that was given up may be taken up again.
+    ///
+    /// # Errors
+    /// `TimedOut` without an OS error when `deadline` expires first.
+    pub async fn wait(&self, deadline: &Deadline) -> io::Result<()> {
+        if self.under_way { self.stream.writable(deadline).await } else { Ok(()) }
+    }
+
+    /// As [`Connecting::wait`], and ends with `Side::B` when `watched` becomes readable first.
+    ///
+    /// # Errors
+    /// As [`Connecting::wait`].
+    pub async fn wait_watching(&self, watched: &Stream, deadline: &Deadline) -> io::Result<Side> {
+        if self.under_way { writable_or_readable(&self.stream, watched, deadline).await } else { Ok(Side::A) }
+    }
+
+    /// The connection, once the outcome is known.
+    ///
+    /// # Errors
+    /// What connect(2) says.
+    pub fn finish(self) -> io::Result<Stream> {
+        if self.under_way {
+            self.stream.take_error()?;
+        }
+        Ok(self.stream)
     }
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::peer::Peer;
 use crate::config::model::UpstreamConf;
-use crate::io::{Deadline, Liveness, SockAddr, Stream, connect};
+use crate::io::connect::{self, Connecting};
+use crate::io::{Deadline, Liveness, Side, SockAddr, Stream};
 
 /// Room for what a peer sends at first: most answers fit with their heads and need one recv(2).
 const INPUT_CAPACITY: usize = 16 << 10;
@@ -20,6 +21,9 @@ const PEER_TIMEOUT_MARGIN_MS: u64 = 500;
 /// An idle connection does not hold more buffer than this: what reading a long answer needs, so that the next long one
 /// does not allocate it again.
 const IDLE_INPUT_CAPACITY: usize = 96 << 10;
+
+/// How long a connection may take before it is asked whether anybody still waits for it.
+const WATCH_AFTER: Duration = Duration::from_millis(100);
 
 /// An open connection to a peer.
 #[derive(Debug)]
@@ -39,15 +43,32 @@ pub struct PeerConnection {
     peer_idle_ms: u64,
 }
 
+/// Why there is no connection.
+#[derive(Debug)]
+pub enum OpenError {
+    /// What socket(2) or connect(2) said.
+    Failed(io::Error),
+    /// The time is over.
+    Timeout,
+    /// Whoever the connection was for has gone.
+    Abandoned,
+}
+
 impl PeerConnection {
-    /// Connects to `peer` within `timeout`.
+    /// Connects to `peer` within `timeout`; gives up when `watched` is closed from the other side, if that takes long.
     ///
     /// # Errors
-    /// What connect(2) says; `TimedOut` without an OS error after `timeout`.
-    pub async fn open(peer: &Peer, timeout: Duration, now: u64) -> io::Result<Box<Self>> {
+    /// See [`OpenError`].
+    pub async fn open(
+        peer: &Peer,
+        timeout: Duration,
+        now: u64,
+        watched: Option<&Stream>,
+    ) -> Result<Box<Self>, OpenError> {
         let deadline = Deadline::new();
-        deadline.arm(timeout);
-        let stream = connect::connect(&peer.sock, &deadline).await?;
+        let connecting = connect::begin(&peer.sock).map_err(OpenError::Failed)?;
+        await_outcome(&connecting, timeout, &deadline, watched).await?;
+        let stream = connecting.finish().map_err(OpenError::Failed)?;
         Ok(Box::new(Self {
             stream,
             deadline,
@@ -63,6 +84,40 @@ impl PeerConnection {
     /// The peer says that it closes the connection after so many seconds of idleness (`Keep-Alive: timeout=`).
     pub fn note_peer_timeout(&mut self, seconds: u64) {
         self.peer_idle_ms = seconds.saturating_mul(1000).saturating_sub(PEER_TIMEOUT_MARGIN_MS);
+    }
+}
+
+/// Most connections are there at once, and cost no second wait: `watched` is looked at only after a while.
+async fn await_outcome(
+    connecting: &Connecting,
+    timeout: Duration,
+    deadline: &Deadline,
+    watched: Option<&Stream>,
+) -> Result<(), OpenError> {
+    let ended = |error: io::Error| match error.kind() {
+        io::ErrorKind::TimedOut => OpenError::Timeout,
+        _ => OpenError::Failed(error),
+    };
+    let Some(watched) = watched.filter(|_| timeout > WATCH_AFTER) else {
+        deadline.arm(timeout);
+        return connecting.wait(deadline).await.map_err(ended);
+    };
+    deadline.arm(WATCH_AFTER);
+    match connecting.wait(deadline).await.map_err(ended) {
+        Err(OpenError::Timeout) => {}
+        outcome => return outcome,
+    }
+    deadline.arm(timeout.saturating_sub(WATCH_AFTER));
+    loop {
+        if connecting.wait_watching(watched, deadline).await.map_err(ended)? == Side::A {
+            return Ok(());
+        }
+        match watched.peek_closed() {
+            Liveness::Closed => return Err(OpenError::Abandoned),
+            // A pipelined request: nothing more can be learned from this socket.
+            Liveness::HasData => return connecting.wait(deadline).await.map_err(ended),
+            Liveness::Alive => {}
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 pub use balancer::{Key, Selection};
-pub use connection::PeerConnection;
+pub use connection::{OpenError, PeerConnection};
 pub use peer::{Lease, Peer};
 
 use crate::config::model::{BalancerConf, HttpConf, PeerAddr, PeerConf, UpstreamConf, UpstreamId};

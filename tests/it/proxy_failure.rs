@@ -1,5 +1,6 @@
 //! When the application fails: 502, 504, the next peer, 499, and what the log says.
 
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use expect_test::expect;
@@ -192,17 +193,51 @@ fn a_timeout_in_the_middle_of_a_body_cuts_it() {
     logged(&server, "upstream timed out (110: Connection timed out) while reading upstream");
 }
 
+/// A socket whose backlog is full: connections are neither accepted nor refused.
+struct FullBacklog {
+    listener: TcpListener,
+    _fill: Vec<TcpStream>,
+}
+
+impl FullBacklog {
+    fn new() -> FullBacklog {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut fill = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+            fill.push(stream);
+            assert!(fill.len() < 10_000, "the backlog never fills");
+        }
+        FullBacklog { listener, _fill: fill }
+    }
+
+    fn address(&self) -> String {
+        self.listener.local_addr().unwrap().to_string()
+    }
+}
+
+#[test]
+fn a_client_that_goes_away_while_the_connection_is_made_is_499() {
+    let full = FullBacklog::new();
+    let server = Server::setup().value("app", &full.address()).start(
+        r#"log_format s "$status"; access_log {{dir}}/s.log s;
+        server { listen {{port}}; location / { proxy_pass http://{{app}}; } }"#,
+    );
+    let mut client = server.connect();
+    client.send(get("/"));
+    drop(client);
+    let log = server.wait_file("s.log", |text| !text.is_empty());
+    assert_eq!(log, "499\n");
+    logged(
+        &server,
+        "client prematurely closed connection, so upstream connection is closed too while connecting to upstream",
+    );
+}
+
 #[test]
 fn a_connect_timeout_is_504() {
-    // A full backlog: connections are neither accepted nor refused.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut fill = Vec::new();
-    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
-        fill.push(stream);
-        assert!(fill.len() < 10_000, "the backlog never fills");
-    }
-    let server = Server::setup().value("app", &address.to_string()).start(
+    let full = FullBacklog::new();
+    let server = Server::setup().value("app", &full.address()).start(
         "server { listen {{port}}; location / { proxy_connect_timeout 300ms; proxy_pass http://{{app}}; } }",
     );
     assert_eq!(server.get("/").status, 504);
@@ -240,12 +275,19 @@ fn the_next_peer_is_tried() {
 fn when_no_peer_is_left_the_answer_is_502() {
     let server = Server::start(
         r#"upstream app { server 127.0.0.1:{{dead}}; server 127.0.0.1:{{dead2}}; }
+        log_format up "$status $upstream_addr $upstream_status"; access_log {{dir}}/up.log up;
         server { listen {{port}}; location / { proxy_pass http://app; } }"#,
     );
     assert_eq!(server.get("/").status, 502);
     // Both are down now: nobody is asked, and both are tried again.
     assert_eq!(server.get("/").status, 502);
     expect![[r#"no live upstreams while connecting to upstream, client: 127.0.0.1, server: , request: "GET / HTTP/1.1", upstream: "http://app/", host: "localhost""#]].assert_eq(&logged(&server, "no live upstreams"));
+    let log = server.wait_file("up.log", |text| text.lines().count() >= 2);
+    expect![[r#"
+        502 127.0.0.1:{dead}, 127.0.0.1:{dead2} 502, 502
+        502 app 502
+    "#]]
+    .assert_eq(&server.localised(&log));
 }
 
 #[test]
@@ -279,6 +321,31 @@ fn a_post_that_was_sent_is_never_sent_again() {
         "non_idempotent allows it"
     );
     assert_eq!(asked("GET /off/ HTTP/1.1\r\nHost: a\r\n\r\n"), 1, "off forbids it");
+}
+
+#[test]
+fn an_unbuffered_body_that_came_with_its_head_may_be_sent_again() {
+    let bad = Origin::start(|connection| {
+        connection.request();
+    });
+    let good = Origin::ok();
+    let server = Server::setup().named_app("bad", &bad).named_app("good", &good).start(
+        r#"upstream app { server {{bad}} max_fails=0; server {{good}} backup; }
+        server { listen {{port}}; location / { proxy_http_version 1.1; proxy_request_buffering off; proxy_pass http://app; } }"#,
+    );
+    let whole = server.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody");
+    assert_eq!((whole.status, good.last().body.as_slice()), (200, b"body".as_slice()));
+    let chunked =
+        server.send("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n");
+    assert_eq!(chunked.status, 200);
+    assert_eq!(good.last().header("content-length").as_deref(), Some("4"));
+    // What comes later was read from the client once, and is gone with the peer that got it.
+    let mut client = server.connect();
+    client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo");
+    bad.wait_requests(3);
+    client.send("dy");
+    assert_eq!(client.response().status, 502);
+    assert_eq!(good.requests().len(), 2);
 }
 
 #[test]

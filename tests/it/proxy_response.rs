@@ -57,6 +57,9 @@ fn status_lines_as_the_application_wrote_them() {
         "HTTP/1.1 200 ",
         "HTTP/1.1 404 Nowhere",
         "HTTP/1.1 299 Odd one",
+        "HTTP/1.1 600 Own",
+        "HTTP/1.1 999 Request denied",
+        "HTTP/1.2 200 OK",
         "HTTP/1.1 500 Oh No!",
         "HTTP/1.1 599 x",
         "HTTP/1.1 451 Unavailable For Legal Reasons",
@@ -71,6 +74,9 @@ fn status_lines_as_the_application_wrote_them() {
         HTTP/1.1 200  -> HTTP/1.1 200 
         HTTP/1.1 404 Nowhere -> HTTP/1.1 404 Nowhere
         HTTP/1.1 299 Odd one -> HTTP/1.1 299 Odd one
+        HTTP/1.1 600 Own -> HTTP/1.1 600 Own
+        HTTP/1.1 999 Request denied -> HTTP/1.1 999 Request denied
+        HTTP/1.2 200 OK -> HTTP/1.1 200 OK
         HTTP/1.1 500 Oh No! -> HTTP/1.1 500 Oh No!
         HTTP/1.1 599 x -> HTTP/1.1 599 x
         HTTP/1.1 451 Unavailable For Legal Reasons -> HTTP/1.1 451 Unavailable For Legal Reasons
@@ -546,4 +552,58 @@ fn a_large_answer_arrives_whole_by_every_framing() {
         let old = server.send(lines(&format!("GET {prefix}chunked HTTP/1.0")));
         assert!(old.body == body, "{prefix}chunked to HTTP/1.0");
     }
+}
+
+#[test]
+fn of_several_content_types_the_last_counts() {
+    expect![[r#"
+        HTTP/1.1 200 OK
+        Content-Type: text/b
+        Content-Length: 2
+        Connection: keep-alive
+
+        ok"#]]
+    .assert_eq(&answer(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/a\r\nContent-Type: text/b\r\nContent-Length: 2\r\n\r\nok",
+    ));
+}
+
+#[test]
+fn each_of_several_locations_is_rewritten() {
+    let origin = Origin::answering_once(
+        "HTTP/1.1 302 Found\r\nLocation: /a\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n",
+    );
+    let server = Server::proxying(
+        &origin,
+        "server { listen {{port}}; location / { proxy_redirect / /new/; proxy_pass http://{{app}}; } }",
+    );
+    server.check_get(
+        "/",
+        expect![[r#"
+        HTTP/1.1 302 Found
+        Content-Length: 0
+        Location: http://localhost:{port}/new/b
+        Connection: keep-alive
+        Location: /new/a
+
+    "#]],
+    );
+}
+
+#[test]
+fn an_intercepted_status_comes_before_x_accel_redirect() {
+    let origin = Origin::answering(
+        "HTTP/1.1 404 Not Found\r\nX-Accel-Redirect: /other\r\nContent-Length: 2\r\n\r\nno",
+    );
+    let server = Server::proxying(
+        &origin,
+        r#"server { listen {{port}}; error_page 404 = @page;
+            location / { proxy_intercept_errors on; proxy_pass http://{{app}}; }
+            location /not/ { proxy_pass http://{{app}}; }
+            location @page { return 200 "the page"; }
+            location = /other { return 200 "the other"; }
+        }"#,
+    );
+    assert_eq!(server.get("/").text(), "the page");
+    assert_eq!(server.get("/not/").text(), "the other");
 }

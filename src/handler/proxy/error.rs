@@ -40,10 +40,14 @@ pub(super) enum PeerError {
     /// The kernel did not give us what a connection needs, or the body's temporary file cannot be read: our own fault.
     Local(io::Error),
     /// The client closed its connection: nobody waits for the answer.
-    ClientGone,
+    /// With what was done then.
+    ClientGone(&'static str),
     /// A streamed body could not be read from the client.
     ClientBody(BodyError),
 }
+
+/// What nginx says of the time before the connection stands.
+pub(super) const CONNECTING: &str = "connecting to upstream";
 
 /// What nginx says of the time between the request and the head of the answer.
 pub(super) const READING_HEAD: &str = "reading response header from upstream";
@@ -77,7 +81,7 @@ impl PeerError {
             | Self::TooManyInterim => Status::BAD_GATEWAY,
             Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => Status::GATEWAY_TIME_OUT,
             Self::Local(_) => Status::INTERNAL_SERVER_ERROR,
-            Self::ClientGone => Status::CLIENT_CLOSED_REQUEST,
+            Self::ClientGone(_) => Status::CLIENT_CLOSED_REQUEST,
             Self::ClientBody(error) => error.status(),
         }
     }
@@ -90,7 +94,7 @@ impl PeerError {
             Self::Head(_) | Self::HeaderLine(_) | Self::UnexpectedUpgrade | Self::TooManyInterim => {
                 Condition::InvalidHeader
             }
-            Self::Local(_) | Self::ClientGone | Self::ClientBody(_) => Condition::Ours,
+            Self::Local(_) | Self::ClientGone(_) | Self::ClientBody(_) => Condition::Ours,
         }
     }
 
@@ -102,7 +106,7 @@ impl PeerError {
     /// What was being done, in nginx's words.
     pub(super) fn action(&self) -> &'static str {
         match self {
-            Self::Connect(..) | Self::ConnectTimeout => "connecting to upstream",
+            Self::Connect(..) | Self::ConnectTimeout => CONNECTING,
             Self::Send(_) | Self::SendTimeout | Self::Local(_) | Self::ClientBody(_) => {
                 "sending request to upstream"
             }
@@ -112,15 +116,15 @@ impl PeerError {
             | Self::Head(_)
             | Self::HeaderLine(_)
             | Self::UnexpectedUpgrade
-            | Self::TooManyInterim
-            | Self::ClientGone => READING_HEAD,
+            | Self::TooManyInterim => READING_HEAD,
+            Self::ClientGone(action) => action,
         }
     }
 
     /// The status of the try for `$upstream_status`: none where the client is the cause.
     pub(super) fn peer_status(&self) -> Option<u16> {
         match self {
-            Self::ClientGone | Self::ClientBody(_) => None,
+            Self::ClientGone(_) | Self::ClientBody(_) => None,
             _ => Some(self.status().0),
         }
     }
@@ -129,7 +133,7 @@ impl PeerError {
     pub(super) fn level(&self) -> Level {
         match self {
             Self::Connect(error, _) if severe(error) => Level::Crit,
-            Self::ClientGone | Self::ClientBody(_) => Level::Info,
+            Self::ClientGone(_) | Self::ClientBody(_) => Level::Info,
             Self::Local(_) => Level::Alert,
             Self::Connect(..)
             | Self::ConnectTimeout
@@ -166,7 +170,7 @@ impl fmt::Display for PeerError {
             Self::UnexpectedUpgrade => f.write_str("upstream sent \"101\" to a request without upgrade"),
             Self::TooManyInterim => f.write_str("upstream sent too many interim responses"),
             Self::Local(error) => write!(f, "cannot serve the request ({})", Errno(error)),
-            Self::ClientGone => {
+            Self::ClientGone(_) => {
                 f.write_str("client prematurely closed connection, so upstream connection is closed too")
             }
             Self::ClientBody(_) => f.write_str("client request body could not be read"),
@@ -190,7 +194,7 @@ pub(super) struct Retry<'c> {
     pub(super) method: Method,
     /// A byte of the request left for the failed peer.
     pub(super) sent: bool,
-    /// Bytes of a body that is not buffered left: it cannot be sent again.
+    /// Bytes of a body that is not buffered were taken: it cannot be sent again.
     pub(super) body_gone: bool,
 }
 
@@ -206,14 +210,14 @@ impl Retry<'_> {
         };
         let repeatable = !self.sent || self.method.is_idempotent() || self.conditions.non_idempotent;
         let in_time = self.timeout.is_zero() || self.elapsed < self.timeout;
-        wanted && repeatable && in_time && self.tries_left > 0 && !(self.sent && self.body_gone)
+        wanted && repeatable && in_time && self.tries_left > 0 && !self.body_gone
     }
 
     /// May the request go to the same peer again, on a fresh connection, after a kept one broke before any byte of the
     /// answer? Like a failed try, but the peer has done nothing wrong: neither `proxy_next_upstream` nor the number of
     /// peers limits it.
     pub(super) fn allows_fresh_connection(method: Method, sent: bool, body_gone: bool) -> bool {
-        !sent || (method.is_idempotent() && !body_gone)
+        !body_gone && (!sent || method.is_idempotent())
     }
 }
 
@@ -272,7 +276,9 @@ mod tests {
         let put = Retry { body_gone: true, ..retry(Method::Put) };
         assert!(!put.allows(Condition::Error));
         assert!(!Retry::allows_fresh_connection(Method::Put, true, true));
-        assert!(Retry { sent: false, ..put }.allows(Condition::Error));
+        // Also when the connection broke before it took the first byte: the piece was read from the client.
+        assert!(!Retry { sent: false, ..put }.allows(Condition::Error));
+        assert!(!Retry::allows_fresh_connection(Method::Put, false, true));
     }
 
     #[test]

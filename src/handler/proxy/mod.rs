@@ -22,8 +22,8 @@ use crate::http::{BodyError, Exchange, Outcome};
 use crate::http1::{BodyFraming, Method, Status};
 use crate::log::{Errno, Level};
 use crate::shard::Shard;
-use crate::upstream::{Key, Lease, PeerConnection, Selection, Upstream};
-use error::{Condition, PeerError, READING_HEAD, Retry};
+use crate::upstream::{Key, Lease, OpenError, PeerConnection, Selection, Upstream};
+use error::{CONNECTING, Condition, PeerError, READING_HEAD, Retry};
 
 /// A request that cannot be sent twice (a POST) gets a kept connection only if it was used in the last second: an app
 /// closes idle ones after some seconds (Gunicorn after 2), and one that closes just now would cost the request.
@@ -62,6 +62,8 @@ pub async fn run(
     let streams = !proxy.request_buffering
         && proxy.pass_request_body
         && !exchange.body.is_finished()
+        // A body that came with its head is a buffered one, as in nginx: it can be sent again.
+        && !exchange.body_has_arrived()
         && (proxy.http11 || exchange.body.framing() != BodyFraming::Chunked);
     if !streams && let Err(error) = exchange.read_body(conf).await {
         return refuse_body(exchange, &error);
@@ -174,7 +176,7 @@ async fn ask_peers(
 /// What the client gets when no peer is left.
 fn give_up(exchange: &mut Exchange, error: &PeerError) -> Outcome {
     match error {
-        PeerError::ClientGone => close(exchange, error.status()),
+        PeerError::ClientGone(_) => close(exchange, error.status()),
         PeerError::ClientBody(body) => refuse_body(exchange, body),
         _ => Outcome::Status(error.status()),
     }
@@ -231,7 +233,9 @@ async fn open(
 ) -> Result<Box<PeerConnection>, PeerError> {
     let peer = lease.peer();
     let now = crate::time::now().monotonic_ms;
-    match PeerConnection::open(peer, conf.proxy.connect_timeout, now).await {
+    let client = Rc::clone(&exchange.client);
+    let watched = (!conf.proxy.ignore_client_abort).then_some(&client.stream);
+    match PeerConnection::open(peer, conf.proxy.connect_timeout, now, watched).await {
         Ok(connection) => {
             exchange.upstream.note_connected(crate::time::now().monotonic_ms);
             if conf.proxy.socket_keepalive {
@@ -239,10 +243,9 @@ async fn open(
             }
             Ok(connection)
         }
-        Err(error) if error.kind() == std::io::ErrorKind::TimedOut && error.raw_os_error().is_none() => {
-            Err(PeerError::ConnectTimeout)
-        }
-        Err(error) => {
+        Err(OpenError::Timeout) => Err(PeerError::ConnectTimeout),
+        Err(OpenError::Abandoned) => Err(PeerError::ClientGone(CONNECTING)),
+        Err(OpenError::Failed(error)) => {
             let at = peer.name.starts_with("unix:").then(|| Rc::clone(&peer.name));
             Err(PeerError::Connect(error, at))
         }

@@ -7,7 +7,7 @@ use std::io;
 use std::rc::Rc;
 
 use super::PeerRequest;
-use super::error::PeerError;
+use super::error::{PeerError, READING_HEAD};
 use crate::config::model::LocationConf;
 use crate::http::Exchange;
 use crate::http::relay::{WaitError, wait_for_app};
@@ -91,7 +91,7 @@ async fn read_more(
     loop {
         wait_for_app(connection, watched, conf.proxy.read_timeout).await.map_err(|error| match error {
             WaitError::Timeout => PeerError::ReadTimeout,
-            WaitError::ClientGone => PeerError::ClientGone,
+            WaitError::ClientGone => PeerError::ClientGone(READING_HEAD),
             WaitError::Io(error) => PeerError::Read(error),
         })?;
         match connection.stream.recv_into(&mut connection.input, READ_SIZE) {

@@ -42,11 +42,6 @@ pub(super) fn accept(
         source.connection.note_peer_timeout(seconds);
     }
     let (status, framing, keep_alive) = (Status(head.status), head.framing, head.keep_alive);
-    if head.headers.has(Known::XAccelRedirect) {
-        let peer = Rc::clone(&source.lease.peer().name);
-        discard(exchange, source);
-        return accel_redirect(exchange, cycle, &peer);
-    }
     let intercepted = conf.proxy.intercept_errors
         && status.0 >= 300
         && conf.error_pages.iter().any(|page| page.status == status.0);
@@ -56,6 +51,11 @@ pub(super) fn accept(
             keep_fields(exchange, &[Known::WwwAuthenticate]);
         }
         return Outcome::Status(status);
+    }
+    if exchange.upstream.head.headers.has(Known::XAccelRedirect) {
+        let peer = Rc::clone(&source.lease.peer().name);
+        discard(exchange, source);
+        return accel_redirect(exchange, cycle, &peer);
     }
     let buffering = fill(exchange, &conf.proxy);
     let mut relay = exchange.spare_relay.take().unwrap_or_else(|| Box::new(Relay::default()));
@@ -123,13 +123,20 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
             continue;
         }
         match field.known {
-            Known::ContentType if response.content_type.is_empty() => {
+            // Of several the last one counts, as in nginx: a client must not get two.
+            Known::ContentType => {
+                response.content_type.clear();
                 response.content_type.extend_from_slice(value);
             }
-            Known::Location if response.location.is_empty() => {
+            Known::Location => {
                 match redirect::rewrite(exchange, &proxy.redirects, value, 0) {
                     // The writer makes it absolute, as nginx does with what it rewrote itself.
-                    Some(rewritten) if rewritten.starts_with(b"/") => response.location = rewritten,
+                    Some(rewritten) if rewritten.starts_with(b"/") => {
+                        let before = std::mem::replace(&mut response.location, rewritten);
+                        if !before.is_empty() {
+                            response.fields.push(name, &before);
+                        }
+                    }
                     Some(rewritten) => response.fields.push(name, &rewritten),
                     None => response.fields.push(name, value),
                 }

@@ -84,7 +84,8 @@ fn test(command: &Command, messages: &Messages, dump: bool) -> ExitCode {
         say(&format!("ringx: the configuration file {} syntax is ok\n", file.display()));
     }
     if let Err(error) = master::check(conf) {
-        messages.tell(error.level, &error.message);
+        // The file's own logs have it.
+        say(&format!("ringx: [{}] {}\n", error.level.as_str(), error.message));
         return failed();
     }
     if !command.quiet {

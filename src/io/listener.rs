@@ -86,13 +86,24 @@ impl ListenSocket {
     /// # Errors
     /// As bind(2): `AddrInUse`, `PermissionDenied`, `AddrNotAvailable`.
     pub fn bind(addr: &SockAddr, options: &ListenOptions, workers: usize) -> io::Result<Vec<Self>> {
+        if let SockAddr::Inet(inet) = addr
+            && inet.port() != 0
+        {
+            drop(bind_inet(addr, options, Port::Exclusive)?);
+        }
+        Self::bind_beside(addr, options, workers)
+    }
+
+    /// As [`ListenSocket::bind`], for an address whose port this process has already: by a wildcard that covers it, or by
+    /// an address that it covers. (Nobody else came in since: the port was checked when it was taken.)
+    ///
+    /// # Errors
+    /// As bind(2).
+    pub fn bind_beside(addr: &SockAddr, options: &ListenOptions, workers: usize) -> io::Result<Vec<Self>> {
         let workers = workers.max(1);
         match addr {
             SockAddr::Inet(_) => {
                 let mut actual = addr.clone();
-                if addr.port() != Some(0) {
-                    drop(bind_inet(addr, options, Port::Exclusive)?);
-                }
                 let mut sockets = Vec::with_capacity(workers);
                 for _ in 0..workers {
                     let fd = bind_inet(&actual, options, Port::Shared)?;

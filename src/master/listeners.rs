@@ -38,7 +38,12 @@ impl Listeners {
                 continue;
             }
             if !self.open.contains(&addr) {
-                for (worker, socket) in sockets.iter_mut().zip(bind(&addr, listen, workers, say)?) {
+                let beside = self.open.iter().any(|open| overlap(open, &addr));
+                let bound = bind(&addr, listen, workers, beside, say).inspect_err(|_| {
+                    let new = named.iter().filter(|addr| !self.open.contains(addr));
+                    new.for_each(remove_unix_socket);
+                })?;
+                for (worker, socket) in sockets.iter_mut().zip(bound) {
                     worker.push(socket);
                 }
             }
@@ -132,6 +137,16 @@ fn covered(addr: &SockAddr, listens: &[ListenConf]) -> bool {
         })
 }
 
+/// The same port, and one is a wildcard: the kernel takes both only of sockets that share.
+fn overlap(a: &SockAddr, b: &SockAddr) -> bool {
+    match (a, b) {
+        (SockAddr::Inet(a), SockAddr::Inet(b)) => {
+            a.port() == b.port() && (a.ip().is_unspecified() || b.ip().is_unspecified())
+        }
+        (SockAddr::Unix(_), _) | (_, SockAddr::Unix(_)) => false,
+    }
+}
+
 fn remove_unix_socket(addr: &SockAddr) {
     if let SockAddr::Unix(path) = addr {
         let _ = std::fs::remove_file(path);
@@ -142,13 +157,15 @@ fn bind(
     addr: &SockAddr,
     listen: &ListenConf,
     workers: usize,
+    beside: bool,
     say: &dyn Fn(&str),
 ) -> Result<Vec<ListenSocket>, StartError> {
     let options = options(listen);
+    let bind = if beside { ListenSocket::bind_beside } else { ListenSocket::bind };
     let mut tries = 0;
     loop {
         tries += 1;
-        match ListenSocket::bind(addr, &options, workers) {
+        match bind(addr, &options, workers) {
             Ok(sockets) => return Ok(sockets),
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && tries < BIND_TRIES => {
                 say(&format!("bind() to {addr} failed ({})", describe(&error)));

@@ -133,8 +133,10 @@ fn failed(call: &str, error: &std::io::Error) -> StartError {
 /// What cannot be had.
 pub fn check(conf: MainConf) -> Result<(), StartError> {
     let cycle = open_cycle(conf, 1)?;
-    listeners::try_all(&cycle)?;
-    PidFile::try_write(&cycle.conf.pid).map_err(|e| cannot_open(&cycle.conf.pid, &e))
+    let pid_file = || PidFile::try_write(&cycle.conf.pid).map_err(|e| cannot_open(&cycle.conf.pid, &e));
+    listeners::try_all(&cycle)
+        .and_then(|()| pid_file())
+        .inspect_err(|error| log_start_error(&cycle, error.level, &error.message))
 }
 
 /// `user`: whether there is such a user and such a group.

@@ -50,7 +50,11 @@ fn make(path: &Path, owner: Option<&Identity>) -> io::Result<()> {
         if let Some(parent) = path.parent() {
             std::fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
         }
-        std::fs::DirBuilder::new().mode(0o700).create(path)?;
+        match std::fs::DirBuilder::new().mode(0o700).create(path) {
+            // No directory, or another start was faster: what needs it will tell, as in nginx.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+            made => made?,
+        }
     }
     owner.map_or(Ok(()), |owner| sys::chown(path, owner.uid))
 }

@@ -47,6 +47,19 @@ pub const FILE_CACHE: Difference = Difference {
     reason: "one stat a second and file instead of four system calls a request",
 };
 
+/// nginx's command returns before its pid file is there, and without one the daemon serves; what fails in a worker
+/// is told by the log alone.
+pub const BACKGROUND: Difference = Difference {
+    documented: "the command returns when the pid file is written and the workers run",
+    reason: "a script may go on at once, and knows",
+};
+
+/// nginx cannot bind `127.0.0.1:8080` while it listens on `*:8080`.
+pub const NARROW_ADDRESS: Difference = Difference {
+    documented: "A reload may change `listen 8080` to `listen 127.0.0.1:8080`",
+    reason: "the sockets share their port anyway",
+};
+
 /// A 1xx from the application: nginx 1.22 takes it for the final answer.
 pub const INTERIM: Difference = Difference {
     documented: "1xx answers of the app are skipped",
@@ -152,6 +165,8 @@ fn every_difference_is_documented() {
         &HOST_ALWAYS,
         &TRAILERS,
         &KEPT_BEHIND_412,
+        &BACKGROUND,
+        &NARROW_ADDRESS,
     ];
     for difference in all {
         assert!(

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::differences;
-use crate::support::{Client, Origin, Server, get, lines, wait_for};
+use crate::support::{Client, Origin, Server, get, lines, oracle, wait_for};
 
 const ONE: &str = "server { listen {{port}}; location / { return 200 one; } }";
 
@@ -102,6 +102,62 @@ fn a_port_that_cannot_be_bound_leaves_the_old_configuration() {
     server.signal("HUP");
     server.wait_error(&format!("bind() to 127.0.0.1:{port} failed (98: Address already in use)"));
     assert_eq!(server.get("/").text(), "one");
+}
+
+#[test]
+fn a_reload_narrows_and_widens_an_address() {
+    let answer = |server: &Server, host: &str| -> Option<String> {
+        let address: std::net::SocketAddr = format!("{host}:{}", server.port("port")).parse().unwrap();
+        std::net::TcpStream::connect(address).ok()?;
+        Some(Client::connect(address).send(get("/")).response().text().to_owned())
+    };
+    let conf = |listen: &str, name: &str| {
+        format!("server {{ listen {listen}{{{{port}}}}; location / {{ return 200 {name}; }} }}")
+    };
+    let mut server = Server::start(&conf("", "all"));
+    assert_eq!(answer(&server, "127.0.0.2").as_deref(), Some("all"));
+    server.rewrite(&conf("127.0.0.1:", "local"));
+    server.signal("HUP");
+    if !differences::NARROW_ADDRESS.ringx_only() {
+        server.wait_error("still could not bind()");
+        return;
+    }
+    wait_for("the narrow address", || {
+        (answer(&server, "127.0.0.1")? == "local" && answer(&server, "127.0.0.2").is_none()).then_some(())
+    });
+    server.rewrite(&conf("", "again"));
+    server.signal("HUP");
+    wait_for("the wide address", || (answer(&server, "127.0.0.2")? == "again").then_some(()));
+    wait_for("one configuration", || (answer(&server, "127.0.0.1")? == "again").then_some(()));
+}
+
+#[test]
+fn a_reload_that_fails_leaves_no_socket_behind() {
+    let mut server = Server::start(ONE);
+    server.rewrite(&format!(
+        "server {{ listen unix:{{{{dir}}}}/new.sock; }} server {{ listen 192.0.2.1:8099; }} {ONE}"
+    ));
+    server.signal("HUP");
+    server.wait_error("bind() to 192.0.2.1:8099 failed (99: Cannot assign requested address)");
+    // Whatever the signal did is done once the next one is heard of.
+    server.signal("USR1");
+    server.wait_error("signal 10 (SIGUSR1) received");
+    assert!(oracle().is_some() || !server.dir().join("new.sock").exists());
+    assert_eq!(server.get("/").text(), "one");
+}
+
+#[test]
+fn a_pid_file_that_cannot_be_written_leaves_the_old_configuration() {
+    let mut server = Server::start(ONE);
+    server.rewrite("server { listen {{port}}; location / { return 200 two; } }");
+    let text = server.read("server.conf").replace("/server.pid", "/no/such/server.pid");
+    std::fs::write(server.conf_file(), text).unwrap();
+    server.signal("HUP");
+    server.wait_error("/no/such/server.pid");
+    server.signal("USR1");
+    server.wait_error("signal 10 (SIGUSR1) received");
+    assert_eq!(server.get("/").text(), "one");
+    assert!(server.dir().join("server.pid").exists());
 }
 
 #[test]

@@ -3,7 +3,9 @@
 //! Up to `client_body_buffer_size` it stays in memory, then it goes to an unlinked temporary file. Only
 //! `handler::proxy` asks for it; whatever nobody asked for is discarded before the next request is read.
 
+use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::exchange::Exchange;
@@ -11,7 +13,7 @@ use crate::config::model::LocationConf;
 use crate::http1::chunked::Trailers;
 use crate::http1::{BodyFraming, ChunkKind, ChunkedDecoder, Status};
 use crate::io;
-use crate::log::Level;
+use crate::log::{Errno, Level};
 
 /// Most bytes taken from the client in one read of a body.
 const READ_SIZE: usize = 64 * 1024;
@@ -43,12 +45,14 @@ pub enum BodyError {
     TooLarge(u64, u64),
     /// `client_body_timeout` between two reads: 408, closed without an answer as in nginx.
     Timeout,
-    /// The client closed or reset: 400 in the log.
+    /// The client closed: 400 in the log.
     Closed,
+    /// The client's connection broke: 400 in the log.
+    Broken(std::io::Error),
     /// Not chunked as RFC 9112 section 7.1 asks: 400.
     Malformed,
-    /// The temporary file: 500.
-    File(std::io::Error),
+    /// The temporary file: 500. With the system call and the directory.
+    File(&'static str, PathBuf, std::io::Error),
 }
 
 impl BodyError {
@@ -57,16 +61,43 @@ impl BodyError {
         match self {
             Self::TooLarge(..) => Status(413),
             Self::Timeout => Status(408),
-            Self::Closed | Self::Malformed => Status(400),
-            Self::File(_) => Status(500),
+            Self::Closed | Self::Broken(_) | Self::Malformed => Status(400),
+            Self::File(..) => Status(500),
         }
     }
 
     /// An answer makes sense.
     pub fn answerable(&self) -> bool {
         match self {
-            Self::TooLarge(..) | Self::Malformed | Self::File(_) => true,
-            Self::Timeout | Self::Closed => false,
+            Self::TooLarge(..) | Self::Malformed | Self::File(..) => true,
+            Self::Timeout | Self::Closed | Self::Broken(_) => false,
+        }
+    }
+
+    /// How severe the line in the error log is; `None` is no line: of a timeout the access log tells.
+    pub fn level(&self) -> Option<Level> {
+        match self {
+            Self::TooLarge(..) | Self::Malformed => Some(Level::Error),
+            Self::Closed | Self::Broken(_) => Some(Level::Info),
+            Self::File(..) => Some(Level::Crit),
+            Self::Timeout => None,
+        }
+    }
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge(taken, chunk) => {
+                write!(f, "client intended to send too large chunked body: {taken}+{chunk} bytes")
+            }
+            Self::Timeout => f.write_str("client timed out (110: Connection timed out)"),
+            Self::Closed => f.write_str("client prematurely closed connection"),
+            Self::Broken(error) => write!(f, "recv() failed ({})", Errno(error)),
+            Self::Malformed => f.write_str("client sent invalid chunked body"),
+            Self::File(call, path, error) => {
+                write!(f, "{call} \"{}\" failed ({})", path.display(), Errno(error))
+            }
         }
     }
 }
@@ -206,6 +237,18 @@ impl Exchange {
         }
     }
 
+    /// Takes into memory what arrived of the body with the head. If that is all of it, the body is as good as read
+    /// whole: its length is known, and it can be sent again.
+    ///
+    /// # Errors
+    /// See [`BodyError`].
+    pub fn keep_arrived_body(&mut self, conf: &LocationConf) -> Result<(), BodyError> {
+        let mut memory = std::mem::take(&mut self.body.memory);
+        let result = self.take_arrived_body(conf, &mut memory);
+        self.body.memory = memory;
+        result
+    }
+
     /// Takes body bytes that already arrived, without waiting.
     ///
     /// # Errors
@@ -245,7 +288,8 @@ impl Exchange {
         let mut sink = std::mem::take(&mut self.scratch);
         let reusable = loop {
             sink.clear();
-            if self.take_body(&mut sink, 0).is_err() {
+            if let Err(error) = self.take_body(&mut sink, 0) {
+                self.log_body_error(&error);
                 break false;
             }
             if self.body.is_finished() {
@@ -260,17 +304,19 @@ impl Exchange {
         reusable
     }
 
-    /// Takes what arrived of the body, and counts it in `$request_length`. Says why a chunked one is refused.
+    /// Says in the error log why the body could not be read.
+    pub fn log_body_error(&self, error: &BodyError) {
+        if let Some(level) = error.level() {
+            self.log_error(level, format_args!("{error}"));
+        }
+    }
+
+    /// Takes what arrived of the body, and counts it in `$request_length`.
     fn take_body(&mut self, out: &mut Vec<u8>, limit: u64) -> Result<(), BodyError> {
         let before = self.consumed;
         let result = self.body.take(&self.input, &mut self.consumed, out, limit);
-        match &result {
-            Ok(()) => self.request_length += (self.consumed - before) as u64,
-            Err(BodyError::TooLarge(taken, chunk)) => self.log_error(
-                Level::Error,
-                format_args!("client intended to send too large chunked body: {taken}+{chunk} bytes"),
-            ),
-            Err(_) => self.log_error(Level::Error, format_args!("client sent invalid chunked body")),
+        if result.is_ok() {
+            self.request_length += (self.consumed - before) as u64;
         }
         result
     }
@@ -290,7 +336,7 @@ impl Exchange {
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
                     self.client.stream.readable(&self.client.deadline).await.map_err(|e| wait_error(&e))?;
                 }
-                Err(_) => return Err(BodyError::Closed),
+                Err(error) => return Err(BodyError::Broken(error)),
             }
         }
     }
@@ -311,12 +357,13 @@ impl Exchange {
     }
 
     fn spill(&mut self, conf: &LocationConf, memory: &mut Vec<u8>) -> Result<(), BodyError> {
+        let path = &conf.client_body_temp_path;
+        let failed = |call| move |error| BodyError::File(call, path.clone(), error);
         if self.body.file.is_none() {
-            let file = io::file::create_temp(&conf.client_body_temp_path).map_err(BodyError::File)?;
-            self.body.file = Some(file);
+            self.body.file = Some(io::file::create_temp(path).map_err(failed("open()"))?);
         }
         if let Some(file) = &self.body.file {
-            io::file::write_all(file.as_fd(), memory).map_err(BodyError::File)?;
+            io::file::write_all(file.as_fd(), memory).map_err(failed("write()"))?;
         }
         memory.clear();
         Ok(())

@@ -1,7 +1,8 @@
 //! After a 101 (WebSocket and the like): bytes both ways, untouched, until both ends closed or nothing moved for
 //! `proxy_read_timeout`.
 //!
-//! A close of one end is passed on to the other as a half-close, what is under way the other way still arrives.
+//! A close of one end is passed on to the other as a half-close, what is under way the other way still arrives; also
+//! when an end that closed is still sent to.
 //! Neither a reload nor any time limit but silence ends a tunnel. Called by [`Relay`](super::relay::Relay).
 
 use std::future::{Future, poll_fn};
@@ -15,7 +16,7 @@ use super::exchange::Exchange;
 use super::relay::Source;
 use crate::config::model::LocationConf;
 use crate::io::{Deadline, Stream};
-use crate::log::Level;
+use crate::log::{Errno, Level};
 
 /// Bytes carried at a time in each direction.
 const BUFFER_SIZE: usize = 16 << 10;
@@ -41,16 +42,13 @@ pub(super) async fn run(
     let (here, there) = ((&client.stream, &client.deadline), (&connection.stream, &connection.deadline));
     let up = Direction { from: here, to: there, silence, started_with: early };
     let down = Direction { from: there, to: here, silence, started_with: Vec::new() };
-    let (sent_up, sent_down, ended) = both(up, down).await;
+    let (sent_down, ended) = both(up, down).await;
     exchange.bytes_sent += sent_down;
-    exchange.request_length += sent_up;
     exchange.upstream.note_end(sent_down);
-    if ended.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+    if let Some((way, fault)) = ended {
         exchange.note_upstream(&source.lease.peer().name);
-        exchange.log_error(
-            Level::Error,
-            format_args!("upstream timed out (110: Connection timed out) while proxying upgraded connection"),
-        );
+        let (level, what) = fault.describe(way);
+        exchange.log_error(level, format_args!("{what} while proxying upgraded connection"));
     }
     source.lease.succeeded();
     Ok(())
@@ -65,35 +63,91 @@ struct Direction<'s> {
     started_with: Vec<u8>,
 }
 
-/// Runs both directions in this task until both are at their end or one fails. Gives the bytes each carried.
-async fn both(up: Direction<'_>, down: Direction<'_>) -> (u64, u64, Option<io::Error>) {
+/// Where a direction goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Up,
+    Down,
+}
+
+/// Why a direction ended before its end of file.
+enum Fault {
+    /// The end it reads from broke, or nothing moved for too long: there is nothing left to carry.
+    Read(io::Error),
+    /// The end it writes to takes no more. What that end sent before may still be there to be read.
+    Write(io::Error),
+}
+
+impl Fault {
+    /// Its line in the error log; like nginx's, severe when the app is to blame.
+    fn describe(&self, way: Way) -> (Level, String) {
+        let (call, error, by_app) = match self {
+            Self::Read(error) => ("recv()", error, way == Way::Down),
+            Self::Write(error) => ("send()", error, way == Way::Up),
+        };
+        if error.kind() == io::ErrorKind::TimedOut {
+            return (Level::Info, "upstream timed out (110: Connection timed out)".to_owned());
+        }
+        let level = if by_app { Level::Error } else { Level::Info };
+        (level, format!("{call} failed ({})", Errno(error)))
+    }
+
+    /// The other direction has nothing to do any more either.
+    fn ends_both(&self) -> bool {
+        match self {
+            Self::Read(_) => true,
+            Self::Write(error) => error.kind() == io::ErrorKind::TimedOut,
+        }
+    }
+
+    /// It says more than that somebody closed.
+    fn is_worth_a_line(&self) -> bool {
+        match self {
+            Self::Read(_) => true,
+            Self::Write(error) => {
+                matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::TimedOut)
+            }
+        }
+    }
+}
+
+/// Runs both directions in this task until both are at their end. Gives the bytes that went down, and what ended
+/// it unless that was a close.
+async fn both(up: Direction<'_>, down: Direction<'_>) -> (u64, Option<(Way, Fault)>) {
     let (mut sent_up, mut sent_down) = (0, 0);
-    let ended = {
+    let mut ended = None;
+    {
         let mut up = pin!(carry(up, &mut sent_up));
         let mut down = pin!(carry(down, &mut sent_down));
         let (mut up_done, mut down_done) = (false, false);
         poll_fn(|context| {
-            if !up_done && let Poll::Ready(result) = up.as_mut().poll(context) {
-                match result {
-                    Ok(()) => up_done = true,
-                    Err(error) => return Poll::Ready(Some(error)),
+            for way in [Way::Up, Way::Down] {
+                let done = if way == Way::Up { &mut up_done } else { &mut down_done };
+                if *done {
+                    continue;
+                }
+                let polled =
+                    if way == Way::Up { up.as_mut().poll(context) } else { down.as_mut().poll(context) };
+                let Poll::Ready(result) = polled else { continue };
+                *done = true;
+                let Err(fault) = result else { continue };
+                let ends_both = fault.ends_both();
+                if fault.is_worth_a_line() {
+                    ended.get_or_insert((way, fault));
+                }
+                if ends_both {
+                    return Poll::Ready(());
                 }
             }
-            if !down_done && let Poll::Ready(result) = down.as_mut().poll(context) {
-                match result {
-                    Ok(()) => down_done = true,
-                    Err(error) => return Poll::Ready(Some(error)),
-                }
-            }
-            if up_done && down_done { Poll::Ready(None) } else { Poll::Pending }
+            if up_done && down_done { Poll::Ready(()) } else { Poll::Pending }
         })
-        .await
-    };
-    (sent_up, sent_down, ended)
+        .await;
+    }
+    (sent_down, ended)
 }
 
 /// Carries bytes one way until end of file, which is passed on.
-async fn carry(direction: Direction<'_>, sent: &mut u64) -> io::Result<()> {
+async fn carry(direction: Direction<'_>, sent: &mut u64) -> Result<(), Fault> {
     let Direction { from: (from, from_deadline), to: (to, to_deadline), silence, started_with } = direction;
     // Whatever moves, either way, is a sign of life for both.
     let alive = || {
@@ -104,7 +158,7 @@ async fn carry(direction: Direction<'_>, sent: &mut u64) -> io::Result<()> {
     alive();
     loop {
         if !buffer.is_empty() {
-            to.send_slice(&buffer, to_deadline).await?;
+            to.send_slice(&buffer, to_deadline).await.map_err(Fault::Write)?;
             *sent += buffer.len() as u64;
             buffer.clear();
             alive();
@@ -113,10 +167,16 @@ async fn carry(direction: Direction<'_>, sent: &mut u64) -> io::Result<()> {
             buffer.reserve_exact(BUFFER_SIZE);
         }
         match from.recv_into(&mut buffer, BUFFER_SIZE) {
-            Ok(0) => return to.shutdown_write(),
+            Ok(0) => {
+                // An end that is gone needs not be told.
+                let _ = to.shutdown_write();
+                return Ok(());
+            }
             Ok(_) => alive(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => from.readable(from_deadline).await?,
-            Err(error) => return Err(error),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                from.readable(from_deadline).await.map_err(Fault::Read)?;
+            }
+            Err(error) => return Err(Fault::Read(error)),
         }
     }
 }

@@ -36,5 +36,7 @@ mod seed;
 mod server_name;
 mod slow_client;
 mod static_files;
+
+mod uploads;
 mod upstream;
 mod variables;

@@ -90,13 +90,13 @@ fn temporary_files(server: &Server) -> Vec<u64> {
     sizes
 }
 
-/// Asks for each framing over TCP and over a unix socket with clients that read nothing, waits until the program is
+/// After `begin`, asks for each framing over TCP and over a unix socket with clients that read nothing, waits until the program is
 /// quiet, lets `look` look, and then reads everything.
-fn wait_then_read(directives: &str, look: impl Fn(&Server)) -> Server {
+fn wait_then_read(directives: &str, begin: impl Fn(&Server), look: impl Fn(&Server)) -> Server {
     let body = Arc::new(body());
     let served = Arc::clone(&body);
     let app = Origin::start(move |connection| big(connection, &served));
-    let setup = Server::setup().app(&app).file("no_directory", "").directory("files");
+    let setup = Server::setup().app(&app).directory("files");
     let served = Arc::clone(&body);
     let unix = Origin::start_unix(&setup.dir().join("app.sock"), move |connection| big(connection, &served));
     let server = setup.start(&format!(
@@ -104,6 +104,7 @@ fn wait_then_read(directives: &str, look: impl Fn(&Server)) -> Server {
             location /tcp/ {{ proxy_pass http://{{{{app}}}}; }}
             location /unix/ {{ proxy_pass http://unix:{{{{dir}}}}/app.sock; }} }}"
     ));
+    begin(&server);
     let mut clients: Vec<(String, Client)> = ["tcp", "unix"]
         .iter()
         .flat_map(|transport| FRAMINGS.map(|framing| format!("/{transport}/{framing}")))
@@ -129,26 +130,38 @@ fn wait_then_read(directives: &str, look: impl Fn(&Server)) -> Server {
 
 #[test]
 fn without_temporary_files_waiting_costs_nothing() {
-    wait_then_read("proxy_max_temp_file_size 0;", |server| {
-        assert_eq!(temporary_files(server), Vec::<u64>::new());
-    });
+    wait_then_read(
+        "proxy_max_temp_file_size 0;",
+        |_| (),
+        |server| {
+            assert_eq!(temporary_files(server), Vec::<u64>::new());
+        },
+    );
 }
 
 #[test]
 fn a_temporary_file_keeps_to_its_size() {
     let most = Cell::new(0);
-    wait_then_read("proxy_temp_path {{dir}}/files; proxy_max_temp_file_size 1m;", |server| {
-        most.set(temporary_files(server).into_iter().fold(most.get(), u64::max));
-        assert!(most.get() <= 1 << 20, "{} bytes", most.get());
-    });
+    wait_then_read(
+        "proxy_temp_path {{dir}}/files; proxy_max_temp_file_size 1m;",
+        |_| (),
+        |server| {
+            most.set(temporary_files(server).into_iter().fold(most.get(), u64::max));
+            assert!(most.get() <= 1 << 20, "{} bytes", most.get());
+        },
+    );
     assert!(most.get() > 900_000, "the file was to be used: {} bytes", most.get());
 }
 
 #[test]
 fn without_buffering_waiting_costs_nothing() {
-    wait_then_read("proxy_buffering off;", |server| {
-        assert_eq!(temporary_files(server), Vec::<u64>::new());
-    });
+    wait_then_read(
+        "proxy_buffering off;",
+        |_| (),
+        |server| {
+            assert_eq!(temporary_files(server), Vec::<u64>::new());
+        },
+    );
 }
 
 #[test]
@@ -157,11 +170,17 @@ fn a_temporary_file_that_cannot_be_made_costs_no_byte() {
         // nginx cuts the answer: `differences::TEMPORARY_FILE`.
         return;
     }
-    let server = wait_then_read("proxy_temp_path {{dir}}/no_directory;", |_| ());
+    // The directory becomes something else while the program runs: that stops root too.
+    let ruin = |server: &Server| {
+        let files = server.dir().join("files");
+        fs::remove_dir_all(&files).unwrap();
+        fs::write(&files, "").unwrap();
+    };
+    let server = wait_then_read("proxy_temp_path {{dir}}/files;", ruin, |_| ());
     let log = server.error_log();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("[crit]")).collect();
     assert_eq!(lines.len(), 2 * FRAMINGS.len(), "once for each answer: {lines:?}");
-    let path = server.dir().join("no_directory");
+    let path = server.dir().join("files");
     let expected =
         format!("open() \"{}\" failed (20: Not a directory) while reading upstream, ", path.display());
     for line in lines {

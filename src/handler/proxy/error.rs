@@ -129,12 +129,13 @@ impl PeerError {
         }
     }
 
-    /// How severe the log line is.
-    pub(super) fn level(&self) -> Level {
+    /// How severe the log line is; `None` is no line.
+    pub(super) fn level(&self) -> Option<Level> {
         match self {
-            Self::Connect(error, _) if severe(error) => Level::Crit,
-            Self::ClientGone(_) | Self::ClientBody(_) => Level::Info,
-            Self::Local(_) => Level::Alert,
+            Self::Connect(error, _) if severe(error) => Some(Level::Crit),
+            Self::ClientGone(_) => Some(Level::Info),
+            Self::ClientBody(error) => error.level(),
+            Self::Local(_) => Some(Level::Alert),
             Self::Connect(..)
             | Self::ConnectTimeout
             | Self::Send(_)
@@ -145,7 +146,7 @@ impl PeerError {
             | Self::Head(_)
             | Self::HeaderLine(_)
             | Self::UnexpectedUpgrade
-            | Self::TooManyInterim => Level::Error,
+            | Self::TooManyInterim => Some(Level::Error),
         }
     }
 }
@@ -173,7 +174,7 @@ impl fmt::Display for PeerError {
             Self::ClientGone(_) => {
                 f.write_str("client prematurely closed connection, so upstream connection is closed too")
             }
-            Self::ClientBody(_) => f.write_str("client request body could not be read"),
+            Self::ClientBody(error) => write!(f, "{error}"),
         }?;
         write!(f, " while {}", self.action())
     }
@@ -295,9 +296,9 @@ mod tests {
             refused.to_string(),
             "connect() failed (111: Connection refused) while connecting to upstream"
         );
-        assert_eq!((refused.status(), refused.level()), (Status::BAD_GATEWAY, Level::Error));
+        assert_eq!((refused.status(), refused.level()), (Status::BAD_GATEWAY, Some(Level::Error)));
         let missing = PeerError::Connect(io::Error::from_raw_os_error(2), Some("unix:/x".into()));
-        assert_eq!(missing.level(), Level::Crit);
+        assert_eq!(missing.level(), Some(Level::Crit));
         assert_eq!(
             missing.to_string(),
             "connect() to unix:/x failed (2: No such file or directory) while connecting to upstream"

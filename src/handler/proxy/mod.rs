@@ -20,7 +20,7 @@ use crate::cycle::Cycle;
 use crate::http::relay::Source;
 use crate::http::{BodyError, Exchange, Outcome};
 use crate::http1::{BodyFraming, Method, Status};
-use crate::log::{Errno, Level};
+use crate::log::Level;
 use crate::shard::Shard;
 use crate::upstream::{Key, Lease, OpenError, PeerConnection, Selection, Upstream};
 use error::{CONNECTING, Condition, PeerError, READING_HEAD, Retry};
@@ -59,6 +59,11 @@ pub async fn run(
     shard: &Shard,
 ) -> Outcome {
     let proxy = &conf.proxy;
+    if !proxy.request_buffering
+        && let Err(error) = exchange.keep_arrived_body(conf)
+    {
+        return refuse_body(exchange, &error);
+    }
     let streams = !proxy.request_buffering
         && proxy.pass_request_body
         && !exchange.body.is_finished()
@@ -78,10 +83,11 @@ pub async fn run(
 
 /// What a body that cannot be read ends in.
 fn refuse_body(exchange: &mut Exchange, error: &BodyError) -> Outcome {
-    if let BodyError::File(cause) = error {
-        let cause = Errno(cause);
-        exchange.log_error(Level::Crit, format_args!("client request body cannot be buffered ({cause})"));
-    }
+    exchange.log_body_error(error);
+    without_body(exchange, error)
+}
+
+fn without_body(exchange: &mut Exchange, error: &BodyError) -> Outcome {
     if error.answerable() {
         return Outcome::Status(error.status());
     }
@@ -177,7 +183,7 @@ async fn ask_peers(
 fn give_up(exchange: &mut Exchange, error: &PeerError) -> Outcome {
     match error {
         PeerError::ClientGone(_) => close(exchange, error.status()),
-        PeerError::ClientBody(body) => refuse_body(exchange, body),
+        PeerError::ClientBody(body) => without_body(exchange, body),
         _ => Outcome::Status(error.status()),
     }
 }
@@ -185,7 +191,9 @@ fn give_up(exchange: &mut Exchange, error: &PeerError) -> Outcome {
 fn log_failure(exchange: &mut Exchange, lease: &Lease, error: &PeerError) {
     exchange.upstream.note_failed(error.peer_status());
     exchange.note_upstream(&lease.peer().name);
-    exchange.log_error(error.level(), format_args!("{error}"));
+    if let Some(level) = error.level() {
+        exchange.log_error(level, format_args!("{error}"));
+    }
 }
 
 fn note_failure(exchange: &mut Exchange, lease: &Lease, action: &str) {

@@ -147,7 +147,7 @@ async fn stream(
 ) -> Result<Sent, PeerError> {
     // With the head goes what arrived of the body, which may be nothing.
     let mut out = request.head.clone();
-    let mut payload = Vec::new();
+    let mut payload = std::mem::take(&mut exchange.body.memory);
     loop {
         exchange.take_arrived_body(conf, &mut payload).map_err(PeerError::ClientBody)?;
         request.body_gone |= !payload.is_empty();

@@ -66,6 +66,7 @@ impl Exchange {
         self.input.drain(..self.consumed);
         self.consumed = 0;
         self.clear();
+        self.pipelined = !self.input.is_empty();
         self.started = crate::time::refresh();
     }
 

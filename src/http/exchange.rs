@@ -51,6 +51,8 @@ pub struct Exchange {
     pub location: LocationId,
     /// Captures of the last regex that matched.
     pub captures: Captures,
+    /// The request was there before the one before it was answered (`$pipe`).
+    pub pipelined: bool,
     /// The head was refused: `input` is not looked at any further.
     pub refused: bool,
     /// The request is internal (after an internal redirect): `internal` locations are open to it.
@@ -334,6 +336,7 @@ impl Exchange {
             server: ServerId(0),
             location: LocationId(0),
             captures: Captures::default(),
+            pipelined: false,
             refused: false,
             internal: false,
             redirects_left: MAX_INTERNAL_REDIRECTS,
@@ -387,6 +390,7 @@ impl Exchange {
         self.uri_below_alias = false;
         self.host.clear();
         self.captures.clear();
+        self.pipelined = false;
         self.refused = false;
         self.internal = false;
         self.redirects_left = MAX_INTERNAL_REDIRECTS;

@@ -92,7 +92,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::ProxyHost => found_unless_empty(out, &e.upstream.proxy_host),
         VariableId::ProxyPort => found_unless_empty(out, &e.upstream.proxy_port),
         VariableId::Scheme => bytes(out, b"http"),
-        VariableId::Https => Missing,
+        VariableId::Https => Found,
         VariableId::Status => status(e, out),
         VariableId::BytesSent => number(out, e.bytes_sent),
         VariableId::BodyBytesSent => number(out, e.body_bytes_sent),
@@ -110,7 +110,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
             seconds(out, crate::time::now().monotonic_ms.saturating_sub(e.client.accepted_ms))
         }
         VariableId::Pid => number(out, u64::from(std::process::id())),
-        VariableId::Pipe => bytes(out, if e.consumed < e.input.len() { b"p" } else { b"." }),
+        VariableId::Pipe => bytes(out, if e.pipelined { b"p" } else { b"." }),
         VariableId::ServerName => bytes(out, e.server_conf(&e.cycle).primary_name.as_bytes()),
         VariableId::ServerAddr => local_address(&e.client.local, out),
         VariableId::ServerPort => match e.client.local.port() {
@@ -276,6 +276,9 @@ fn sent_header(e: &Exchange, name: &[u8], out: &mut Vec<u8>) -> Presence {
     }
     if matches_variable(b"Transfer-Encoding", name) {
         return found_unless_empty(out, if e.chunked { b"chunked" } else { b"" });
+    }
+    if matches_variable(b"Accept-Ranges", name) && r.allow_ranges {
+        return bytes(out, b"bytes");
     }
     if matches_variable(b"ETag", name) && !r.etag.is_empty() {
         return bytes(out, &r.etag);

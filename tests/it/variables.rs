@@ -226,3 +226,26 @@ fn decoded_arguments_stay_encoded() {
     expect!["caf%C3%A9+x|q=caf%C3%A9+x|/café"]
         .assert_eq(&evaluated("$arg_q|$args|$uri", "GET /caf%C3%A9?q=caf%C3%A9+x HTTP/1.1\nHost: a"));
 }
+
+/// `$pipe` tells a request that was there before the one before it was answered; a body is no request.
+#[test]
+fn of_pipelines() {
+    let server = Server::setup().file("root/a.txt", "0123456789").start(
+        r#"log_format f '$request_method $pipe [$https] [$sent_http_accept_ranges] $connection_requests'; access_log {{dir}}/f.log f;
+        server { listen {{port}}; root {{root}}; location /return { return 200 "$pipe[$https]"; } }"#,
+    );
+    let mut client = server.connect();
+    client.send("POST /return HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    assert_eq!(client.response().text(), ".[]");
+    client.send([get("/return"), get("/a.txt"), get("/none")].concat());
+    assert_eq!(client.response().text(), ".[]");
+    assert_eq!((client.response().status, client.response().status), (200, 404));
+    let log = server.wait_file("f.log", |text| text.lines().count() == 4);
+    expect![[r#"
+        POST . [] [-] 1
+        GET . [] [-] 2
+        GET p [] [bytes] 3
+        GET p [] [-] 4
+    "#]]
+    .assert_eq(&log);
+}

@@ -44,13 +44,18 @@ pub(super) fn prepare(conf: &mut MainConf, owner: Option<&Identity>) -> Result<(
     Ok(())
 }
 
-/// Only the workers' user reads requests and answers that wait on disk, as with nginx.
+/// Only the workers' user reads requests and answers that wait on disk, as with nginx. Directories above it are made too.
 fn make(path: &Path, owner: Option<&Identity>) -> io::Result<()> {
     if !path.is_dir() {
-        if let Some(parent) = path.parent() {
-            std::fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
-        }
-        match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        let create = || std::fs::DirBuilder::new().mode(0o700).create(path);
+        let made = create().or_else(|error| match (error.kind(), path.parent()) {
+            (io::ErrorKind::NotFound, Some(parent)) => {
+                let above = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(parent);
+                above.or(Err(error)).and_then(|()| create())
+            }
+            _ => Err(error),
+        });
+        match made {
             // No directory, or another start was faster: what needs it will tell, as in nginx.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
             made => made?,

@@ -647,7 +647,7 @@ fn what_stands_for_a_file_is_tested_and_shown() {
     }
     let dir = TempDir::new();
     let prefix = dir.path.to_str().unwrap();
-    let output = run(&["--listen", "127.0.0.1:1", "--static", "/s/=/srv", "-p", prefix, "-T"]);
+    let output = run(&["--listen", "127.0.0.1:8099", "--static", "/s/=/srv", "-p", prefix, "-T"]);
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     assert_eq!(
         output.stderr,
@@ -660,7 +660,7 @@ fn what_stands_for_a_file_is_tested_and_shown() {
         error_log stderr;
         server {
             access_log off;
-            listen "127.0.0.1:1";
+            listen "127.0.0.1:8099";
             location "/s/" { alias "/srv/"; }
         }
 

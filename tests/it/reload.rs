@@ -363,3 +363,62 @@ fn worker_shutdown_timeout_bounds_a_quit() {
     assert_eq!(server.wait_exit(), Some(0));
     client.read_to_end();
 }
+
+#[test]
+fn term_ends_a_quit_that_waits() {
+    let origin = Origin::start(|connection| {
+        connection.request();
+        connection.closed_by_peer();
+    });
+    let mut server =
+        Server::proxying(&origin, "server { listen {{port}}; location / { proxy_pass http://{{app}}; } }");
+    let mut client = server.connect();
+    client.send(get("/"));
+    origin.wait_requests(1);
+    server.signal("QUIT");
+    server.wait_error("signal 3 (SIGQUIT) received");
+    // Once more changes nothing.
+    server.signal("QUIT");
+    wait_for("the port to be closed", || {
+        std::net::TcpStream::connect(server.address()).is_err().then_some(())
+    });
+    assert!(server.running(), "it must wait for the request");
+    server.signal("TERM");
+    assert_eq!(server.wait_exit(), Some(0));
+    client.expect_close();
+    assert!(!server.dir().join("server.pid").exists());
+}
+
+#[test]
+fn what_a_terminal_sends_changes_nothing() {
+    let mut server = Server::start(ONE);
+    server.signal("WINCH");
+    server.wait_error("signal 28 (SIGWINCH) received");
+    assert_eq!(server.get("/").text(), "one");
+    if oracle().is_none() {
+        server.signal("USR2");
+        server.wait_error("signal 12 (SIGUSR2) received");
+        server.wait_error("USR2 ignored");
+        assert_eq!(server.get("/").text(), "one");
+    }
+    assert!(server.running());
+}
+
+#[test]
+fn a_log_that_cannot_be_reopened_is_named_and_the_old_one_goes_on() {
+    let conf = "server { listen {{port}}; access_log {{dir}}/logs/a.log; location / { return 200 one; } }";
+    let server = Server::setup().directory("logs").start(conf);
+    assert_eq!(server.get("/").text(), "one");
+    server.wait_file("logs/a.log", |text| text.lines().count() == 1);
+    std::fs::rename(server.dir().join("logs"), server.dir().join("moved")).unwrap();
+    server.signal("USR1");
+    server.wait_error("/logs/a.log\" failed (2: No such file or directory)");
+    assert_eq!(server.get("/").text(), "one");
+    server.wait_file("moved/a.log", |text| text.lines().count() == 2);
+    std::fs::create_dir(server.dir().join("logs")).unwrap();
+    server.signal("USR1");
+    server.wait_file("logs/a.log", str::is_empty);
+    wait_for("the new log", || server.dir().join("logs/a.log").exists().then_some(()));
+    assert_eq!(server.get("/").text(), "one");
+    server.wait_file("logs/a.log", |text| text.lines().count() == 1);
+}

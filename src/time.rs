@@ -27,21 +27,35 @@ impl Now {
 
 thread_local! {
     static NOW: Cell<Option<Now>> = const { Cell::new(None) };
+    /// The last reading of both clocks.
+    static WALL: Cell<Option<Now>> = const { Cell::new(None) };
     static DATE: Cell<(i64, [u8; 29])> = const { Cell::new((0, *b"Thu, 01 Jan 1970 00:00:00 GMT")) };
 }
+
+/// How long a reading of the wall clock is good for, milliseconds: a clock that is set is seen so much later.
+const WALL_CLOCK_MS: u64 = 20;
 
 static ORIGIN: OnceLock<Instant> = OnceLock::new();
 /// Seconds east of UTC, set once at start (and at reload) from the system's zone.
 static UTC_OFFSET: AtomicI32 = AtomicI32::new(0);
 
-/// Reads the clocks and makes this thread's [`now`] the present.
+/// Reads the clock and makes this thread's [`now`] the present. The wall clock is read only every
+/// [`WALL_CLOCK_MS`], and goes on with the other one in between.
 pub fn refresh() -> Now {
     #[expect(clippy::disallowed_methods, reason = "this is the place that reads the clock")]
     let present = Instant::now();
-    let origin = *ORIGIN.get_or_init(|| present);
-    let now = Now {
-        monotonic_ms: present.saturating_duration_since(origin).as_millis() as u64,
-        unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
+    let since = present.saturating_duration_since(*ORIGIN.get_or_init(|| present));
+    let monotonic_ms = since.as_secs() * 1000 + u64::from(since.subsec_millis());
+    let now = match WALL.get() {
+        Some(read) if monotonic_ms - read.monotonic_ms < WALL_CLOCK_MS => {
+            Now { monotonic_ms, unix_ms: read.unix_ms + (monotonic_ms - read.monotonic_ms) }
+        }
+        _ => {
+            let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
+            let now = Now { monotonic_ms, unix_ms };
+            WALL.set(Some(now));
+            now
+        }
     };
     NOW.set(Some(now));
     now

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use super::pattern::Pattern;
 use super::template::Template;
-use crate::http1::Status;
+use crate::http1::headers::FieldNames;
+use crate::http1::{Known, Status};
 
 /// The whole file: nginx's main context and the one `http` block.
 #[derive(Debug)]
@@ -544,11 +545,11 @@ pub enum ProxyTarget {
 pub struct ProxyConf {
     /// `proxy_set_header` of the level in force, defaults (`Host`, `Connection`) included when not overridden.
     /// A header with an empty value is not sent. Names as written.
-    pub set_headers: Vec<(String, Template)>,
-    /// Lower-case names of client headers that are never passed on because `set_headers` names them or nginx drops them.
-    pub replaced_headers: Vec<String>,
-    /// `proxy_hide_header` and nginx's own hidden ones minus `proxy_pass_header`; lower-case.
-    pub hide_headers: Vec<String>,
+    pub set_headers: Vec<(String, Known, Template)>,
+    /// Client headers that are never passed on because `set_headers` names them or nginx drops them.
+    pub replaced_headers: FieldNames,
+    /// `proxy_hide_header` and nginx's own hidden ones minus `proxy_pass_header`.
+    pub hide_headers: FieldNames,
     /// `proxy_pass_header`: lower-case.
     pub pass_headers: Vec<String>,
     /// `proxy_redirect`.

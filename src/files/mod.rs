@@ -6,5 +6,6 @@
 pub mod directory;
 pub mod mime;
 pub mod open_file_cache;
+mod path_hash;
 
 pub use open_file_cache::{OpenError, OpenFile, OpenFileCache};

@@ -16,9 +16,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::path_hash::PathHash;
 use crate::config::model::OpenFileCacheConf;
+use crate::http1::encode;
 use crate::io::file::{self, EMFILE, ENOENT, FileInfo};
-use crate::time::Now;
+use crate::time::{self, Now};
 
 /// Files up to this size are kept in memory: one send of 64 KiB is cheaper than sendfile(2) with its set-up.
 pub const MAX_CONTENT: u64 = 64 * 1024;
@@ -52,6 +54,8 @@ pub struct OpenFile {
     /// Kept for regular files without content.
     fd: Option<OwnedFd>,
     etag: ([u8; ETAG_LEN], usize),
+    head: Box<[u8]>,
+    tail: Box<[u8]>,
     /// The content may have changed after it was read without a trace.
     unsettled: bool,
 }
@@ -75,6 +79,16 @@ impl OpenFile {
     /// The entity tag as nginx makes it, quotes included: `"mtime-size"` in hexadecimal.
     pub fn etag(&self) -> &[u8] {
         &self.etag.0[..self.etag.1]
+    }
+
+    /// `Content-Length` and `Last-Modified` of the whole file, as they stand in a response head.
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// `ETag` and `Accept-Ranges`, as they stand in a response head.
+    pub fn tail(&self) -> &[u8] {
+        &self.tail
     }
 
     /// A directory.
@@ -119,7 +133,15 @@ impl OpenFile {
 
     fn new(info: FileInfo, content: Option<Bytes>, fd: Option<OwnedFd>) -> Self {
         let etag = etag_text(info.mtime, info.size);
-        Self { size: info.size, mtime: info.mtime, content, info, fd, etag, unsettled: false }
+        let mut head = Vec::new();
+        encode::push_number_field(&mut head, b"Content-Length", info.size);
+        encode::push_field(&mut head, b"Last-Modified", &time::http_date(info.mtime));
+        let head = head.into_boxed_slice();
+        let mut tail = Vec::new();
+        encode::push_field(&mut tail, b"ETag", &etag.0[..etag.1]);
+        encode::push_field(&mut tail, b"Accept-Ranges", b"bytes");
+        let tail = tail.into_boxed_slice();
+        Self { size: info.size, mtime: info.mtime, content, info, fd, etag, head, tail, unsettled: false }
     }
 }
 
@@ -190,7 +212,7 @@ struct Entry {
 /// The files of one core by path.
 #[derive(Default)]
 pub struct OpenFileCache {
-    index: HashMap<Rc<[u8]>, u32>,
+    index: HashMap<Rc<[u8]>, u32, PathHash>,
     entries: Vec<Option<Entry>>,
     free: Vec<u32>,
     ends: Option<(u32, u32)>,

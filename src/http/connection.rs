@@ -24,7 +24,7 @@ impl Exchange {
     pub async fn read_request(&mut self, cycle: &Cycle, default_server: &ServerConf) -> Arrival {
         self.start_next();
         let limits = head_limits(default_server);
-        self.client.deadline.arm(default_server.client_header_timeout);
+        let mut waited = false;
         loop {
             if !self.input.is_empty() {
                 match self.request.parse(&self.input, &limits) {
@@ -39,6 +39,9 @@ impl Exchange {
                 Ok(0) => return Arrival::Closed(self.note_closed(cycle)),
                 Ok(_) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                    if !std::mem::replace(&mut waited, true) {
+                        self.client.deadline.arm(default_server.client_header_timeout);
+                    }
                     if let Err(e) = self.client.stream.readable(&self.client.deadline).await {
                         let timed_out = e.kind() == std::io::ErrorKind::TimedOut;
                         let status = if timed_out { Status(408) } else { Status(400) };
@@ -65,9 +68,9 @@ impl Exchange {
     fn start_next(&mut self) {
         self.input.drain(..self.consumed);
         self.consumed = 0;
-        self.clear();
+        self.start();
         self.pipelined = !self.input.is_empty();
-        self.started = crate::time::refresh();
+        self.started = crate::time::now();
     }
 
     /// The client closed before a whole head was there. Says so as nginx does; the status is for the access log.

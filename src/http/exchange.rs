@@ -95,6 +95,8 @@ pub struct Exchange {
     pub ranges: Vec<(u64, u64)>,
     /// The relay of an earlier request, to be used again.
     pub spare_relay: Option<Box<Relay>>,
+    /// Nothing of a request is here: `clear` has nothing to do.
+    is_clear: bool,
 }
 
 /// What a handler decided.
@@ -358,6 +360,7 @@ impl Exchange {
             scratch: Vec::new(),
             ranges: Vec::new(),
             spare_relay: None,
+            is_clear: true,
         }
     }
 
@@ -380,8 +383,16 @@ impl Exchange {
         }
     }
 
-    /// Forgets the request and its response; `input` stays.
-    pub fn clear(&mut self) {
+    /// Forgets the request and its response, and is ready for the next one; `input` stays.
+    pub(super) fn start(&mut self) {
+        if !self.is_clear {
+            self.clear();
+        }
+        self.is_clear = false;
+    }
+
+    fn clear(&mut self) {
+        self.is_clear = true;
         self.request.reset();
         self.method = Method::Get;
         self.uri.clear();

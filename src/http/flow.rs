@@ -317,7 +317,15 @@ impl<'c> Flow<'c> {
 
     /// Takes what the pipe holds back into memory or the file: bytes that are copied come next, and the pipe is last
     /// on the way out.
+    #[inline]
     fn recall_pipe(&mut self) -> io::Result<()> {
+        if self.pipe.as_ref().is_some_and(|pipe| pipe.held() > 0) { self.recall_held() } else { Ok(()) }
+    }
+
+    /// Apart, so that its buffer costs only those who need it.
+    #[cold]
+    #[inline(never)]
+    fn recall_held(&mut self) -> io::Result<()> {
         let mut buffer = [0; RECALL_SIZE];
         while let Some(pipe) = self.pipe.as_mut().filter(|pipe| pipe.held() > 0) {
             match pipe.read_out(&mut buffer)? {

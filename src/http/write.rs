@@ -3,14 +3,17 @@
 //! Small bodies leave with their head in one send; files go by sendfile(2) after a head sent with MSG_MORE; an app's
 //! answer is pumped by its [`Relay`](super::relay::Relay). Nothing here chooses a status or looks at a location's job.
 
+use std::cell::RefCell;
+
 use super::body::{Body, Segment};
 use super::error_page::{SERVER_BARE, SERVER_WITH_VERSION};
 use super::exchange::Exchange;
+use super::response::Response;
 use crate::config::model::LocationConf;
 use crate::cycle::Cycle;
 use crate::files::OpenFile;
 use crate::http1::encode::{self, push_field};
-use crate::http1::{Version, target};
+use crate::http1::{Status, Version, target};
 use crate::io::Transfer;
 
 /// Bodies up to this size are copied behind the head and leave with it in one send; a larger one leaves the core's
@@ -91,26 +94,18 @@ impl Exchange {
         }
         self.chunked = self.decide_framing(conf);
         let response = &self.response;
-        if response.has_reason {
-            encode::push_status_line_as_sent(out, Version::Http11, response.status, &response.reason);
-        } else {
-            encode::push_status_line(out, Version::Http11, response.status);
-        }
-        if !response.has_server {
-            let name = if conf.server_tokens { SERVER_WITH_VERSION } else { SERVER_BARE };
-            push_field(out, b"Server", name.as_bytes());
-        }
-        if !response.has_date {
-            push_field(out, b"Date", &crate::time::http_date_now());
-        }
+        write_start(response, conf, out);
         if !response.content_type.is_empty() {
             push_field(out, b"Content-Type", &response.content_type);
         }
-        if let Some(length) = response.content_length {
-            encode::push_number_field(out, b"Content-Length", length);
-        }
-        if let Some(seconds) = response.last_modified {
-            push_field(out, b"Last-Modified", &crate::time::http_date(seconds));
+        match &response.body {
+            Body::Cached(file)
+                if response.content_length == Some(file.size)
+                    && response.last_modified == Some(file.mtime) =>
+            {
+                out.extend_from_slice(file.head());
+            }
+            _ => write_size_and_date(response, out),
         }
         let made_absolute = conf.absolute_redirect && response.location.first() == Some(&b'/');
         if made_absolute {
@@ -131,6 +126,15 @@ impl Exchange {
         }
         for (name, value) in response.fields.iter().take(response.etag_at) {
             push_field(out, name, value);
+        }
+        if let Body::Cached(file) = &response.body
+            && response.allow_ranges
+            && response.etag == file.etag()
+            && response.fields.len() == response.etag_at
+        {
+            out.extend_from_slice(file.tail());
+            out.extend_from_slice(b"\r\n");
+            return;
         }
         if !response.etag.is_empty() {
             push_field(out, b"ETag", &response.etag);
@@ -206,13 +210,24 @@ impl Exchange {
         if out.is_empty() {
             return Ok(());
         }
-        let len = out.len() as u64;
-        self.client.deadline.arm(conf.send_timeout);
-        let (result, buffer) = self.client.stream.send_all(std::mem::take(out), &self.client.deadline).await;
-        *out = buffer;
+        let len = out.len();
+        let (client, sent) = (&self.client, self.client.stream.send_at_once(out)?);
+        if sent < len {
+            client.deadline.arm(conf.send_timeout);
+            let result = if sent == 0 {
+                let (result, buffer) = client.stream.send_all(std::mem::take(out), &client.deadline).await;
+                *out = buffer;
+                result
+            } else {
+                client.stream.send_slice(&out[sent..], &client.deadline).await
+            };
+            if result.is_err() {
+                out.clear();
+                return result;
+            }
+        }
         out.clear();
-        result?;
-        self.bytes_sent += len;
+        self.bytes_sent += len as u64;
         Ok(())
     }
 
@@ -301,5 +316,55 @@ impl Exchange {
             }
         }
         Ok(())
+    }
+}
+
+fn write_size_and_date(response: &Response, out: &mut Vec<u8>) {
+    if let Some(length) = response.content_length {
+        encode::push_number_field(out, b"Content-Length", length);
+    }
+    if let Some(seconds) = response.last_modified {
+        push_field(out, b"Last-Modified", &crate::time::http_date(seconds));
+    }
+}
+
+thread_local! {
+    /// How nearly every head begins, made once per second: the second, `server_tokens`, and the bytes.
+    static USUAL_START: RefCell<(i64, bool, Vec<u8>)> = const { RefCell::new((i64::MIN, false, Vec::new())) };
+}
+
+/// Status line, `Server` and `Date`.
+fn write_start(response: &Response, conf: &LocationConf, out: &mut Vec<u8>) {
+    let is_usual = response.status == Status::OK
+        && !response.has_server
+        && !response.has_date
+        && (!response.has_reason || response.reason == b" OK");
+    if !is_usual {
+        make_start(response, conf, out);
+        return;
+    }
+    USUAL_START.with_borrow_mut(|(second, tokens, bytes)| {
+        let now = crate::time::now().unix_secs();
+        if *second != now || *tokens != conf.server_tokens {
+            bytes.clear();
+            make_start(response, conf, bytes);
+            (*second, *tokens) = (now, conf.server_tokens);
+        }
+        out.extend_from_slice(bytes);
+    });
+}
+
+fn make_start(response: &Response, conf: &LocationConf, out: &mut Vec<u8>) {
+    if response.has_reason {
+        encode::push_status_line_as_sent(out, Version::Http11, response.status, &response.reason);
+    } else {
+        encode::push_status_line(out, Version::Http11, response.status);
+    }
+    if !response.has_server {
+        let name = if conf.server_tokens { SERVER_WITH_VERSION } else { SERVER_BARE };
+        push_field(out, b"Server", name.as_bytes());
+    }
+    if !response.has_date {
+        push_field(out, b"Date", &crate::time::http_date_now());
     }
 }

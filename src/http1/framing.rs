@@ -90,11 +90,11 @@ fn declared_framing(
     buf: &[u8],
 ) -> Result<Option<BodyFraming>, FramingError> {
     let length = headers.get(Known::ContentLength, buf);
-    if headers.all(Known::ContentLength).nth(1).is_some() {
+    if headers.is_repeated(Known::ContentLength) {
         return Err(FramingError::DuplicateContentLength);
     }
     if let Some(coding) = headers.get(Known::TransferEncoding, buf) {
-        if headers.all(Known::TransferEncoding).nth(1).is_some() {
+        if headers.is_repeated(Known::TransferEncoding) {
             return Err(FramingError::DuplicateTransferEncoding);
         }
         // RFC 9112 section 6.1: a 1.0 message with Transfer-Encoding has faulty framing.

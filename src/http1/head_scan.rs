@@ -106,6 +106,11 @@ impl HeadScan {
     /// a body); nginx skips any number, which a flood can use.
     const MAX_LEADING_LINES: usize = 2;
 
+    /// Nothing was scanned yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        !self.leading_done && self.start == 0
+    }
+
     /// Goes on in `buf`, which begins with the bytes of the calls before.
     pub(super) fn advance(&mut self, buf: &[u8], limits: &HeadLimits) -> Result<Found, ScanError> {
         if !self.leading_done && !self.skip_leading(buf)? {

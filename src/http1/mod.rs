@@ -15,6 +15,7 @@ pub mod framing;
 mod head_scan;
 pub mod headers;
 pub mod method;
+mod plain_head;
 pub mod range;
 pub mod request_head;
 pub mod response_head;

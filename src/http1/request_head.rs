@@ -6,7 +6,9 @@
 
 use super::framing::{FramingError, request_framing};
 use super::head_scan::{FieldError, Found, HeadScan, ScanError, parse_fields};
+use super::headers::FieldNames;
 use super::method::is_method_byte;
+use super::plain_head;
 use super::target::{TargetForm, split_target, validate_host};
 use super::{BodyFraming, HeadLimits, Headers, Known, Method, Progress, Span, Status, Version};
 use std::fmt;
@@ -65,6 +67,10 @@ impl RequestHead {
     /// After `Complete` or an error, `reset` before parsing the next head. After an error the connection must be
     /// closed once the answer is sent: where the next request would begin is unknown.
     pub fn parse(&mut self, buf: &[u8], limits: &HeadLimits) -> Result<Progress, RequestError> {
+        if self.scan.is_untouched() && self.parse_plain(buf, limits) {
+            self.interpret(buf)?;
+            return Ok(Progress::Complete);
+        }
         let found = self.scan.advance(buf, limits)?;
         match found {
             Found::Nothing => {
@@ -126,6 +132,23 @@ impl RequestHead {
         let sent = buf.get(self.scan.start..).unwrap_or_default();
         let end = memchr::memchr2(b'\r', b'\n', sent).unwrap_or(sent.len());
         &sent[..end]
+    }
+
+    /// Takes a head that is there whole and plain; `false` leaves everything to the strict way.
+    fn parse_plain(&mut self, buf: &[u8], limits: &HeadLimits) -> bool {
+        let Some(first_end) = plain_head::first_line_end(buf) else { return false };
+        let len = plain_head::fields(&mut self.headers, buf, first_end + 2, limits);
+        self.scan.first_end = first_end;
+        match len {
+            Some(len) if self.parse_line(buf).is_ok() => {
+                self.len = len;
+                true
+            }
+            _ => {
+                self.reset();
+                false
+            }
+        }
     }
 
     /// The target as it goes to a peer and into `$request_uri`: path and query byte for byte, in origin-form.
@@ -203,31 +226,20 @@ impl RequestHead {
 
         let is_11 = self.version == Version::Http11;
         // RFC 9112 section 9.3; `close` wins over everything.
-        self.keep_alive = !self.headers.list_has(Known::Connection, b"close", buf)
-            && (is_11 || self.headers.list_has(Known::Connection, b"keep-alive", buf));
+        let asked = self.headers.connection_options(buf);
+        self.keep_alive = !asked.close && (is_11 || asked.keep_alive);
         // RFC 9110 section 10.1.1: an expectation of an HTTP/1.0 client is ignored, and so is one without a body.
         self.expect_continue = is_11
             && !self.framing.is_empty()
             && self.headers.get(Known::Expect, buf).is_some_and(|v| v.eq_ignore_ascii_case(b"100-continue"));
         // RFC 9110 section 7.8: Upgrade counts only with its connection option, and not from HTTP/1.0.
-        self.connection_upgrade = is_11
-            && self.headers.has(Known::Upgrade)
-            && self.headers.list_has(Known::Connection, b"upgrade", buf);
+        self.connection_upgrade = is_11 && asked.upgrade && self.headers.has(Known::Upgrade);
         Ok(())
     }
 
     /// Fields that mean one thing must not come twice (RFC 9110 section 5.3; nginx refuses the same ones).
     fn refuse_repeated(&self) -> Result<(), RequestError> {
-        let mut seen = 0_u8;
-        for field in self.headers.iter().filter(|field| field.known != Known::Other) {
-            if let Some(at) = SINGLE.iter().position(|known| *known == field.known) {
-                if seen & (1 << at) != 0 {
-                    return Err(RequestError::DuplicateField);
-                }
-                seen |= 1 << at;
-            }
-        }
-        Ok(())
+        if self.headers.repeats_any(&SINGLE) { Err(RequestError::DuplicateField) } else { Ok(()) }
     }
 
     /// RFC 9112 section 3.2: exactly one valid Host in HTTP/1.1, at most one in HTTP/1.0.
@@ -235,7 +247,7 @@ impl RequestHead {
         let Some(field) = self.headers.first(Known::Host) else {
             return if self.version == Version::Http11 { Err(RequestError::MissingHost) } else { Ok(()) };
         };
-        if self.headers.all(Known::Host).nth(1).is_some() {
+        if self.headers.is_repeated(Known::Host) {
             return Err(RequestError::DuplicateHost);
         }
         if self.take_host(field.value, buf) { Ok(()) } else { Err(RequestError::InvalidHost) }
@@ -259,7 +271,7 @@ fn split_method(line: &[u8]) -> Option<(&[u8], u8)> {
 }
 
 /// What may come once, besides Host and what frames the body.
-const SINGLE: [Known; 8] = [
+const SINGLE: FieldNames = FieldNames::known(&[
     Known::IfMatch,
     Known::IfNoneMatch,
     Known::IfModifiedSince,
@@ -268,7 +280,7 @@ const SINGLE: [Known; 8] = [
     Known::ContentRange,
     Known::Expect,
     Known::Authorization,
-];
+]);
 
 /// `HTTP/1.x` (RFC 9112 section 2.3): one digit, a dot, one digit. A major version of 2 or more is 505, as in nginx.
 fn parse_version(text: &[u8]) -> Result<Version, RequestError> {

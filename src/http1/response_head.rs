@@ -6,6 +6,7 @@
 
 use super::framing::{FramingError, response_framing};
 use super::head_scan::{FieldError, Found, HeadScan, ScanError, parse_fields};
+use super::plain_head;
 use super::{
     BodyFraming, HeadLimits, Headers, Known, Method, Progress, Span, Status, Version, is_value_byte,
 };
@@ -48,6 +49,9 @@ impl ResponseHead {
         request_method: Method,
         limits: &HeadLimits,
     ) -> Result<Progress, ResponseError> {
+        if self.scan.is_untouched() && self.parse_plain(buf, limits) {
+            return self.interpret(buf, request_method);
+        }
         // A response never begins with an empty line: one there is what an earlier answer left behind.
         if matches!(buf.first(), Some(b'\r' | b'\n')) {
             return Err(ResponseError::StatusLine);
@@ -70,6 +74,28 @@ impl ResponseHead {
         self.parse_line(buf)?;
         parse_fields(&mut self.headers, buf, self.scan.first_end + 2, len, limits)?;
         self.len = len;
+        self.interpret(buf, request_method)
+    }
+
+    /// Takes a head that is there whole and plain; `false` leaves everything to the strict way.
+    fn parse_plain(&mut self, buf: &[u8], limits: &HeadLimits) -> bool {
+        let Some(first_end) = plain_head::first_line_end(buf) else { return false };
+        let len = plain_head::fields(&mut self.headers, buf, first_end + 2, limits);
+        self.scan.first_end = first_end;
+        match len {
+            Some(len) if self.parse_line(buf).is_ok() => {
+                self.len = len;
+                true
+            }
+            _ => {
+                self.reset();
+                false
+            }
+        }
+    }
+
+    /// What the fields mean for the body and the connection.
+    fn interpret(&mut self, buf: &[u8], request_method: Method) -> Result<Progress, ResponseError> {
         self.framing = response_framing(self.version, self.status, request_method, &self.headers, buf)?;
         self.keep_alive = self.may_keep_alive(request_method, buf);
         Ok(Progress::Complete)
@@ -106,11 +132,11 @@ impl ResponseHead {
     }
 
     fn may_keep_alive(&self, request_method: Method, buf: &[u8]) -> bool {
-        if self.framing == BodyFraming::UntilClose || self.headers.list_has(Known::Connection, b"close", buf)
-        {
+        let asked = self.headers.connection_options(buf);
+        if self.framing == BodyFraming::UntilClose || asked.close {
             return false;
         }
-        if self.version == Version::Http10 && !self.headers.list_has(Known::Connection, b"keep-alive", buf) {
+        if self.version == Version::Http10 && !asked.keep_alive {
             return false;
         }
         // RFC 9112 section 6.1 and RFC 9110 section 8.6: 1xx and 204 must not announce a body. A peer that does may

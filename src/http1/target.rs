@@ -76,22 +76,25 @@ pub fn split_query(uri: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// Bytes that may stand in a host name that is no address in brackets.
-const HOST_BYTES: [bool; 256] = {
+/// What a byte is in a host name that is no address in brackets: [`REFUSED`], [`DOT`], or nothing special.
+static HOST_BYTES: [u8; 256] = {
     let refused = b"/\\@?#[]\"<>^`{|}\x7f";
-    let mut allowed = [true; 256];
+    let mut bytes = [0; 256];
     let mut b = 0;
     while b <= b' ' as usize {
-        allowed[b] = false;
+        bytes[b] = REFUSED;
         b += 1;
     }
     let mut i = 0;
     while i < refused.len() {
-        allowed[refused[i] as usize] = false;
+        bytes[refused[i] as usize] = REFUSED;
         i += 1;
     }
-    allowed
+    bytes[b'.' as usize] = DOT;
+    bytes
 };
+const REFUSED: u8 = 1;
+const DOT: u8 = 2;
 
 /// Checks `host[:port]` and returns the length of the host without port and trailing dot, or `None` if it is no host.
 ///
@@ -108,12 +111,15 @@ pub fn validate_host(value: &[u8]) -> Option<usize> {
     } else {
         let len = memchr::memchr(b':', value).unwrap_or(value.len());
         let name = &value[..len];
-        let mut before = 0;
+        // A dot is refused behind a dot, what is refused always.
+        let (mut refused, mut before) = (0, REFUSED);
         for b in name {
-            if !HOST_BYTES[usize::from(*b)] || (*b == b'.' && before == b'.') {
-                return None;
-            }
-            before = *b;
+            let byte = HOST_BYTES[usize::from(*b)];
+            refused |= byte & (before | REFUSED);
+            before = byte;
+        }
+        if refused != 0 {
+            return None;
         }
         len
     };

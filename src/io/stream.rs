@@ -8,11 +8,11 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::os::fd::{OwnedFd, RawFd};
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::addr::{self, SockAddr};
 use super::ready::Polled;
-use super::{Deadline, check, retry, runtime};
+use super::{Deadline, RingMode, check, retry, runtime};
 
 /// Most slices one gathered send takes; a longer list is sent in parts. Far below the kernel's UIO_MAXIOV.
 pub const MAX_SLICES: usize = 64;
@@ -114,6 +114,42 @@ impl Stream {
             Ok(_) => Liveness::HasData,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Liveness::Alive,
             Err(_) => Liveness::Closed,
+        }
+    }
+
+    /// Begins to watch a connection that goes idle, so that [`Stream::stayed_quiet`] needs no system call. With epoll
+    /// there is nothing to begin.
+    pub fn watch_quiet(&self) {
+        if runtime::mode() == RingMode::Epoll {
+            return;
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        // A wait from before may have been answered by bytes that were read since: the second one is new.
+        if self.socket.poll_readable(&mut context).is_ready() {
+            let _ = self.socket.poll_readable(&mut context);
+        }
+    }
+
+    /// Whether nothing came on an idle connection since [`Stream::watch_quiet`], as far as the loop has heard: what
+    /// arrived in this turn may be missing. Without the ring it is looked at now.
+    pub fn stayed_quiet(&self) -> bool {
+        let heard = runtime::mode() == RingMode::Epoll
+            || self.socket.poll_readable(&mut Context::from_waker(Waker::noop())).is_ready();
+        !heard || self.peek_closed() == Liveness::Alive
+    }
+
+    /// As much of `buf` as goes with one send(2), when that is cheaper than a send in the ring; else, or when the
+    /// socket buffer is full, 0 bytes: then [`Stream::send_all`].
+    ///
+    /// # Errors
+    /// As [`Stream::try_send`], but for `WouldBlock`.
+    pub fn send_at_once(&self, buf: &[u8]) -> io::Result<usize> {
+        if runtime::ring_send_pays() {
+            return Ok(0);
+        }
+        match self.try_send(buf, false) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            result => result,
         }
     }
 

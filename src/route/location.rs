@@ -23,7 +23,8 @@ pub(super) struct LocationTree {
     paths: Vec<PathEntry>,
     patterns: Vec<(Pattern, LocationId, LocationTree)>,
     named: Vec<(Vec<u8>, LocationId)>,
-    any_auto_redirect: bool,
+    /// Paths that redirect to their name, without their last slash, and where they are in `paths`.
+    auto_redirects: Vec<(Vec<u8>, usize)>,
 }
 
 struct PathEntry {
@@ -44,7 +45,7 @@ struct PrefixEntry {
 impl LocationTree {
     pub(super) fn build(http: &HttpConf, ids: &[LocationId]) -> Self {
         let mut tree =
-            Self { paths: Vec::new(), patterns: Vec::new(), named: Vec::new(), any_auto_redirect: false };
+            Self { paths: Vec::new(), patterns: Vec::new(), named: Vec::new(), auto_redirects: Vec::new() };
         for &id in ids {
             let conf = &http.locations[id.0 as usize];
             match &conf.kind {
@@ -67,7 +68,11 @@ impl LocationTree {
             }
         }
         tree.paths.sort_by(|a, b| a.path.cmp(&b.path));
-        tree.any_auto_redirect = tree.paths.iter().any(|entry| entry.auto_redirect);
+        for (at, entry) in tree.paths.iter().enumerate().filter(|(_, entry)| entry.auto_redirect) {
+            if let Some(bare) = entry.path.strip_suffix(b"/") {
+                tree.auto_redirects.push((bare.to_vec(), at));
+            }
+        }
         tree.link_parents();
         tree
     }
@@ -131,12 +136,8 @@ impl LocationTree {
         // The last path that sorts at or before the URI: the URI's prefixes are it or among its parents.
         let end = self.paths.partition_point(|entry| entry.path.as_slice() <= uri);
         let same = end > 0 && self.paths[end - 1].path == uri;
-        if self.any_auto_redirect
-            && !same
-            && let Ok(at) = self.paths.binary_search_by(|entry| entry.path.iter().cmp(uri.iter().chain(b"/")))
-            && self.paths[at].auto_redirect
-        {
-            let entry = &self.paths[at];
+        if !same && let Some((_, at)) = self.auto_redirects.iter().find(|(bare, _)| bare == uri) {
+            let entry = &self.paths[*at];
             let id = entry.exact.or(entry.prefix.as_ref().map(|p| p.id));
             return id.map_or(StaticMatch::None, StaticMatch::AutoRedirect);
         }

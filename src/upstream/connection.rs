@@ -157,7 +157,13 @@ impl KeepalivePool {
                 return None;
             }
             let mut connection = idle.remove(index);
-            if limits.allow_idle(&connection, now) && connection.stream.peek_closed() == Liveness::Alive {
+            // A request that cannot be sent twice is worth a look at the socket as it is now.
+            let alive = if max_idle == u64::MAX {
+                connection.stream.stayed_quiet()
+            } else {
+                connection.stream.peek_closed() == Liveness::Alive
+            };
+            if limits.allow_idle(&connection, now) && alive {
                 connection.requests += 1;
                 return Some(connection);
             }
@@ -178,6 +184,7 @@ impl KeepalivePool {
         connection.deadline.disarm();
         connection.idle_since_ms = now;
         connection.input.shrink_to(IDLE_INPUT_CAPACITY);
+        connection.stream.watch_quiet();
         let mut idle = self.idle.borrow_mut();
         let expired = idle.iter().take_while(|c| !limits.allow_idle(c, now)).count();
         idle.drain(..expired);

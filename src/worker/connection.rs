@@ -171,7 +171,6 @@ async fn answer(shard: &Shard, exchange: &mut Exchange, cycle: &Cycle, verdict: 
     limit_keepalive(exchange, cycle, shard);
     exchange.client.keepalive_timeout.set(conf.keepalive_timeout);
     let sent = exchange.respond(cycle, conf).await;
-    crate::time::refresh();
     shard.log_access(exchange);
     match sent {
         Sent::KeepAlive => exchange.discard_body(conf.lingering_timeout, conf.lingering_time).await,

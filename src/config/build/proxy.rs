@@ -13,6 +13,8 @@ use super::context::Context;
 use super::headers::header_name;
 use super::level::{Place, inherit};
 use super::proxy_pass::{RawPass, RawRedirects, proxy_pass, proxy_redirect};
+use crate::http1::Known;
+use crate::http1::headers::FieldNames;
 
 /// Response headers of the app that never reach the client unless `proxy_pass_header` says so.
 const HIDDEN: [&str; 8] = [
@@ -42,6 +44,8 @@ const REPLACED: [&str; 9] = [
 
 /// The header lines of `proxy_set_header`, name and value.
 type HeaderLines = Vec<(String, Template)>;
+/// The same as the model has them.
+type SetHeaders = Vec<(String, Known, Template)>;
 
 /// As written.
 #[derive(Debug, Default)]
@@ -168,7 +172,7 @@ impl RawProxy {
     }
 
     /// `proxy_set_header` with nginx's defaults, and the client's headers that these take the place of.
-    fn resolve_headers(&self, cx: &mut Context, http11: bool) -> (HeaderLines, Vec<String>) {
+    fn resolve_headers(&self, cx: &mut Context, http11: bool) -> (SetHeaders, FieldNames) {
         let mut lines = self.set_headers.clone().unwrap_or_default();
         let written =
             |lines: &HeaderLines, name: &str| lines.iter().any(|line| line.0.eq_ignore_ascii_case(name));
@@ -179,25 +183,20 @@ impl RawProxy {
         if !http11 && !written(&lines, "Connection") {
             lines.push(("Connection".to_owned(), cx.builtin_template("close")));
         }
-        let mut replaced: Vec<String> = REPLACED.map(str::to_owned).to_vec();
-        for (name, _) in &lines {
-            let name = name.to_ascii_lowercase();
-            if !replaced.contains(&name) {
-                replaced.push(name);
-            }
-        }
-        (lines, replaced)
+        let replaced = REPLACED.into_iter().chain(lines.iter().map(|line| line.0.as_str())).collect();
+        let known = |(name, value): (String, Template)| {
+            let known = Known::from_name(name.as_bytes());
+            (name, known, value)
+        };
+        (lines.into_iter().map(known).collect(), replaced)
     }
 
-    fn resolve_hidden(&self) -> Vec<String> {
-        let mut hidden: Vec<String> = HIDDEN.map(str::to_owned).to_vec();
-        for name in self.hide_headers.iter().flatten() {
-            if !hidden.contains(name) {
-                hidden.push(name.clone());
-            }
+    fn resolve_hidden(&self) -> FieldNames {
+        let named = self.hide_headers.iter().flatten().map(String::as_str);
+        let mut hidden: FieldNames = HIDDEN.into_iter().chain(named).collect();
+        for name in self.pass_headers.iter().flatten() {
+            hidden.remove(name.as_bytes());
         }
-        let passed = self.pass_headers.as_deref().unwrap_or_default();
-        hidden.retain(|name| !passed.contains(name));
         hidden
     }
 }

@@ -11,6 +11,7 @@ use super::PeerRequest;
 use crate::config::model::{BalancerConf, PeerAddr, ProxyConf, ProxyPassConf, ProxyTarget, UpstreamConf};
 use crate::cycle::Cycle;
 use crate::http::{Exchange, variables};
+use crate::http1::headers::FieldNames;
 use crate::http1::method::is_method_byte;
 use crate::http1::target::{Escape, escape};
 use crate::http1::{BodyFraming, Known, Method, Status, encode};
@@ -203,15 +204,15 @@ impl<'c> Destination<'c> {
         out.extend_from_slice(if proxy.http11 { b" HTTP/1.1\r\n" } else { b" HTTP/1.0\r\n" });
         let client_asks = exchange.request.headers.has(Known::Upgrade);
         let mut own_length = false;
-        for (name, value) in &proxy.set_headers {
-            match Known::from_name(name.as_bytes()) {
+        for (name, known, value) in &proxy.set_headers {
+            match known {
                 Known::ContentLength => own_length = true,
                 Known::TransferEncoding => {}
                 known => {
                     let len = push_set_header(exchange, name, value, out)?;
-                    request.asks_upgrade |= known == Known::Upgrade && len > 0 && client_asks;
+                    request.asks_upgrade |= *known == Known::Upgrade && len > 0 && client_asks;
                     // RFC 9112 section 3.2: HTTP/1.1 is never without Host (a client of old may have sent none).
-                    if known == Known::Host && len == 0 && proxy.http11 {
+                    if *known == Known::Host && len == 0 && proxy.http11 {
                         out.extend_from_slice(b"Host: \r\n");
                     }
                 }
@@ -321,27 +322,46 @@ fn push_set_header(
 /// The client's own fields, as it wrote them, but for those that are replaced, that speak of this hop only, or that an
 /// application could take for something else (`Proxy`: CVE-2016-5385).
 fn push_client_headers(exchange: &Exchange, proxy: &ProxyConf, out: &mut Vec<u8>) {
+    let input = &exchange.input[..];
+    // Lines that stand next to each other as they will be sent go in one piece.
+    let mut run = 0..0;
     for field in &exchange.request.headers {
-        let dropped = match field.known {
-            Known::ContentLength
-            | Known::TransferEncoding
-            | Known::Connection
-            | Known::KeepAlive
-            | Known::Te
-            | Known::Expect
-            | Known::Upgrade
-            | Known::Host
-            | Known::Proxy => true,
-            _ => {
-                let name = field.name.of(&exchange.input);
-                proxy.replaced_headers.iter().any(|replaced| replaced.as_bytes().eq_ignore_ascii_case(name))
-            }
-        };
-        if !dropped {
-            encode::push_field(out, field.name.of(&exchange.input), field.value.of(&exchange.input));
+        if NEVER_PASSED.contains(field, input) || proxy.replaced_headers.contains(field, input) {
+            continue;
+        }
+        let (start, end) = (field.name.start as usize, field.value.end() + LINE_END.len());
+        let is_written_so = field.value.start as usize == field.name.end() + SEPARATOR.len()
+            && input.get(field.name.end()..).is_some_and(|rest| rest.starts_with(SEPARATOR))
+            && input.get(field.value.end()..).is_some_and(|rest| rest.starts_with(LINE_END));
+        if is_written_so && run.end == start {
+            run.end = end;
+            continue;
+        }
+        out.extend_from_slice(&input[run]);
+        run = if is_written_so { start..end } else { 0..0 };
+        if !is_written_so {
+            encode::push_field(out, field.name.of(input), field.value.of(input));
         }
     }
+    out.extend_from_slice(&input[run]);
 }
+
+/// Between a field's name and its value, and behind the value.
+const SEPARATOR: &[u8] = b": ";
+const LINE_END: &[u8] = b"\r\n";
+
+/// Fields of the client that are never passed on.
+const NEVER_PASSED: FieldNames = FieldNames::known(&[
+    Known::ContentLength,
+    Known::TransferEncoding,
+    Known::Connection,
+    Known::KeepAlive,
+    Known::Te,
+    Known::Expect,
+    Known::Upgrade,
+    Known::Host,
+    Known::Proxy,
+]);
 
 impl Refused {
     /// Logs the reason.

@@ -92,7 +92,7 @@ fn discard(exchange: &mut Exchange, mut source: Source) {
 fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
     let mut response = std::mem::take(&mut exchange.response);
     let bytes = std::mem::take(&mut exchange.upstream.head_bytes);
-    let head = std::mem::take(&mut exchange.upstream.head);
+    let head = &exchange.upstream.head;
     let mut buffering = proxy.buffering;
     response.status = Status(head.status);
     response.has_reason = true;
@@ -106,12 +106,11 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
         }
         BodyFraming::None | BodyFraming::Chunked | BodyFraming::UntilClose => None,
     };
-    let hidden =
-        |name: &[u8]| proxy.hide_headers.iter().any(|hidden| hidden.as_bytes().eq_ignore_ascii_case(name));
     // What the app's may stand for, ours does not: also when the app sends none.
-    response.has_server = !hidden(b"server");
-    response.has_date = !hidden(b"date");
-    for field in &head.headers {
+    response.has_server = !proxy.hide_headers.has(Known::Server);
+    response.has_date = !proxy.hide_headers.has(Known::Date);
+    for at in 0..exchange.upstream.head.headers.len() {
+        let Some(field) = exchange.upstream.head.headers.at(at) else { break };
         let (name, value) = (field.name.of(&bytes), field.value.of(&bytes));
         match field.known {
             Known::Connection | Known::KeepAlive | Known::TransferEncoding | Known::ContentLength => continue,
@@ -119,7 +118,7 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
             Known::XAccelBuffering if value.eq_ignore_ascii_case(b"yes") => buffering = true,
             _ => {}
         }
-        if hidden(name) {
+        if proxy.hide_headers.contains(&field, &bytes) {
             continue;
         }
         match field.known {
@@ -149,7 +148,6 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
             _ => response.fields.push(name, value),
         }
     }
-    exchange.upstream.head = head;
     exchange.upstream.head_bytes = bytes;
     exchange.response = response;
     buffering

@@ -42,7 +42,6 @@ pub(super) async fn request(
     connection: &mut PeerConnection,
     request: &mut PeerRequest,
 ) -> Result<Sent, PeerError> {
-    connection.deadline.arm(conf.proxy.send_timeout);
     let sends_body = conf.proxy.pass_request_body && request.framing != BodyFraming::None;
     if request.streams {
         return stream(exchange, conf, connection, request).await;
@@ -52,17 +51,31 @@ pub(super) async fn request(
         if sends_body {
             request.head.extend_from_slice(&exchange.body.memory);
         }
-        let bytes = std::mem::take(&mut request.head);
         request.sent = true;
-        let (result, bytes) = connection.stream.send_all(bytes, &connection.deadline).await;
-        exchange.upstream.note_sent(bytes.len());
-        request.head = bytes;
+        let len = request.head.len();
+        let result = match connection.stream.send_at_once(&request.head) {
+            Ok(sent) if sent == len => Ok(()),
+            Ok(0) => {
+                let bytes = std::mem::take(&mut request.head);
+                connection.deadline.arm(conf.proxy.send_timeout);
+                let (result, bytes) = connection.stream.send_all(bytes, &connection.deadline).await;
+                request.head = bytes;
+                result
+            }
+            Ok(sent) => {
+                connection.deadline.arm(conf.proxy.send_timeout);
+                connection.stream.send_slice(&request.head[sent..], &connection.deadline).await
+            }
+            Err(error) => Err(error),
+        };
+        exchange.upstream.note_sent(len);
         request.head.truncate(head_len);
         return match result {
             Ok(()) => Ok(Sent::Whole),
             Err(error) => broken(connection, error),
         };
     }
+    connection.deadline.arm(conf.proxy.send_timeout);
     if push(connection, &request.head, true, &mut request.sent).await? == Sent::Part {
         return Ok(Sent::Part);
     }

@@ -63,7 +63,7 @@ def oha_command(tools, url, connections, seconds, mode, rate, upload):
 class Running:
     """A generator at work."""
 
-    def __init__(self, command, cores, seconds):
+    def __init__(self, command, cores, seconds, nice=0):
         self._output = tempfile.TemporaryFile()
         self._deadline = time.monotonic() + seconds + GRACE_SECONDS
         self._command = command
@@ -73,7 +73,7 @@ class Running:
             stdout=self._output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=lambda: processes.prepare(cores),
+            preexec_fn=lambda: processes.prepare(cores, nice),
         )
 
     def finish(self, look=lambda: None):

@@ -52,17 +52,20 @@ class Process:
         _running.append(self)
 
     def wait_until_listening(self, port):
-        """Returns once the port takes connections; the workers are known from then on."""
+        """Returns once the port takes connections. A worker may still be on its way: see `find_workers`."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._child.poll() is not None:
                 self._fail(f"ended with status {self._child.returncode}")
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    self.pids = [self._child.pid, *measure.children(self._child.pid)]
                     return
             time.sleep(0.01)
         self._fail(f"does not listen on {port} after {START_SECONDS} s")
+
+    def find_workers(self):
+        """Looks for the processes that it made; to be called once a request has been answered."""
+        self.pids = [self._child.pid, *measure.children(self._child.pid)]
 
     def alive(self):
         return self._child.poll() is None
@@ -115,7 +118,8 @@ def pin(cores):
     os.sched_setaffinity(0, cores)
 
 
-def prepare(cores):
-    """In the child before exec: its cores, and an end when we end."""
+def prepare(cores, nice=0):
+    """In the child before exec: its cores, its priority (nice(2)), and an end when we end."""
     os.sched_setaffinity(0, cores)
+    os.nice(nice)
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -19,6 +19,7 @@ LEAST_OF_RATE = 0.97
 WARM_UP_SECONDS = 1
 # How often the fixed rate is lowered to what the generator can send.
 CALIBRATIONS = 4
+LOWEST_PRIORITY = 19
 
 
 class RowRefused(Exception):
@@ -88,16 +89,25 @@ class Rounds:
         contender = self._stage.start(subject)
         try:
             sample.check(subject.name, self._stage.site, row.path, row.mode)
-            most = self._closed(row, row.connections, max(1, min(2, self._seconds))).rps
-            rate = max(1, int(most / 2))
+            most = self._closed(row, row.connections, min(2, self._seconds)).rps
+            rate = self._sendable(row, max(1, int(most / 2)))
+        finally:
+            contender.stop()
+        self._say(f"  {subject.name} at most {most:.0f}/s, fixed rate {rate}/s")
+        return rate
+
+    def _sendable(self, row, rate):
+        """The rate, lowered until the generator sends it under the conditions of the row."""
+        background = self._downloads(row, 2 * CALIBRATIONS) if row.downloads else None
+        try:
             for _ in range(CALIBRATIONS):
                 sent = self._open(row, 1, rate).rps
                 if sent >= LEAST_OF_RATE * rate:
                     break
                 rate = max(1, int(0.85 * sent))
         finally:
-            contender.stop()
-        self._say(f"  {subject.name} at most {most:.0f}/s, fixed rate {rate}/s")
+            if background:
+                background.stop()
         return rate
 
     def _measure(self, row, name, rate):
@@ -107,6 +117,7 @@ class Rounds:
         idlers = None
         try:
             sample.check(name, site, row.path, row.mode)
+            contender.find_workers()
             if row.memory:
                 return [self._memory(name, contender)]
             if subject.idle:
@@ -139,6 +150,8 @@ class Rounds:
             else:
                 done = self._open(row, seconds, rate, clock.observe)
             spent = clock.observe()
+            if spent == 0:
+                raise RowRefused(f"{name}: no CPU time seen of processes {contender.pids}")
             after, elapsed = measure.machine().since(before), time.monotonic() - started
             moved = self._downloaded(background) if background else None
         finally:
@@ -188,11 +201,15 @@ class Rounds:
         return generators.read_oha(generators.Running(command, stage.load_cores, seconds).finish(look))
 
     def _downloads(self, row, seconds):
-        """Starts the downloads; they outlast what is measured by a moment on both sides."""
+        """Starts the downloads; they outlast what is measured by a moment on both sides.
+
+        They have the lowest priority among the programs on their core: what is asked is whether the contender lets the
+        small requests through, not whether the reader of the downloads leaves the generator time to send them.
+        """
         stage = self._stage
         url = stage.site.url("/static/100m.bin")
         command = generators.wrk_command(stage.tools, url, row.downloads, seconds + 2, "get")
-        running = generators.Running(command, stage.load_cores, seconds + 2)
+        running = generators.Running(command, stage.load_cores, seconds + 2, LOWEST_PRIORITY)
         time.sleep(0.5)
         return running
 

@@ -66,6 +66,13 @@ pub const INTERIM: Difference = Difference {
     reason: "RFC 9110 15.2: a client must be able to parse 1xx before the final answer",
 };
 
+/// One end of a tunnel says that it sends no more: nginx closes both.
+#[allow(dead_code, reason = "its case does not run against nginx")]
+pub const HALF_CLOSE: Difference = Difference {
+    documented: "The end of one direction of a tunnel is passed on",
+    reason: "what the other end still says arrives",
+};
+
 /// A temporary file that cannot be made or written: nginx cuts the answer of an application there.
 #[allow(dead_code, reason = "its case does not run against nginx")]
 pub const TEMPORARY_FILE: Difference = Difference {

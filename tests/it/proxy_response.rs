@@ -333,6 +333,44 @@ fn interim_answers() {
     assert_eq!((last.status, last.text().as_str()), (200, "final"));
 }
 
+/// An interim answer in the middle of an upload is none: the body goes on.
+#[test]
+fn an_interim_answer_does_not_end_the_upload() {
+    const LEN: usize = 16 << 20;
+    let origin = Origin::start(|connection| {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.extend(connection.read_raw(1));
+        }
+        // The body does not fit the sockets: the proxy is still sending. The status comes in pieces.
+        connection.send("HTTP/1.1 1");
+        let begun = connection.read_raw(LEN / 4).len();
+        connection.send("03 Early Hints\r\nLink: </a.css>\r\n\r\n");
+        let rest = connection.read_raw(LEN - begun).len();
+        let text = (begun + rest).to_string();
+        connection.send(format!(
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{text}",
+            text.len()
+        ));
+    });
+    let server = Server::proxying(
+        &origin,
+        "client_max_body_size 0; client_body_buffer_size 32m;
+        server { listen {{port}}; proxy_http_version 1.1; proxy_read_timeout 3s; location / { proxy_pass http://{{app}}; }
+            location /stream { proxy_request_buffering off; proxy_pass http://{{app}}; } }",
+    );
+    if !differences::INTERIM.ringx_only() {
+        return;
+    }
+    for path in ["/stream", "/"] {
+        let mut client = server.connect();
+        client.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {LEN}\r\n\r\n"));
+        client.send(vec![b'z'; LEN]);
+        let response = client.response();
+        assert_eq!((response.status, response.text()), (200, LEN.to_string()), "{path}");
+    }
+}
+
 #[test]
 fn trailers_of_the_application() {
     let origin = Origin::answering_once(

@@ -282,3 +282,92 @@ fn an_unasked_101_is_no_tunnel() {
     client.read_to_end();
     assert!(origin.requests().iter().all(|r| r.target() != "/smuggled"));
 }
+
+const SWITCHED: &str =
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+
+#[test]
+fn what_an_application_said_before_it_closed_arrives() {
+    if crate::support::oracle().is_some() {
+        // nginx ends with the first send that fails: `differences::HALF_CLOSE`.
+        return;
+    }
+    let size = 20_000_000;
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let setup = Server::setup();
+    let _origin = Origin::start_unix(&setup.dir().join("app.sock"), move |connection| {
+        connection.request();
+        connection.send(SWITCHED);
+        connection.send(vec![b'd'; size]);
+        tell.lock().unwrap().send(()).unwrap();
+    });
+    let server = setup.start(&WEBSOCKET.replace("http://{{app}}", "http://unix:{{dir}}/app.sock"));
+    let mut client = server.connect();
+    client.send(ASK);
+    assert_eq!(client.response().status, 101);
+    // The application is done as soon as what is left fits the buffers on the way: most of them are full then.
+    let mut got = 0;
+    while told.try_recv().is_err() {
+        got += client.read_some().len();
+    }
+    // It is gone, and sent to all the same.
+    for _ in 0..20 {
+        client.send("ping");
+    }
+    got += client.read_to_end().len();
+    assert_eq!(got, size);
+}
+
+#[test]
+fn a_client_may_end_its_side_of_a_tunnel_first() {
+    if crate::support::oracle().is_some() {
+        // nginx closes both: `differences::HALF_CLOSE`.
+        return;
+    }
+    let origin = Origin::start(|connection| {
+        connection.request();
+        connection.send(SWITCHED);
+        while !connection.read_raw(1).is_empty() {}
+        connection.send("the answer to all of it");
+    });
+    let server = Server::proxying(&origin, WEBSOCKET);
+    let mut client = server.connect();
+    client.send(ASK);
+    assert_eq!(client.response().status, 101);
+    client.send("question").finish();
+    assert_eq!(client.read_to_end(), b"the answer to all of it");
+}
+
+#[test]
+fn the_end_of_a_tunnel_is_logged_as_by_nginx() {
+    let origin = echo_tunnel();
+    let log = r#"log_format t "$status $request_length"; access_log {{dir}}/t.log t; "#;
+    let conf = WEBSOCKET.replace("proxy_read_timeout 2s", "proxy_read_timeout 200ms");
+    let server = Server::proxying(&origin, &format!("{log}{conf}"));
+    let mut client = upgraded(&server);
+    client.send("some bytes more");
+    assert_eq!(client.read_exact(15), b"some bytes more");
+    client.expect_close();
+    let text = server.wait_file("t.log", |text| text.ends_with('\n'));
+    // What goes through the tunnel is no part of the request.
+    assert_eq!(text, format!("101 {}\n", ASK.len()));
+    let text = server.wait_error("while proxying upgraded connection");
+    let words = "upstream timed out (110: Connection timed out) while proxying upgraded connection";
+    assert!(text.lines().any(|line| line.contains("[info]") && line.contains(words)), "{text}");
+
+    let resetting = Origin::start(|connection| {
+        connection.request();
+        connection.send(SWITCHED);
+        connection.leave_unread();
+    });
+    let server = Server::proxying(&resetting, WEBSOCKET);
+    let mut client = server.connect();
+    client.send(ASK);
+    assert_eq!(client.response().status, 101);
+    client.send("unread");
+    client.expect_close();
+    let words = "() failed (104: Connection reset by peer) while proxying upgraded connection";
+    let text = server.wait_error("while proxying upgraded connection");
+    assert!(text.lines().any(|line| line.contains("[error]") && line.contains(words)), "{text}");
+}

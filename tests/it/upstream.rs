@@ -241,6 +241,31 @@ fn a_stale_connection_is_replaced_once_for_a_get_and_never_for_a_post() {
 }
 
 #[test]
+fn half_a_head_on_a_kept_connection_is_asked_for_again() {
+    // The second request on each connection gets the beginning of an answer.
+    let origin = Origin::start(|connection| {
+        connection.request();
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        if connection.request().is_some() {
+            connection.send("HTTP/1.1 200 O");
+        }
+    });
+    let server = Server::proxying(
+        &origin,
+        r#"upstream u { server {{app}}; keepalive 4; }
+        server { listen {{port}}; proxy_http_version 1.1; proxy_set_header Connection "";
+            location / { proxy_pass http://u; } location /off { proxy_next_upstream off; proxy_pass http://u; } }"#,
+    );
+    let statuses = |path: &str| [server.get(path).status, server.get(path).status];
+    assert_eq!(statuses("/"), [200, 200]);
+    // The connection of the last answer is kept: the next request fails on it.
+    assert_eq!(statuses("/off"), [502, 200]);
+    assert_eq!(server.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx").status, 502);
+    let posts = origin.requests().iter().filter(|r| r.line().starts_with("POST")).count();
+    assert_eq!(posts, 1);
+}
+
+#[test]
 fn the_pool_is_bounded() {
     let origin = Origin::ok();
     let server = Server::proxying(

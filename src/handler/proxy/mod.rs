@@ -222,8 +222,9 @@ async fn ask(
         let Err(error) = talk(exchange, conf, &mut connection, request).await else {
             return Ok(connection);
         };
-        // Nothing of an answer was seen: the app closed while the request was on its way.
-        let stale = error.is_disconnect() && connection.input.is_empty();
+        // Nothing of an answer was seen: the app closed while the request was on its way. One that died in the middle of
+        // the head gets the same second chance where an error would go to the next peer, as in nginx.
+        let stale = error.is_disconnect() && (connection.input.is_empty() || conf.proxy.next_upstream.error);
         if !(stale && Retry::allows_fresh_connection(request.method, request.sent, request.body_gone)) {
             return Err(error);
         }

@@ -223,7 +223,7 @@ async fn wait_writable(connection: &mut PeerConnection) -> Result<Sent, PeerErro
     }
 }
 
-/// Reads what the app says while it is still being sent to; true when it is an answer (and not `100 Continue`).
+/// Reads what the app says while it is still being sent to; true when it is an answer (and not an interim one).
 fn answered(connection: &mut PeerConnection) -> Result<bool, PeerError> {
     match connection.stream.recv_into(&mut connection.input, EARLY_READ) {
         Ok(0) => return Err(PeerError::PrematureClose),
@@ -231,11 +231,26 @@ fn answered(connection: &mut PeerConnection) -> Result<bool, PeerError> {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
         Err(error) => return Err(PeerError::Read(error)),
     }
-    let interim = connection.input.starts_with(b"HTTP/1.1 100");
-    if let Some(end) = memchr::memmem::find(&connection.input, b"\r\n\r\n").filter(|_| interim) {
-        connection.input.drain(..end + 4);
+    let input = &mut connection.input;
+    while is_interim(input) {
+        let Some(end) = memchr::memmem::find(input, b"\r\n\r\n") else { break };
+        input.drain(..end + 4);
     }
-    Ok(!connection.input.is_empty() && !connection.input.starts_with(b"HTTP/1.1 100"))
+    // A head without end is an answer too: whoever reads it refuses it.
+    Ok(input.len() > EARLY_READ || !(may_become_interim(input) || is_interim(input)))
+}
+
+/// The beginning of a 1xx answer that a final one will follow (100 Continue, 103 Early Hints).
+fn is_interim(input: &[u8]) -> bool {
+    let status = input.strip_prefix(b"HTTP/1.1 ").or_else(|| input.strip_prefix(b"HTTP/1.0 "));
+    status.is_some_and(|code| matches!(code, [b'1', second, third, ..] if (*second, *third) != (b'0', b'1')))
+}
+
+/// So little of an answer that it may be such a one.
+fn may_become_interim(input: &[u8]) -> bool {
+    [b"HTTP/1.1 1xx", b"HTTP/1.0 1xx"]
+        .iter()
+        .any(|shape| input.len() < shape.len() && input.iter().zip(*shape).all(|(b, s)| b == s || *s == b'x'))
 }
 
 /// Sending failed. An app that refuses a body answers and closes: its answer may still be there to be read.
@@ -247,4 +262,29 @@ fn broken(connection: &mut PeerConnection, error: io::Error) -> Result<Sent, Pee
         return Ok(Sent::Part);
     }
     Err(PeerError::Send(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_interim, may_become_interim};
+
+    #[test]
+    fn which_beginnings_are_interim() {
+        for (bytes, interim, maybe) in [
+            ("", false, true),
+            ("HTTP/1.", false, true),
+            ("HTTP/1.1 1", false, true),
+            ("HTTP/1.1 10", false, true),
+            ("HTTP/1.1 100", true, false),
+            ("HTTP/1.1 103 Early Hints", true, false),
+            ("HTTP/1.0 100", true, false),
+            ("HTTP/1.1 101", false, false),
+            ("HTTP/1.1 2", false, false),
+            ("HTTP/1.1 200 OK", false, false),
+            ("garbage", false, false),
+        ] {
+            let bytes = bytes.as_bytes();
+            assert_eq!((is_interim(bytes), may_become_interim(bytes)), (interim, maybe), "{bytes:?}");
+        }
+    }
 }

@@ -206,7 +206,7 @@ pub fn response_head(input: &[u8]) {
 
 fn response_is_plain(head: &ResponseHead, buf: &[u8], method: Method) {
     assert!(head.len <= buf.len() && buf[..head.len].ends_with(b"\r\n\r\n"));
-    assert!((100..=599).contains(&head.status));
+    assert!((100..=999).contains(&head.status));
     assert!(head.reason.of(buf).iter().all(|b| is_value_byte(*b)));
     fields_are_plain(&head.headers, buf, head.len);
     framing_is_certain(head.framing, &head.headers, buf);

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,8 +10,22 @@ use std::sync::{Arc, Mutex};
 use super::client::find;
 use super::{DEADLINE, escape, wait_for};
 
-trait Stream: Read + Write + Send {}
-impl<T: Read + Write + Send> Stream for T {}
+trait Stream: Read + Write + Send {
+    /// Waits for bytes without reading them.
+    fn wait_bytes(&self);
+}
+
+impl Stream for TcpStream {
+    fn wait_bytes(&self) {
+        assert_eq!(self.peek(&mut [0]).unwrap(), 1, "the connection ended");
+    }
+}
+
+impl Stream for UnixStream {
+    fn wait_bytes(&self) {
+        panic!("closing a unix socket resets nothing");
+    }
+}
 
 /// One request as the application got it.
 #[derive(Debug, Clone)]
@@ -161,6 +175,12 @@ impl OriginConnection {
         while self.buffer.len() < count && self.fill() {}
         let count = count.min(self.buffer.len());
         self.buffer.drain(..count).collect()
+    }
+
+    /// Waits for bytes that stay unread: closing the connection then sends a reset.
+    pub fn leave_unread(&mut self) {
+        assert!(self.buffer.is_empty(), "some were read");
+        self.stream.wait_bytes();
     }
 
     /// Sends these bytes; a peer that went away is not an error. `false` if it did.
@@ -352,7 +372,7 @@ impl Drop for Origin {
         self.stop.store(true, Ordering::SeqCst);
         // Wakes the accepting thread, which then sees the flag and frees the port.
         match &self.unix {
-            Some(path) => drop(std::os::unix::net::UnixStream::connect(path)),
+            Some(path) => drop(UnixStream::connect(path)),
             None => drop(TcpStream::connect(self.address)),
         }
     }

@@ -155,14 +155,22 @@ async fn carry(direction: Direction<'_>, sent: &mut u64) -> Result<(), Fault> {
         to_deadline.arm(silence);
     };
     let mut buffer = started_with;
+    // The end written to is gone. What still comes for it is read away: bytes left unread would make the close of
+    // this connection a reset, and what the other direction sent would be lost with it.
+    let mut gone = None;
     alive();
     loop {
-        if !buffer.is_empty() {
-            to.send_slice(&buffer, to_deadline).await.map_err(Fault::Write)?;
-            *sent += buffer.len() as u64;
-            buffer.clear();
-            alive();
+        if !buffer.is_empty() && gone.is_none() {
+            match to.send_slice(&buffer, to_deadline).await {
+                Ok(()) => {
+                    *sent += buffer.len() as u64;
+                    alive();
+                }
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(Fault::Write(error)),
+                Err(error) => gone = Some(error),
+            }
         }
+        buffer.clear();
         if buffer.capacity() < BUFFER_SIZE {
             buffer.reserve_exact(BUFFER_SIZE);
         }
@@ -170,9 +178,10 @@ async fn carry(direction: Direction<'_>, sent: &mut u64) -> Result<(), Fault> {
             Ok(0) => {
                 // An end that is gone needs not be told.
                 let _ = to.shutdown_write();
-                return Ok(());
+                return gone.map_or(Ok(()), |error| Err(Fault::Write(error)));
             }
-            Ok(_) => alive(),
+            Ok(_) if gone.is_none() => alive(),
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 from.readable(from_deadline).await.map_err(Fault::Read)?;
             }

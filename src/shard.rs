@@ -2,6 +2,8 @@
 //!
 //! One shard per worker thread; nothing in it is ever shared or locked. It knows no phase and no handler.
 
+mod seat;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,15 +18,23 @@ use crate::http1::encode;
 use crate::log::AccessBuffer;
 use crate::upstream::Upstreams;
 
-/// Exchanges kept for reuse; more are made when more requests are in flight at once.
-const POOLED_EXCHANGES: usize = 64;
+/// Exchanges and seats kept for reuse; more are made when more requests are in flight at once.
+const POOLED_EXCHANGES: usize = 512;
 
-/// Memory each buffer of a pooled exchange may keep: twice the largest read of a long answer and a head, so that such
-/// answers do not allocate in steady state. Most stay far below.
+/// So many of them may keep large buffers.
+const POOLED_LARGE: usize = 64;
+
+/// Memory each buffer of these may keep: twice the largest read of a long answer and a head, so that such answers do
+/// not allocate in steady state. Most stay far below.
 const POOLED_BUFFER: usize = 144 * 1024;
+
+/// Memory each buffer of the others may keep: what a request and a small answer need.
+const POOLED_SMALL_BUFFER: usize = 10 * 1024;
 
 /// How often waiting log lines are looked at.
 pub const LOG_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
+
+pub use seat::Seat;
 
 /// What one core owns.
 pub struct Shard {
@@ -33,6 +43,7 @@ pub struct Shard {
     cycle: RefCell<CycleRef>,
     #[expect(clippy::vec_box, reason = "an exchange is large and moves between pool and task")]
     exchanges: RefCell<Vec<Box<Exchange>>>,
+    seats: RefCell<Vec<Seat>>,
     /// Open files and small files' content.
     pub files: RefCell<OpenFileCache>,
     /// Peers and idle connections to them.
@@ -57,6 +68,7 @@ impl Shard {
             worker,
             cycle: RefCell::new(Rc::new(cycle)),
             exchanges: RefCell::new(Vec::new()),
+            seats: RefCell::new(Vec::new()),
             files: RefCell::new(OpenFileCache::new()),
             upstreams: RefCell::new(upstreams),
             access_logs: RefCell::new(Vec::new()),
@@ -90,11 +102,24 @@ impl Shard {
         exchange
     }
 
+    /// A seat that is free.
+    pub fn seat(&self) -> Option<Seat> {
+        self.seats.borrow_mut().pop()
+    }
+
+    /// Takes a seat back.
+    pub fn vacate(&self, seat: Seat) {
+        let mut seats = self.seats.borrow_mut();
+        if seats.len() < POOLED_EXCHANGES {
+            seats.push(seat);
+        }
+    }
+
     /// Takes an exchange back.
     pub fn recycle(&self, mut exchange: Box<Exchange>) {
         let mut pool = self.exchanges.borrow_mut();
         if pool.len() < POOLED_EXCHANGES && Rc::ptr_eq(&exchange.cycle, &self.cycle.borrow()) {
-            exchange.detach(POOLED_BUFFER);
+            exchange.detach(if pool.len() < POOLED_LARGE { POOLED_BUFFER } else { POOLED_SMALL_BUFFER });
             pool.push(exchange);
         }
     }

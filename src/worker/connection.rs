@@ -13,7 +13,7 @@ use crate::http::{Arrival, Client, Exchange, Sent};
 use crate::io::Liveness;
 use crate::log::Level;
 use crate::phases::{self, Verdict};
-use crate::shard::Shard;
+use crate::shard::{Seat, Shard};
 
 /// How long a new connection may take for its request once the worker drains.
 const LAST_REQUEST_GRACE: Duration = Duration::from_secs(1);
@@ -63,13 +63,20 @@ async fn serve(shard: &Rc<Shard>, client: Rc<Client>) {
     let mut first = true;
     while wait_for_bytes(shard, &client, first).await {
         first = false;
-        let mut exchange = shard.exchange(&client);
-        let go_on = serve_arrived(shard, &client, &mut exchange).await;
-        shard.recycle(exchange);
+        let mut seat = shard.seat().unwrap_or_else(|| Seat::new(serve_in_seat));
+        let go_on = seat.serve(shard, &client).await;
+        shard.vacate(seat);
         if !go_on {
             return;
         }
     }
+}
+
+async fn serve_in_seat(shard: Rc<Shard>, client: Rc<Client>) -> bool {
+    let mut exchange = shard.exchange(&client);
+    let go_on = serve_arrived(&shard, &client, &mut exchange).await;
+    shard.recycle(exchange);
+    go_on
 }
 
 /// Waits, without holding a buffer, until the client sends something. `false`: it closed, or the time is over, or the

@@ -3,7 +3,10 @@
 Knows nothing of figures and ratios (summary.py). Called by run.py.
 """
 
+import json
+import sys
 import time
+from pathlib import Path
 
 import generators
 import idle
@@ -20,6 +23,8 @@ WARM_UP_SECONDS = 1
 # How often the fixed rate is lowered to what the generator can send.
 CALIBRATIONS = 4
 LOWEST_PRIORITY = 19
+DOWNLOAD = "/static/100m.bin"
+DOWNLOADER = Path(__file__).resolve().parent / "downloads.py"
 
 
 class RowRefused(Exception):
@@ -84,13 +89,13 @@ class Rounds:
             self._record({"row": row.name, "kind": kind, "round": number, **run})
 
     def _calibrate(self, row):
-        """Requests per second for the open loop: half of the baseline's maximum, or what the generator can send."""
+        """Requests per second for the open loop: the row's share of the baseline's maximum, or what the generator can send."""
         subject = SUBJECTS[row.subjects[0]]
         contender = self._stage.start(subject)
         try:
             sample.check(subject.name, self._stage.site, row.path, row.mode)
             most = self._closed(row, row.connections, min(2, self._seconds)).rps
-            rate = self._sendable(row, max(1, int(most / 2)))
+            rate = self._sendable(row, max(1, int(most * row.share)))
         finally:
             contender.stop()
         self._say(f"  {subject.name} at most {most:.0f}/s, fixed rate {rate}/s")
@@ -117,6 +122,8 @@ class Rounds:
         idlers = None
         try:
             sample.check(name, site, row.path, row.mode)
+            if row.downloads:
+                sample.check(name, site, DOWNLOAD, row.mode, 1)
             contender.find_workers()
             if row.memory:
                 return [self._memory(name, contender)]
@@ -177,6 +184,7 @@ class Rounds:
         self._say(
             f"  {name:13} {load:6} {run['cpu']:9.2f} us/req {run['rps']:9.0f}/s  p50 {run['p50']:8.0f}"
             f"  p99 {run['p99']:8.0f} us  busy {100 * run['busy']:3.0f} %{'  SHORT' if run.get('short') else ''}"
+            + (f"  downloads {moved:.0f} MB/s" if moved is not None else "")
         )
         return {key: _rounded(value) for key, value in run.items()}
 
@@ -206,16 +214,16 @@ class Rounds:
         They have the lowest priority among the programs on their core: what is asked is whether the contender lets the
         small requests through, not whether the reader of the downloads leaves the generator time to send them.
         """
-        stage = self._stage
-        url = stage.site.url("/static/100m.bin")
-        command = generators.wrk_command(stage.tools, url, row.downloads, seconds + 2, "get")
-        running = generators.Running(command, stage.load_cores, seconds + 2, LOWEST_PRIORITY)
+        length = self._stage.site.expected[DOWNLOAD].length
+        command = [sys.executable, str(DOWNLOADER), self._stage.site.port, DOWNLOAD, length, row.downloads, seconds + 2]
+        command = [str(word) for word in command]
+        running = generators.Running(command, self._stage.load_cores, seconds + 2, LOWEST_PRIORITY)
         time.sleep(0.5)
         return running
 
     def _downloaded(self, background):
-        done = generators.read_wrk(background.finish())
-        return done.bytes / 1e6 / done.seconds
+        done = json.loads(background.finish())
+        return done["bytes"] / 1e6 / done["seconds"]
 
     def _memory(self, name, contender):
         """Resident bytes per idle connection, beyond what the program held after some work."""

@@ -29,6 +29,8 @@ class Row:
     memory: bool = False
     # Clients that download /static/100m.bin meanwhile.
     downloads: int = 0
+    # The fixed rate, as a part of the baseline's maximum in the closed loop.
+    share: float = 0.5
     # How much longer than --seconds a run takes: rare latencies need more requests.
     stretch: int = 1
 
@@ -104,7 +106,16 @@ ROWS = (
     ),
     Row("unix-41b-c64", "proxied 41 B, unix-socket upstream, 64 connections", "/", 64, **_named("-unix")),
     Row("upload-1m-c16", "upload 1 MiB, 16 connections", "/upload", 16, mode="upload"),
-    Row("connect-41b-c64", "a new client connection per request, 64 at a time", "/", 64, mode="close"),
+    Row(
+        "connect-41b-c64",
+        "a new client connection per request, 64 at a time",
+        "/",
+        64,
+        # No floor: a relay opens a connection to the app for each of the client's, which is more work, not less.
+        subjects=("nginx", "ringx", "haproxy"),
+        pairs=(("ringx", "nginx"), ("haproxy", "nginx"), ("ringx", "haproxy")),
+        mode="close",
+    ),
     Row("fixed-rate-41b-c64", "fixed rate, half of nginx's maximum, 41 B", "/", 64, closed=False, stretch=2),
     Row(
         "downloads-41b-c64",
@@ -115,6 +126,8 @@ ROWS = (
         pairs=(("ringx", "nginx"),),
         closed=False,
         downloads=16,
+        # A thousand a second or so: what the baseline can answer in time although the downloads fill its core.
+        share=1 / 64,
         stretch=2,
     ),
     Row(

@@ -17,14 +17,14 @@ class WrongResponse(Exception):
     """A contender answered something else than the site holds."""
 
 
-def check(who, site, path, mode):
-    """Raises WrongResponse unless RESPONSES answers in a row are right."""
+def check(who, site, path, mode, responses=RESPONSES):
+    """Raises WrongResponse unless so many answers in a row are right."""
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=TIMEOUT_SECONDS)
     try:
         if mode == "upload":
             _uploads(who, connection)
         else:
-            for _ in range(RESPONSES):
+            for _ in range(responses):
                 connection.request("GET", path)
                 _compare(who, path, connection.getresponse(), site.expected[path])
     except (OSError, http.client.HTTPException) as error:

@@ -121,7 +121,13 @@ impl Exchange {
         self.header_only = head.method == Method::Head;
         self.args.extend_from_slice(head.query.map_or(b"".as_slice(), |query| query.of(&self.input)));
         let named = head.server_name.map_or(b"".as_slice(), |name| name.of(&self.input));
-        self.host.extend(named.iter().map(u8::to_ascii_lowercase));
+        self.host.extend_from_slice(named);
+        self.host.make_ascii_lowercase();
+        if head.path_is_plain {
+            self.uri.clear();
+            self.uri.extend_from_slice(head.path.of(&self.input));
+            return true;
+        }
         target::normalize(head.path.of(&self.input), default_server.merge_slashes, &mut self.uri).is_ok()
     }
 

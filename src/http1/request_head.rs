@@ -9,7 +9,7 @@ use super::head_scan::{FieldError, Found, HeadScan, ScanError, parse_fields};
 use super::headers::FieldNames;
 use super::method::is_method_byte;
 use super::plain_head;
-use super::target::{TargetForm, split_target, validate_host};
+use super::target::{TargetForm, scan_origin, split_target, validate_host};
 use super::{BodyFraming, HeadLimits, Headers, Known, Method, Progress, Span, Status, Version};
 use std::fmt;
 
@@ -29,6 +29,8 @@ pub struct RequestHead {
     /// The target's path as sent, up to `?`; begins with `/`. For `http://host?query` and `http://host` it is the
     /// first `/` of `http://`, so that it always is a path.
     pub path: Span,
+    /// The path needs neither decoding nor resolving: it is the URI as it stands.
+    pub path_is_plain: bool,
     /// What follows the first `?` of the target, possibly empty; `None` without a `?`.
     pub query: Option<Span>,
     /// The version the client speaks.
@@ -178,6 +180,17 @@ impl RequestHead {
         self.method = Method::from_bytes(name);
 
         let rest = &line[method_len + 1..];
+        if let Some(origin) = scan_origin(rest) {
+            let at = start + method_len + 1;
+            self.target = Span::new(at, at + origin.len);
+            self.path = Span::new(at, at + origin.path_len);
+            self.query =
+                (origin.path_len < origin.len).then(|| Span::new(at + origin.path_len + 1, at + origin.len));
+            self.path_is_plain = origin.is_plain;
+            self.version = parse_version(&rest[origin.len + 1..])?;
+            self.line_parsed = true;
+            return Ok(());
+        }
         let target_len =
             rest.iter().position(|b| *b <= b' ' || *b == 0x7f).ok_or(RequestError::RequestLine)?;
         if rest[target_len] != b' ' {
@@ -195,10 +208,8 @@ impl RequestHead {
 
     fn parse_target(&mut self, buf: &[u8], at: usize, len: usize) -> Result<(), RequestError> {
         let target = &buf[at..at + len];
-        let parts = split_target(target).ok_or(if target.contains(&b'#') {
-            RequestError::Fragment
-        } else {
-            RequestError::TargetForm
+        let parts = split_target(target).ok_or_else(|| {
+            if target.contains(&b'#') { RequestError::Fragment } else { RequestError::TargetForm }
         })?;
         let moved = |r: std::ops::Range<usize>| Span::new(at + r.start, at + r.end);
         self.target = moved(0..len);

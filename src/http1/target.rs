@@ -61,6 +61,64 @@ pub(super) fn split_target(target: &[u8]) -> Option<TargetParts> {
     Some(TargetParts { form: TargetForm::Absolute { authority: at..end, host }, path, query })
 }
 
+/// What one look at a target in origin-form shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OriginTarget {
+    /// Bytes of path and query.
+    pub(super) len: usize,
+    /// Bytes of the path: the query follows behind a `?` when this is less than `len`.
+    pub(super) path_len: usize,
+    /// [`normalize`] would change nothing in the path, and flag nothing.
+    pub(super) is_plain: bool,
+}
+
+/// What a byte of a target is, as bits.
+static TARGET_BYTES: [u8; 256] = {
+    let mut bytes = [0; 256];
+    let mut b = 0;
+    while b <= b' ' as usize {
+        bytes[b] = END;
+        b += 1;
+    }
+    bytes[0x7f] = END;
+    bytes[b'#' as usize] = END;
+    bytes[b'?' as usize] = QUESTION;
+    bytes[b'%' as usize] = ODD;
+    bytes[b'+' as usize] = ODD;
+    bytes[b'/' as usize] = SLASH;
+    bytes[b'.' as usize] = DOT;
+    bytes
+};
+/// A control byte, a space, or `#`.
+const END: u8 = 1;
+const QUESTION: u8 = 2;
+/// Decoded, or flagged.
+const ODD: u8 = 4;
+const SLASH: u8 = 8;
+const DOT: u8 = 16;
+
+/// Looks at what follows the method in a request line. `None` unless it begins with a target in origin-form and a space.
+pub(super) fn scan_origin(rest: &[u8]) -> Option<OriginTarget> {
+    if rest.first() != Some(&b'/') {
+        return None;
+    }
+    let (mut odd, mut behind_slash) = (0, 0);
+    let mut path_len = 0;
+    for b in rest {
+        let byte = TARGET_BYTES[usize::from(*b)];
+        if byte & (END | QUESTION) != 0 {
+            break;
+        }
+        odd |= byte & (ODD | behind_slash);
+        behind_slash = if byte == SLASH { SLASH | DOT } else { 0 };
+        path_len += 1;
+    }
+    let query = rest.get(path_len..)?;
+    let query_len = query.iter().position(|b| TARGET_BYTES[usize::from(*b)] == END)?;
+    let len = path_len + query_len;
+    (rest.get(len) == Some(&b' ')).then_some(OriginTarget { len, path_len, is_plain: odd == 0 })
+}
+
 fn split_at_question(target: &[u8], from: usize) -> (Range<usize>, Option<Range<usize>>) {
     match memchr::memchr(b'?', &target[from..]) {
         Some(i) => (from..from + i, Some(from + i + 1..target.len())),
@@ -76,7 +134,7 @@ pub fn split_query(uri: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// What a byte is in a host name that is no address in brackets: [`REFUSED`], [`DOT`], or nothing special.
+/// What a byte is in a host name that is no address in brackets: [`REFUSED`], [`HOST_DOT`], or nothing special.
 static HOST_BYTES: [u8; 256] = {
     let refused = b"/\\@?#[]\"<>^`{|}\x7f";
     let mut bytes = [0; 256];
@@ -90,11 +148,11 @@ static HOST_BYTES: [u8; 256] = {
         bytes[refused[i] as usize] = REFUSED;
         i += 1;
     }
-    bytes[b'.' as usize] = DOT;
+    bytes[b'.' as usize] = HOST_DOT;
     bytes
 };
 const REFUSED: u8 = 1;
-const DOT: u8 = 2;
+const HOST_DOT: u8 = 2;
 
 /// Checks `host[:port]` and returns the length of the host without port and trailing dot, or `None` if it is no host.
 ///
@@ -585,6 +643,22 @@ mod tests {
     }
 
     proptest! {
+        /// The quick look says what the long way says, of every target.
+        #[test]
+        fn one_look_at_a_target(target in "[/.%+?#a\\x7f\\x00é-]{0,12}", behind in "[ \t\r]?x?") {
+            let line = format!("/{target}{behind}");
+            let rest = line.as_bytes();
+            let end = rest.iter().position(|b| *b <= b' ' || *b == 0x7f);
+            let parts = end.filter(|end| rest[*end] == b' ').and_then(|end| Some((end, split_target(&rest[..end])?)));
+            let quick = scan_origin(rest);
+            prop_assert_eq!(quick.map(|q| q.len), parts.as_ref().map(|(end, _)| *end));
+            if let (Some(quick), Some((_, parts))) = (quick, parts) {
+                prop_assert_eq!(0..quick.path_len, parts.path.clone());
+                prop_assert_eq!((quick.path_len < quick.len).then_some(quick.path_len + 1..quick.len), parts.query);
+                prop_assert_eq!(quick.is_plain, is_plain(&rest[parts.path]));
+            }
+        }
+
         #[test]
         fn no_dot_segment_survives(path in "/([a.%/]|%2e|%2E|%2f|%5c|%25){0,24}", merge: bool) {
             if let Ok(out) = normalized(path.as_bytes(), merge) {

@@ -86,7 +86,9 @@ def _options():
 
 def _measure_all(chosen, found, options):
     """Runs the rows; writes the results after each of them, so that an interruption loses only the row it met."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT too: a shell that starts us in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     files = processes.raise_file_limit()
     if files < website.MAX_CONNECTIONS:
         _say(f"only {files} open files allowed: the rows with 10,000 connections may be refused (ulimit -Hn)")
@@ -179,7 +181,7 @@ class _Results:
     def write(self, result):
         self._runs_file.flush()
         self._notes_file.flush()
-        (self._folder / "summary.json").write_text(json.dumps(result, indent=1) + "\n")
+        (self._folder / "summary.json").write_text(_json(result))
         (self._folder / "summary.md").write_text(report.markdown(result))
         for name, svg in charts.all_charts(result).items():
             (self._folder / name).write_text(svg)
@@ -187,6 +189,13 @@ class _Results:
     def close(self):
         self._runs_file.close()
         self._notes_file.close()
+
+
+def _json(result):
+    """One line per row: small, and a change of one row is a change of one line."""
+    head = {key: value for key, value in result.items() if key != "rows"}
+    lines = [f"{json.dumps(name)}:{json.dumps(row, separators=(',', ':'))}" for name, row in result["rows"].items()]
+    return json.dumps(head)[:-1] + ', "rows": {\n' + ",\n".join(lines) + "\n}}\n"
 
 
 def _list(chosen):

@@ -327,12 +327,12 @@ impl Relay {
             if self.remaining.splices(self.received, flow) {
                 return self.splice(exchange, flow);
             }
-            let want = self.remaining.read_size();
             if self.received >= READ_SIZE as u64 {
                 // A long answer that must be copied: fewer, larger reads.
-                connection.input.reserve(want);
+                connection.input.reserve(READ_SIZE);
             }
-            match connection.stream.recv_into(&mut connection.input, want) {
+            // Also beyond a body of known length: an app that sends more than it announced is found out by that.
+            match connection.recv(READ_SIZE) {
                 Ok(0) => {
                     self.end_of_file(exchange, flow)?;
                     return Ok(Filled::Some);
@@ -416,7 +416,8 @@ impl Relay {
 
     /// Moves payload from the app's socket into the flow's pipe.
     fn splice(&mut self, exchange: &mut Exchange, flow: &mut Flow<'_>) -> io::Result<Filled> {
-        let Some(source) = &self.source else { return Ok(Filled::Starved) };
+        let Some(source) = &mut self.source else { return Ok(Filled::Starved) };
+        source.connection.note_spliced();
         let left = match self.remaining {
             Remaining::Length(left) => usize::try_from(left).unwrap_or(usize::MAX),
             _ => usize::MAX,
@@ -514,14 +515,6 @@ impl Remaining {
         match left.saturating_sub(used as u64) {
             0 => Self::Nothing,
             left => Self::Length(left),
-        }
-    }
-
-    /// Never reads beyond a message of known length: what follows it is not ours to take.
-    fn read_size(self) -> usize {
-        match self {
-            Self::Length(left) => usize::try_from(left).unwrap_or(usize::MAX).min(READ_SIZE),
-            Self::Nothing | Self::Chunks | Self::UntilClose => READ_SIZE,
         }
     }
 

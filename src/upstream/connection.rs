@@ -36,6 +36,8 @@ pub struct PeerConnection {
     pub input: Vec<u8>,
     /// Requests begun on it, this one included.
     pub requests: u64,
+    /// The last read left nothing in the socket.
+    drained: bool,
     addr: SockAddr,
     opened_ms: u64,
     idle_since_ms: u64,
@@ -74,11 +76,37 @@ impl PeerConnection {
             deadline,
             input: Vec::with_capacity(INPUT_CAPACITY),
             requests: 1,
+            drained: false,
             addr: peer.sock.clone(),
             opened_ms: now,
             idle_since_ms: now,
             peer_idle_ms: u64::MAX,
         }))
+    }
+
+    /// Reads into `input`, `max` bytes at most, as [`Stream::recv_into`].
+    ///
+    /// # Errors
+    /// See [`Stream::recv_into`].
+    pub fn recv(&mut self, max: usize) -> io::Result<usize> {
+        let result = self.stream.recv_into(&mut self.input, max);
+        self.drained = match &result {
+            // Less than there was room for is all there was.
+            Ok(count) => *count < max && self.input.len() < self.input.capacity(),
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        };
+        result
+    }
+
+    /// Bytes were taken from the socket without [`PeerConnection::recv`]: more may lie in it.
+    pub fn note_spliced(&mut self) {
+        self.drained = false;
+    }
+
+    /// Nothing that the peer sent is left over, as far as reading showed. Where the last read took all it had room for,
+    /// the socket is looked at: what lies in it already is not news that [`Stream::stayed_quiet`] would hear in time.
+    fn is_clean(&self) -> bool {
+        self.input.is_empty() && (self.drained || self.stream.peek_closed() == Liveness::Alive)
     }
 
     /// The peer says that it closes the connection after so many seconds of idleness (`Keep-Alive: timeout=`).
@@ -177,7 +205,7 @@ impl KeepalivePool {
         if limits.connections == 0
             || connection.requests >= limits.requests
             || now.saturating_sub(connection.opened_ms) >= limits.lifetime_ms
-            || !connection.input.is_empty()
+            || !connection.is_clean()
         {
             return;
         }

@@ -1,6 +1,6 @@
 //! `upstream`: which peer gets the request, and the connections kept to it.
 
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use expect_test::expect;
@@ -319,6 +319,43 @@ fn unread_answers_do_not_reach_the_next_client() {
     let server = Server::proxying(&origin, POOL);
     for _ in 0..4 {
         assert_eq!(server.get("/").text(), "ok");
+    }
+}
+
+/// What follows an answer in the socket must be seen although nothing asks for it, and also by a request that takes the
+/// connection in the same moment.
+#[test]
+fn what_follows_an_answer_does_not_reach_a_pipelined_request() {
+    // In one read, in one that its buffer bounds, and through a pipe.
+    for size in [5, 16 << 10, 300_000] {
+        let (body_wanted, wanted) = mpsc::channel();
+        let wanted = Mutex::new(wanted);
+        let origin = Origin::start(move |connection| {
+            while connection.request().is_some() {
+                connection.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n"));
+                if wanted.lock().unwrap().recv_timeout(DEADLINE).is_err() {
+                    return;
+                }
+                let poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nPOISON";
+                connection.send([&vec![b'x'; size], poison.as_bytes()].concat());
+            }
+        });
+        // Without buffering nginx too sends the head at once.
+        let server = Server::proxying(&origin, &format!("proxy_buffering off; {POOL}"));
+        let mut client = server.connect();
+        client.send(["GET / HTTP/1.1\r\nHost: a\r\n\r\n"; 3].concat());
+        for _ in 0..3 {
+            // The head is with the client, so that what follows comes in a read of its own.
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.append(&mut client.read_exact(1));
+            }
+            let head = String::from_utf8(head).unwrap();
+            assert!(head.contains(&format!("Content-Length: {size}\r\n")), "{head}");
+            body_wanted.send(()).unwrap();
+            let body = client.read_exact(size);
+            assert!(body.iter().all(|b| *b == b'x'), "{size}");
+        }
     }
 }
 

@@ -94,7 +94,7 @@ async fn read_more(
             WaitError::ClientGone => PeerError::ClientGone(READING_HEAD),
             WaitError::Io(error) => PeerError::Read(error),
         })?;
-        match connection.stream.recv_into(&mut connection.input, READ_SIZE) {
+        match connection.recv(READ_SIZE) {
             Ok(0) => return Err(PeerError::PrematureClose),
             Ok(count) => {
                 exchange.upstream.note_received(count);

@@ -225,7 +225,7 @@ async fn wait_writable(connection: &mut PeerConnection) -> Result<Sent, PeerErro
 
 /// Reads what the app says while it is still being sent to; true when it is an answer (and not an interim one).
 fn answered(connection: &mut PeerConnection) -> Result<bool, PeerError> {
-    match connection.stream.recv_into(&mut connection.input, EARLY_READ) {
+    match connection.recv(EARLY_READ) {
         Ok(0) => return Err(PeerError::PrematureClose),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

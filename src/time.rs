@@ -29,6 +29,7 @@ thread_local! {
     static NOW: Cell<Option<Now>> = const { Cell::new(None) };
     /// The last reading of both clocks.
     static WALL: Cell<Option<Now>> = const { Cell::new(None) };
+    static LOCAL: Cell<((i64, i32), [u8; 26])> = const { Cell::new(((0, 0), *b"01/Jan/1970:00:00:00 +0000")) };
     static DATE: Cell<(i64, [u8; 29])> = const { Cell::new((0, *b"Thu, 01 Jan 1970 00:00:00 GMT")) };
 }
 
@@ -205,6 +206,18 @@ pub fn local_time(unix_secs: i64, offset_minutes: i32) -> [u8; 26] {
     out
 }
 
+/// [`local_time`] of [`now`] in the zone of [`utc_offset`], made once per second and thread.
+pub fn local_time_now() -> [u8; 26] {
+    let key = (now().unix_secs(), utc_offset());
+    let (cached, text) = LOCAL.get();
+    if cached == key {
+        return text;
+    }
+    let text = local_time(key.0, key.1 / 60);
+    LOCAL.set((key, text));
+    text
+}
+
 /// `2026-11-22T18:17:11+00:00` (`$time_iso8601`), `offset_minutes` east of UTC.
 pub fn iso8601(unix_secs: i64, offset_minutes: i32) -> [u8; 25] {
     let offset = offset_minutes.clamp(-1439, 1439);
@@ -346,6 +359,15 @@ mod tests {
 
     fn text(bytes: &[u8]) -> &str {
         std::str::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn what_is_made_once_a_second_is_the_present() {
+        for _ in 0..3 {
+            let (secs, offset) = (refresh().unix_secs(), utc_offset());
+            assert_eq!(local_time_now(), local_time(secs, offset / 60));
+            assert_eq!(http_date_now(), http_date(secs));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The written form (directives, options, contexts) ends in `build`; from here on nothing is optional that has a
 //! default. Built once per load, immutable afterwards, shared by all workers inside a `Cycle`. No I/O, no state.
 
+use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,12 +65,37 @@ pub struct ErrorLogConf {
 }
 
 /// Where a log goes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub enum LogTarget {
     /// A file by absolute path.
     File(PathBuf),
     /// Standard error.
     Stderr,
+}
+
+impl LogTarget {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::File(path) => path.as_os_str().as_encoded_bytes(),
+            Self::Stderr => b"",
+        }
+    }
+}
+
+/// Paths are compared as they are written, as in nginx: requests look for their log's buffer by it, and `Path` compares
+/// component by component.
+impl PartialEq for LogTarget {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for LogTarget {}
+
+impl Hash for LogTarget {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes().hash(state);
+    }
 }
 
 /// The `http` block.

@@ -97,10 +97,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::BytesSent => number(out, e.bytes_sent),
         VariableId::BodyBytesSent => number(out, e.body_bytes_sent),
         VariableId::Msec => seconds(out, crate::time::now().unix_ms),
-        VariableId::TimeLocal => bytes(
-            out,
-            &crate::time::local_time(crate::time::now().unix_secs(), crate::time::utc_offset() / 60),
-        ),
+        VariableId::TimeLocal => bytes(out, &crate::time::local_time_now()),
         VariableId::TimeIso8601 => {
             bytes(out, &crate::time::iso8601(crate::time::now().unix_secs(), crate::time::utc_offset() / 60))
         }

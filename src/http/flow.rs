@@ -356,4 +356,4 @@ impl<'c> Flow<'c> {
 
 #[cfg(test)]
 #[path = "flow_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -28,7 +28,7 @@ fn conf_with_files_in(temp_path: &Path, directives: &str) -> Arc<ProxyConf> {
 }
 
 /// Our end of a connection, and the far end.
-async fn pair() -> (Stream, TcpStream) {
+pub(in crate::http) async fn pair() -> (Stream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let deadline = Deadline::new();
     deadline.arm(Duration::from_secs(10));

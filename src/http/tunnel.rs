@@ -21,6 +21,9 @@ use crate::log::{Errno, Level};
 /// Bytes carried at a time in each direction.
 const BUFFER_SIZE: usize = 16 << 10;
 
+/// Bytes carried in one direction before other connections get their turn.
+const FAIR_SHARE: usize = 512 << 10;
+
 /// Sends the head in `out` and carries bytes until the end.
 ///
 /// # Errors
@@ -158,6 +161,7 @@ async fn carry(direction: Direction<'_>, sent: &mut u64) -> Result<(), Fault> {
     // The end written to is gone. What still comes for it is read away: bytes left unread would make the close of
     // this connection a reset, and what the other direction sent would be lost with it.
     let mut gone = None;
+    let mut share = 0;
     alive();
     loop {
         if !buffer.is_empty() && gone.is_none() {
@@ -174,18 +178,68 @@ async fn carry(direction: Direction<'_>, sent: &mut u64) -> Result<(), Fault> {
         if buffer.capacity() < BUFFER_SIZE {
             buffer.reserve_exact(BUFFER_SIZE);
         }
+        if share >= FAIR_SHARE {
+            share = 0;
+            from.readable(from_deadline).await.map_err(Fault::Read)?;
+        }
         match from.recv_into(&mut buffer, BUFFER_SIZE) {
             Ok(0) => {
                 // An end that is gone needs not be told.
                 let _ = to.shutdown_write();
                 return gone.map_or(Ok(()), |error| Err(Fault::Write(error)));
             }
-            Ok(_) if gone.is_none() => alive(),
-            Ok(_) => {}
+            Ok(count) => {
+                share += count;
+                if gone.is_none() {
+                    alive();
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                share = 0;
                 from.readable(from_deadline).await.map_err(Fault::Read)?;
             }
             Err(error) => return Err(Fault::Read(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::http::flow::tests::pair;
+    use crate::io::runtime;
+
+    #[test]
+    fn a_flood_has_its_share_of_a_turn_and_no_more() {
+        runtime::run(None, || async {
+            let (from, mut flood) = pair().await;
+            let (to, _sink) = pair().await;
+            flood.set_nonblocking(true).unwrap();
+            let mut waiting = 0;
+            while let Ok(count) = flood.write(&[0; 64 << 10]) {
+                waiting += count;
+            }
+            assert!(waiting > FAIR_SHARE + BUFFER_SIZE, "the kernel took only {waiting} bytes");
+            let (from_deadline, to_deadline) = (Deadline::new(), Deadline::new());
+            let direction = Direction {
+                from: (&from, &from_deadline),
+                to: (&to, &to_deadline),
+                silence: Duration::from_secs(10),
+                started_with: Vec::new(),
+            };
+            let mut sent = 0;
+            {
+                let mut carrying = pin!(carry(direction, &mut sent));
+                poll_fn(|context| {
+                    assert!(carrying.as_mut().poll(context).is_pending());
+                    Poll::Ready(())
+                })
+                .await;
+            }
+            assert!((1..=(FAIR_SHARE + BUFFER_SIZE) as u64).contains(&sent), "{sent} of {waiting} bytes");
+        })
+        .unwrap();
     }
 }

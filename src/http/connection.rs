@@ -4,6 +4,7 @@ use super::exchange::Exchange;
 use crate::config::model::{LingeringClose, LocationConf, ServerConf};
 use crate::cycle::Cycle;
 use crate::http1::{HeadLimits, Method, Progress, RequestError, Status, target};
+use crate::io::Liveness;
 use crate::log::Level;
 use crate::route::ServerMatch;
 
@@ -191,8 +192,12 @@ impl Exchange {
     /// Closes so that a client which is still sending can read the answer: shut down our side, then read and drop
     /// what comes for at most `lingering_time` (nginx's lingering close).
     pub async fn linger(&mut self, conf: &LocationConf) {
-        // Of a refused head's connection nobody looked at what follows.
-        let more_may_come = !self.body.is_finished() || self.consumed < self.input.len() || self.refused;
+        // Of a refused head's connection nobody looked at what follows. Bytes that wait unread in the socket would make
+        // the close a reset, and the end of the answer would be lost with it.
+        let more_may_come = !self.body.is_finished()
+            || self.consumed < self.input.len()
+            || self.refused
+            || self.client.stream.peek_closed() == Liveness::HasData;
         match conf.lingering_close {
             LingeringClose::Off => return,
             LingeringClose::On if !more_may_come => return,

@@ -187,3 +187,18 @@ fn a_temporary_file_that_cannot_be_made_costs_no_byte() {
         assert!(line.contains(&expected) && line.contains(", upstream: \"http://"), "{line}");
     }
 }
+
+/// Bytes that nobody reads would make the server's close a reset, and what the client has not read yet would be lost.
+#[test]
+fn bytes_behind_the_last_request_do_not_cost_the_end_of_its_answer() {
+    let size = 20_000_000;
+    let server = Server::setup()
+        .file("root/big", vec![b'd'; size])
+        .start("server { listen {{port}}; root {{root}}; }");
+    let mut client = server.connect();
+    client.send("GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    let mut got = client.read_some().len();
+    client.send("more");
+    got += client.read_to_end().len();
+    assert!(got > size, "{got} of {size} bytes and a head");
+}

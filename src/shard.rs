@@ -13,8 +13,9 @@ use crate::config::model::{LogEscape, LogTarget};
 use crate::cycle::{Cycle, CycleRef};
 use crate::files::OpenFileCache;
 use crate::http::variables::{self, Presence};
-use crate::http::{Client, Exchange};
+use crate::http::{Client, Exchange, ParkedClient};
 use crate::http1::encode;
+use crate::io::ParkingLot;
 use crate::log::AccessBuffer;
 use crate::upstream::Upstreams;
 
@@ -50,6 +51,8 @@ pub struct Shard {
     pub upstreams: RefCell<Upstreams>,
     access_logs: RefCell<Vec<(LogTarget, AccessBuffer, u64)>>,
     log_line: RefCell<(Vec<u8>, Vec<u8>)>,
+    /// Client connections that have been idle for a while. They are open too.
+    pub parked: ParkingLot<ParkedClient>,
     /// Open client connections.
     pub connections: Cell<usize>,
     /// When a connection was last turned away for want of room, in seconds of the monotonic clock.
@@ -73,6 +76,7 @@ impl Shard {
             upstreams: RefCell::new(upstreams),
             access_logs: RefCell::new(Vec::new()),
             log_line: RefCell::default(),
+            parked: ParkingLot::new(),
             connections: Cell::new(0),
             refused_second: Cell::new(u64::MAX),
             requests: Cell::new(0),

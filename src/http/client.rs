@@ -2,11 +2,12 @@
 
 use std::cell::Cell;
 use std::io::Write;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::config::model::ListenId;
 use crate::cycle::Cycle;
-use crate::io::{Deadline, SockAddr, Stream};
+use crate::io::{CompactAddr, Deadline, SockAddr, Stream};
 
 /// One accepted connection. Shared by reference (`Rc`) between the connection task and whatever waits on it.
 pub struct Client {
@@ -21,7 +22,7 @@ pub struct Client {
     /// The address it connected to.
     pub local: SockAddr,
     /// The address of the listening socket it came by.
-    pub listen_addr: SockAddr,
+    pub listen_addr: Rc<SockAddr>,
     /// That socket in the configuration of `generation`.
     pub listen: Cell<ListenId>,
     /// The cycle that `listen` belongs to.
@@ -41,21 +42,17 @@ impl Client {
     pub fn new(
         stream: Stream,
         remote: SockAddr,
-        listen_addr: SockAddr,
+        listen_addr: Rc<SockAddr>,
         cycle: &Cycle,
         serial: u64,
     ) -> Option<Self> {
         let local = stream.local_addr().ok()?;
         let listen = cycle.listen_for(&listen_addr, &local)?;
-        let remote_text = match remote.ip() {
-            Some(ip) => ip.to_string(),
-            None => "unix:".to_owned(),
-        };
         Some(Self {
             stream,
             deadline: Deadline::new(),
+            remote_text: address_text(&remote),
             remote,
-            remote_text: remote_text.into_bytes().into_boxed_slice(),
             local,
             listen_addr,
             listen: Cell::new(listen),
@@ -65,6 +62,54 @@ impl Client {
             keepalive_timeout: Cell::new(Duration::ZERO),
             requests: Cell::new(0),
         })
+    }
+
+    /// What is kept of a connection that is parked. To be taken between two requests, when nothing was read of the next.
+    pub fn parked(&self) -> ParkedClient {
+        let Self {
+            stream: _,
+            deadline: _,
+            remote,
+            remote_text: _,
+            local,
+            listen_addr,
+            listen,
+            generation,
+            serial,
+            accepted_ms,
+            // Set again by each answer.
+            keepalive_timeout: _,
+            requests,
+        } = self;
+        ParkedClient {
+            remote: remote.into(),
+            local: local.into(),
+            listen_addr: Rc::clone(listen_addr),
+            listen: listen.get(),
+            generation: generation.get(),
+            serial: *serial,
+            accepted_ms: *accepted_ms,
+            requests: requests.get(),
+        }
+    }
+
+    /// A connection that was parked.
+    pub fn unparked(stream: Stream, parked: ParkedClient) -> Self {
+        let remote = SockAddr::from(parked.remote);
+        Self {
+            stream,
+            deadline: Deadline::new(),
+            remote_text: address_text(&remote),
+            remote,
+            local: parked.local.into(),
+            listen_addr: parked.listen_addr,
+            listen: Cell::new(parked.listen),
+            generation: Cell::new(parked.generation),
+            serial: parked.serial,
+            accepted_ms: parked.accepted_ms,
+            keepalive_timeout: Cell::new(Duration::ZERO),
+            requests: Cell::new(parked.requests),
+        }
     }
 
     /// Follows a reload: `false` when the configuration does not have this connection's socket any more.
@@ -97,4 +142,39 @@ impl Client {
             None => write!(out, "{}", self.local),
         };
     }
+}
+
+/// What is kept of a [`Client`] while its connection is parked: there may be thousands.
+pub struct ParkedClient {
+    remote: CompactAddr,
+    local: CompactAddr,
+    listen_addr: Rc<SockAddr>,
+    listen: ListenId,
+    generation: u64,
+    serial: u64,
+    accepted_ms: u64,
+    requests: u64,
+}
+
+const _: () = assert!(size_of::<ParkedClient>() <= 80, "it is the memory of an idle connection");
+
+impl ParkedClient {
+    /// Whether it sent no request yet.
+    pub fn is_new(&self) -> bool {
+        self.requests == 0
+    }
+
+    /// As [`Client::belongs_to`].
+    pub fn belongs_to(&self, cycle: &Cycle) -> bool {
+        self.generation == cycle.generation
+            || cycle.listen_for(&self.listen_addr, &self.local.clone().into()).is_some()
+    }
+}
+
+fn address_text(remote: &SockAddr) -> Box<[u8]> {
+    let text = match remote.ip() {
+        Some(ip) => ip.to_string(),
+        None => "unix:".to_owned(),
+    };
+    text.into_bytes().into_boxed_slice()
 }

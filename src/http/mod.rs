@@ -19,7 +19,7 @@ pub mod variables;
 pub mod write;
 
 pub use body::{Body, Segment};
-pub use client::Client;
+pub use client::{Client, ParkedClient};
 pub use connection::Arrival;
 pub use exchange::{Exchange, Outcome};
 pub use request_body::{BodyError, RequestBody};

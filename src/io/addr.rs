@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::mem;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -57,6 +57,33 @@ impl fmt::Display for SockAddr {
 impl From<SocketAddr> for SockAddr {
     fn from(addr: SocketAddr) -> Self {
         Self::Inet(addr)
+    }
+}
+
+/// An address in 16 bytes, for where there are thousands: IPv4 within, any other in a box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CompactAddr {
+    /// IPv4 address and port.
+    V4(SocketAddrV4),
+    /// Anything else.
+    Other(Box<SockAddr>),
+}
+
+impl From<&SockAddr> for CompactAddr {
+    fn from(addr: &SockAddr) -> Self {
+        match addr {
+            SockAddr::Inet(SocketAddr::V4(v4)) => Self::V4(*v4),
+            SockAddr::Inet(SocketAddr::V6(_)) | SockAddr::Unix(_) => Self::Other(Box::new(addr.clone())),
+        }
+    }
+}
+
+impl From<CompactAddr> for SockAddr {
+    fn from(addr: CompactAddr) -> Self {
+        match addr {
+            CompactAddr::V4(v4) => Self::Inet(SocketAddr::V4(v4)),
+            CompactAddr::Other(addr) => *addr,
+        }
     }
 }
 
@@ -257,9 +284,12 @@ mod tests {
         for text in ["127.0.0.1:80", "255.1.2.3:65535", "[::1]:8080", "[2001:db8::7]:443"] {
             let addr = SockAddr::Inet(text.parse().unwrap());
             assert_eq!(round_trip(&addr), addr);
+            assert_eq!(SockAddr::from(CompactAddr::from(&addr)), addr);
             assert_eq!(addr.to_string(), text);
         }
+        assert_eq!(size_of::<CompactAddr>(), 16);
         let path = SockAddr::Unix("/run/app.sock".into());
+        assert_eq!(SockAddr::from(CompactAddr::from(&path)), path);
         assert_eq!(round_trip(&path), path);
         assert_eq!(path.to_string(), "unix:/run/app.sock");
     }

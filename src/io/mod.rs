@@ -12,6 +12,7 @@ pub mod connect;
 pub mod file;
 pub mod listener;
 pub mod mailbox;
+pub mod parking;
 mod ready;
 pub mod runtime;
 pub mod signal;
@@ -20,8 +21,9 @@ pub mod stream;
 pub mod sys;
 pub mod timer;
 
-pub use addr::SockAddr;
+pub use addr::{CompactAddr, SockAddr};
 pub use listener::{ListenOptions, ListenSocket, Listener};
+pub use parking::ParkingLot;
 pub use runtime::RingMode;
 pub use splice::{Pipe, Transfer};
 pub use stream::{Liveness, Side, Stream};

@@ -167,6 +167,13 @@ pub fn avoid_huge_pages() {
     unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) };
 }
 
+/// Gives memory that this thread has freed back to the kernel: for after a burst, because the allocator keeps it for the
+/// next one. Takes about a millisecond after thousands of connections.
+pub fn return_memory() {
+    // SAFETY: mimalloc's documentation asks for nothing; with another global allocator there is nothing to give back.
+    unsafe { libmimalloc_sys::mi_collect(true) };
+}
+
 /// Seconds that local time is ahead of UTC at `unix_time` (seconds since 1970), by the TZ of the process.
 pub fn utc_offset(unix_time: i64) -> i32 {
     // SAFETY: tm is plain integers and a pointer, for which all zeroes is a valid value.

@@ -84,16 +84,22 @@ impl Deadline {
         with_table(|table| {
             let waiter = &mut table.waiters[self.slot];
             waiter.idle = idle;
-            waiter.interrupted = false;
+            waiter.idle_since = now();
+            waiter.interrupted = None;
         });
+    }
+
+    /// When it expires, in milliseconds of the monotonic clock.
+    pub fn expires_ms(&self) -> u64 {
+        with_table(|table| table.at[self.slot]).unwrap_or(0)
     }
 
     /// Ends the wait of this deadline with `Interrupted` in this turn: an expiry is noticed up to [`TICK`] later.
     pub fn interrupt(&self) {
-        with_table(|table| table.waiters[self.slot].interrupt());
+        with_table(|table| table.waiters[self.slot].interrupt(Interruption::End));
     }
 
-    /// Completes when the deadline expires (`TimedOut`) or is interrupted (`Interrupted`).
+    /// Completes when the deadline expires (`TimedOut`) or is interrupted (`Interrupted`, or `WouldBlock` by [`park_idle`]).
     pub async fn over(&self) -> io::Error {
         poll_fn(|context| self.poll_over(context)).await
     }
@@ -132,7 +138,7 @@ impl Drop for Deadline {
 pub fn interrupt_idle() {
     with_table(|table| {
         for waiter in table.waiters.iter_mut().filter(|waiter| waiter.idle) {
-            waiter.interrupt();
+            waiter.interrupt(Interruption::End);
         }
     });
 }
@@ -145,7 +151,7 @@ pub fn interrupt_oldest_idle(most: usize) -> usize {
         let mut idle: Vec<(u64, usize)> = Vec::new();
         let mut ending = 0;
         for (slot, waiter) in table.waiters.iter().enumerate().filter(|(_, waiter)| waiter.idle) {
-            if waiter.interrupted {
+            if waiter.interrupted == Some(Interruption::End) {
                 ending += 1;
             } else {
                 idle.push((table.at[slot], slot));
@@ -156,11 +162,51 @@ pub fn interrupt_oldest_idle(most: usize) -> usize {
             idle.select_nth_unstable(wanted - 1);
         }
         for &(_, slot) in &idle[..wanted] {
-            table.waiters[slot].interrupt();
+            table.waiters[slot].interrupt(Interruption::End);
         }
         ending + wanted
     })
     .unwrap_or(0)
+}
+
+/// What [`park_idle`] found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Idle {
+    /// Waits that it ended.
+    pub asked: usize,
+    /// Idle waits that are left.
+    pub left: usize,
+}
+
+/// Ends waits that have been idle for `after` with `WouldBlock`, those that wait the longest first, so that they find
+/// a cheaper way to wait: at most `most` of them, and only as long as more than `keep` are idle. Looks at the whole
+/// table.
+pub fn park_idle(keep: usize, after: Duration, most: usize) -> Idle {
+    with_table(|table| {
+        let before = now().saturating_sub(millis(after));
+        let idle = || {
+            let waiters = table.waiters.iter().enumerate();
+            waiters.filter(|(_, waiter)| waiter.idle && waiter.interrupted.is_none())
+        };
+        let count = idle().count();
+        let wanted = count.saturating_sub(keep).min(most);
+        if wanted == 0 {
+            return Idle { asked: 0, left: count };
+        }
+        let mut oldest: Vec<(u64, usize)> = idle()
+            .filter(|(_, waiter)| waiter.idle_since <= before)
+            .map(|(slot, waiter)| (waiter.idle_since, slot))
+            .collect();
+        if (1..oldest.len()).contains(&wanted) {
+            oldest.select_nth_unstable(wanted - 1);
+        }
+        oldest.truncate(wanted);
+        for &(_, slot) in &oldest {
+            table.waiters[slot].interrupt(Interruption::Park);
+        }
+        Idle { asked: oldest.len(), left: count - oldest.len() }
+    })
+    .unwrap_or_default()
 }
 
 /// Completes after at least `time`, to the millisecond. Costs one entry in the loop's timer wheel.
@@ -174,13 +220,24 @@ pub async fn sleep(time: Duration) {
 
 struct Waiter {
     waker: Option<Waker>,
+    /// When `idle` was last said, in milliseconds of [`now`].
+    idle_since: u64,
     idle: bool,
-    interrupted: bool,
+    interrupted: Option<Interruption>,
+}
+
+/// Why a wait ends that is neither over nor late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Interruption {
+    /// The connection is to end.
+    End,
+    /// It is to wait in a cheaper way.
+    Park,
 }
 
 impl Waiter {
-    fn interrupt(&mut self) {
-        self.interrupted = true;
+    fn interrupt(&mut self, interruption: Interruption) {
+        self.interrupted = Some(interruption);
         if let Some(waker) = &self.waker {
             waker.wake_by_ref();
         }
@@ -212,7 +269,7 @@ impl Table {
     fn claim(&mut self) -> usize {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.at.push(NEVER);
-            self.waiters.push(Waiter { waker: None, idle: false, interrupted: false });
+            self.waiters.push(Waiter { waker: None, idle_since: 0, idle: false, interrupted: None });
             self.at.len() - 1
         });
         self.at[slot] = NEVER;
@@ -224,15 +281,18 @@ impl Table {
         self.free.push(slot);
         let waiter = &mut self.waiters[slot];
         waiter.idle = false;
-        waiter.interrupted = false;
+        waiter.interrupted = None;
         waiter.waker.take()
     }
 
     fn poll(&mut self, slot: usize, waker: &Waker) -> (Option<io::ErrorKind>, Option<Waker>) {
         let waiter = &mut self.waiters[slot];
-        if waiter.interrupted {
-            waiter.interrupted = false;
-            return (Some(io::ErrorKind::Interrupted), None);
+        if let Some(interruption) = waiter.interrupted.take() {
+            let kind = match interruption {
+                Interruption::End => io::ErrorKind::Interrupted,
+                Interruption::Park => io::ErrorKind::WouldBlock,
+            };
+            return (Some(kind), None);
         }
         if self.at[slot] <= now() {
             return (Some(io::ErrorKind::TimedOut), None);
@@ -418,6 +478,42 @@ mod tests {
             }
             assert_eq!(interrupt_oldest_idle(1), 1);
             assert_eq!(waits[2].over().await.kind(), io::ErrorKind::Interrupted);
+        });
+    }
+
+    #[test]
+    fn waits_that_idle_for_long_are_to_be_parked() {
+        each_mode(|| async {
+            let idle = || {
+                let deadline = Deadline::new();
+                deadline.set_idle(true);
+                deadline.arm(Duration::from_secs(60));
+                deadline
+            };
+            let after = Duration::from_millis(30);
+            let old: Vec<Deadline> = (0..4).map(|_| idle()).collect();
+            let parked = |keep, most| park_idle(keep, after, most).asked;
+            assert_eq!(parked(0, 8), 0);
+            sleep(Duration::from_millis(60)).await;
+            let young = idle();
+            let busy = Deadline::new();
+            busy.arm(Duration::from_secs(60));
+            assert_eq!(park_idle(3, after, 8), Idle { asked: 2, left: 3 });
+            // Those that are asked already do not count.
+            assert_eq!(parked(3, 8), 0);
+            assert_eq!(parked(1, 1), 1);
+            assert_eq!(parked(0, 8), 1);
+            for deadline in &old {
+                assert_eq!(deadline.over().await.kind(), io::ErrorKind::WouldBlock);
+                deadline.set_idle(false);
+            }
+            // What is to end, ends.
+            old[0].set_idle(true);
+            sleep(Duration::from_millis(60)).await;
+            assert_eq!(parked(0, 8), 2);
+            interrupt_idle();
+            assert_eq!(old[0].over().await.kind(), io::ErrorKind::Interrupted);
+            assert_eq!(young.over().await.kind(), io::ErrorKind::Interrupted);
         });
     }
 

@@ -1,12 +1,14 @@
 //! The task of one client connection: read, run, respond, log, again.
 
 use std::future::Future;
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::parking;
 use crate::config::model::{LocationConf, ServerConf};
 use crate::cycle::Cycle;
 use crate::http::{Arrival, Client, Exchange, Sent};
@@ -21,20 +23,40 @@ const LAST_REQUEST_GRACE: Duration = Duration::from_secs(1);
 /// Pipelined requests served in a row before other connections get their turn.
 const PIPELINE_SHARE: u32 = 32;
 
-/// Serves a connection; a panic ends it alone and is logged.
-pub(super) async fn serve_fenced(shard: Rc<Shard>, client: Rc<Client>) {
-    let _open = Open(&shard);
+/// What a connection's task begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// To wait for the client.
+    Waiting,
+    /// The client sent something, or closed.
+    Arrived,
+}
+
+/// What became of a connection whose task ends.
+enum End {
+    Closed,
+    /// It is open and idle, without a task.
+    Parked,
+}
+
+/// Serves a connection until it closes or is parked; a panic ends it alone and is logged.
+pub(super) async fn serve_fenced(shard: Rc<Shard>, client: Rc<Client>, begin: Begin) {
+    let open = Open(&shard);
     let serial = client.serial;
-    let mut task = pin!(serve(&shard, client));
-    let panicked = std::future::poll_fn(|context| {
+    let mut task = pin!(serve(&shard, client, begin));
+    let end = std::future::poll_fn(|context| {
         match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(())) => Poll::Ready(None),
-            Err(panic) => Poll::Ready(Some(panic)),
+            Ok(Poll::Ready(end)) => Poll::Ready(Ok(end)),
+            Err(panic) => Poll::Ready(Err(panic)),
         }
     })
     .await;
-    if let Some(panic) = panicked {
+    if let Ok(End::Parked) = end {
+        // Counted as open until it comes back to a task, or is closed where it is parked.
+        std::mem::forget(open);
+    }
+    if let Err(panic) = end {
         let text = panic
             .downcast_ref::<&str>()
             .copied()
@@ -59,15 +81,23 @@ impl Drop for Open<'_> {
     }
 }
 
-async fn serve(shard: &Rc<Shard>, client: Rc<Client>) {
-    let mut first = true;
-    while wait_for_bytes(shard, &client, first).await {
+async fn serve(shard: &Rc<Shard>, client: Rc<Client>, begin: Begin) -> End {
+    let mut arrived = begin == Begin::Arrived;
+    let mut first = client.requests.get() == 0;
+    loop {
+        if !std::mem::take(&mut arrived) {
+            match wait_for_bytes(shard, &client, first).await {
+                Waited::Arrived => {}
+                Waited::Over => return End::Closed,
+                Waited::Parked => return End::Parked,
+            }
+        }
         first = false;
         let mut seat = shard.seat().unwrap_or_else(|| Seat::new(serve_in_seat));
         let go_on = seat.serve(shard, &client).await;
         shard.vacate(seat);
         if !go_on {
-            return;
+            return End::Closed;
         }
     }
 }
@@ -79,41 +109,64 @@ async fn serve_in_seat(shard: Rc<Shard>, client: Rc<Client>) -> bool {
     go_on
 }
 
-/// Waits, without holding a buffer, until the client sends something. `false`: it closed, or the time is over, or the
-/// worker drains.
-async fn wait_for_bytes(shard: &Shard, client: &Client, first: bool) -> bool {
+/// How a wait for the client ended.
+enum Waited {
+    /// The client sent something, or closed.
+    Arrived,
+    /// The time is over, or the worker drains.
+    Over,
+    /// It goes on without a task.
+    Parked,
+}
+
+/// Waits, without holding a buffer, until the client sends something.
+async fn wait_for_bytes(shard: &Rc<Shard>, client: &Rc<Client>, first: bool) -> Waited {
     let cycle = shard.cycle();
     if !client.belongs_to(&cycle) {
-        return false;
+        return Waited::Over;
     }
     let server = default_server(&cycle, client);
     let timeout = if first { server.client_header_timeout } else { client.keepalive_timeout.get() };
     drop(cycle);
     if shard.draining.get() {
-        return first && await_last_request(client).await;
+        return arrived_if(first && await_last_request(client).await);
     }
     client.deadline.arm(timeout);
-    client.deadline.set_idle(true);
-    let mut arrived = client.stream.readable(&client.deadline).await;
-    while is_interrupted(&arrived) && !shard.draining.get() && survives_reload(shard, client) {
+    loop {
         client.deadline.set_idle(true);
-        arrived = client.stream.readable(&client.deadline).await;
-    }
-    client.deadline.set_idle(false);
-    match arrived {
-        Ok(()) => true,
-        // The worker drains, the port closes, or another connection needs the place; a request may have come in the
-        // same moment.
-        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
-            client.stream.peek_closed() == Liveness::HasData
-                || (first && shard.draining.get() && await_last_request(client).await)
+        let ended = match client.stream.readable(&client.deadline).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.kind()),
+        };
+        let goes_on = match ended {
+            Err(ErrorKind::WouldBlock) if !shard.draining.get() => {
+                if parking::park(shard, client) {
+                    return Waited::Parked;
+                }
+                true
+            }
+            Err(ErrorKind::Interrupted) => !shard.draining.get() && survives_reload(shard, client),
+            _ => false,
+        };
+        if goes_on {
+            continue;
         }
-        Err(_) => false,
+        client.deadline.set_idle(false);
+        return match ended {
+            Ok(()) => Waited::Arrived,
+            // The worker drains, the port closes, or another connection needs the place; a request may have come in
+            // the same moment.
+            Err(ErrorKind::Interrupted | ErrorKind::WouldBlock) => arrived_if(
+                client.stream.peek_closed() == Liveness::HasData
+                    || (first && shard.draining.get() && await_last_request(client).await),
+            ),
+            Err(_) => Waited::Over,
+        };
     }
 }
 
-fn is_interrupted(arrived: &std::io::Result<()>) -> bool {
-    arrived.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::Interrupted)
+fn arrived_if(arrived: bool) -> Waited {
+    if arrived { Waited::Arrived } else { Waited::Over }
 }
 
 /// Whether a wait was interrupted by a reload that closes other ports, and goes on.

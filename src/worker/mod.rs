@@ -4,6 +4,7 @@
 //! mailbox. A panic in one request ends that connection alone.
 
 mod connection;
+mod parking;
 
 use std::cell::Cell;
 use std::future::Future;
@@ -14,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use self::connection::Begin;
 use crate::cycle::Cycle;
 use crate::http::Client;
 use crate::io::mailbox::{Mailbox, Receiver};
@@ -106,6 +108,7 @@ async fn work(start: Start) {
     let mut open = Listeners::default();
     open.start(&shard, start.listens);
     io::runtime::spawn(sweep(Rc::clone(&shard)));
+    io::runtime::spawn(parking::relieve(Rc::clone(&shard)));
     obey(&shard, &orders, &mut open).await;
     shard.flush_logs();
     open.close();
@@ -124,6 +127,7 @@ async fn obey(shard: &Rc<Shard>, orders: &Receiver<Order>, open: &mut Listeners)
                 if open.retain_named(shard) {
                     // Idle connections of a port that closes are closed with it.
                     io::timer::interrupt_idle();
+                    parking::close_unnamed(shard);
                 }
                 open.start(shard, listens);
             }
@@ -132,6 +136,7 @@ async fn obey(shard: &Rc<Shard>, orders: &Receiver<Order>, open: &mut Listeners)
                 shard.draining.set(true);
                 open.close();
                 io::timer::interrupt_idle();
+                parking::drain(shard);
                 let stop = pin!(stopped(shard, orders));
                 let drained = pin!(drained(shard, limit));
                 first_of(stop, drained).await;
@@ -239,6 +244,7 @@ impl Listeners {
 
 /// Accepts until told to stop; then takes what still waits in the queue.
 async fn accept(shard: Rc<Shard>, listener: Listener, accepting: Rc<Accepting>) {
+    let addr = Rc::new(listener.addr().clone());
     while !accepting.stop.get() {
         let next = {
             let next = pin!(listener.accept());
@@ -251,7 +257,7 @@ async fn accept(shard: Rc<Shard>, listener: Listener, accepting: Rc<Accepting>) 
                     // Those that came with it become idle and can make room; the next ones wait in the kernel.
                     io::timer::sleep(ROOM_PAUSE).await;
                 }
-                admit(&shard, stream, remote, listener.addr());
+                admit(&shard, stream, remote, &addr);
             }
             Some(Err(error)) => {
                 log(&shard, Level::Crit, format_args!("accept4() failed ({})", Errno(&error)));
@@ -261,13 +267,13 @@ async fn accept(shard: Rc<Shard>, listener: Listener, accepting: Rc<Accepting>) 
         }
     }
     while let Ok(Some((stream, remote))) = listener.try_accept() {
-        admit(&shard, stream, remote, listener.addr());
+        admit(&shard, stream, remote, &addr);
     }
     listener.close();
 }
 
 /// Starts the task of a new connection, if `worker_connections` allows.
-fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, local: &io::SockAddr) {
+fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, listen_addr: &Rc<io::SockAddr>) {
     let cycle = shard.cycle();
     if !has_room(shard) {
         refuse(shard);
@@ -277,17 +283,21 @@ fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, local: &io
         stream.set_nodelay(true);
     }
     let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
-    let Some(client) = Client::new(stream, remote, local.clone(), &cycle, serial).map(Rc::new) else {
+    let Some(client) = Client::new(stream, remote, Rc::clone(listen_addr), &cycle, serial).map(Rc::new)
+    else {
         return;
     };
     shard.connections.set(shard.connections.get() + 1);
-    io::runtime::spawn(connection::serve_fenced(Rc::clone(shard), client));
+    io::runtime::spawn(connection::serve_fenced(Rc::clone(shard), client, Begin::Waiting));
 }
 
 /// Whether `worker_connections` allow one more. When little is left, idle connections make room, as in nginx.
-fn has_room(shard: &Shard) -> bool {
+fn has_room(shard: &Rc<Shard>) -> bool {
     let (open, limit) = (shard.connections.get(), shard.cycle().conf.worker_connections);
     if limit.saturating_sub(open) > limit / 16 {
+        return true;
+    }
+    if parking::make_room(shard, MAX_REUSED) > 0 {
         return true;
     }
     open < limit + io::timer::interrupt_oldest_idle(MAX_REUSED)

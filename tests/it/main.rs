@@ -24,6 +24,7 @@ mod limits;
 mod listen;
 mod location;
 mod logs;
+mod parked;
 mod proxy_failure;
 mod proxy_log;
 mod proxy_request;

@@ -4,6 +4,7 @@
 //! Order and duplicates are kept as they came. The spans mean nothing without the buffer they were parsed from.
 
 use super::Span;
+use wide::u8x16;
 
 macro_rules! known {
     ($($variant:ident = $name:literal,)*) => {
@@ -84,33 +85,18 @@ const MAX_KNOWN_LEN: usize = 24;
 
 /// The bit that tells upper from lower case. Setting it in any other token byte never makes a known name's byte of it.
 const CASE_BIT: u8 = 0x20;
-const CASE_BITS: u64 = 0x2020_2020_2020_2020;
 
-/// A known name: its length, and its bytes in lower case filled up with [`CASE_BITS`], as words.
+/// A known name: its length, and its bytes in lower case, filled up with [`CASE_BIT`].
 #[derive(Clone, Copy)]
 struct Slot {
+    begin: [u8; 16],
+    end: [u8; 8],
     known: Known,
     len: u8,
-    words: [u64; 3],
 }
 
 /// Where each known name is in [`SLOTS`]: no two share a slot, so a look-up compares one name.
 static SLOTS: [Slot; 256] = slots();
-
-/// For each length of a name: the bytes of three words that belong to it.
-static NAME_MASKS: [[u64; 3]; MAX_KNOWN_LEN + 1] = {
-    let mut masks = [[0; 3]; MAX_KNOWN_LEN + 1];
-    let mut len = 0;
-    while len <= MAX_KNOWN_LEN {
-        let mut i = 0;
-        while i < len {
-            masks[len][i / 8] |= 0xff << ((i % 8) * 8);
-            i += 1;
-        }
-        len += 1;
-    }
-    masks
-};
 
 /// First, middle and last byte and the length tell all known names apart.
 const fn slot(first: u8, middle: u8, last: u8, len: usize) -> usize {
@@ -119,21 +105,25 @@ const fn slot(first: u8, middle: u8, last: u8, len: usize) -> usize {
 }
 
 const fn slots() -> [Slot; 256] {
-    let mut slots = [Slot { known: Known::Other, len: 0, words: [0; 3] }; 256];
+    let empty = Slot { begin: [CASE_BIT; 16], end: [CASE_BIT; 8], known: Known::Other, len: 0 };
+    let mut slots = [empty; 256];
     let mut i = 0;
     while i < Known::ALL.len() {
         let name = Known::NAMES[i].as_bytes();
         let len = name.len();
         let at = slot(name[0], name[len / 2], name[len - 1], len);
         assert!(slots[at].len == 0, "two names in one slot: choose other factors in slot()");
-        let mut words = [CASE_BITS; 3];
+        let mut filled = Slot { known: Known::ALL[i], len: len as u8, ..empty };
         let mut j = 0;
         while j < len {
-            let shift = (j % 8) * 8;
-            words[j / 8] = words[j / 8] & !(0xff << shift) | (name[j] as u64) << shift;
+            if j < 16 {
+                filled.begin[j] = name[j];
+            } else {
+                filled.end[j - 16] = name[j];
+            }
             j += 1;
         }
-        slots[at] = Slot { known: Known::ALL[i], len: len as u8, words };
+        slots[at] = filled;
         i += 1;
     }
     slots
@@ -151,23 +141,31 @@ impl Known {
     }
 
     /// The known name that stands in `buf[at..at + len]`, as [`Known::from_name`]; quicker where more bytes follow.
-    #[inline]
+    #[inline(always)]
     pub(super) fn at(buf: &[u8], at: usize, len: usize) -> Known {
         if len == 0 || len > MAX_KNOWN_LEN {
             return Known::Other;
         }
         let Some(bytes) = buf.get(at..).and_then(|rest| rest.first_chunk::<MAX_KNOWN_LEN>()) else {
             // The buffer ends too soon to be read as whole words.
-            return buf.get(at..at + len).map_or(Known::Other, Known::from_name);
+            return Known::near_the_end(buf, at, len);
         };
         let slot = &SLOTS[slot(bytes[0], bytes[len / 2], bytes[len - 1], len)];
         if usize::from(slot.len) != len {
             return Known::Other;
         }
-        let (words, _) = bytes.as_chunks::<8>();
-        let masks = &NAME_MASKS[len];
-        let differs = |i: usize| (u64::from_le_bytes(words[i]) & masks[i] | CASE_BITS) ^ slot.words[i];
-        if differs(0) | differs(1) | differs(2) == 0 { slot.known } else { Known::Other }
+        let (begin, end) = bytes.split_first_chunk::<16>().unwrap_or((&slot.begin, &[]));
+        let same = (u8x16::new(*begin) | u8x16::splat(CASE_BIT)).simd_eq(u8x16::new(slot.begin)).to_bitmask();
+        if len <= 16 {
+            return if same.trailing_ones() as usize >= len { slot.known } else { Known::Other };
+        }
+        let end_is_same = end.iter().zip(&slot.end).take(len - 16).all(|(b, lower)| *b | CASE_BIT == *lower);
+        if same == 0xffff && end_is_same { slot.known } else { Known::Other }
+    }
+
+    #[cold]
+    fn near_the_end(buf: &[u8], at: usize, len: usize) -> Known {
+        buf.get(at..at + len).map_or(Known::Other, Known::from_name)
     }
 
     /// The name in lower case; the empty string for `Other`.

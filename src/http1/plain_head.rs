@@ -7,17 +7,7 @@
 //! [`head_scan`]: super::head_scan
 
 use super::{HeadLimits, HeaderField, Headers, Known, Span};
-
-/// Letters, digits and `-`.
-static NAME_BYTES: [bool; 256] = {
-    let mut bytes = [false; 256];
-    let mut b = 0;
-    while b < 256 {
-        bytes[b] = (b as u8).is_ascii_alphanumeric() || b as u8 == b'-';
-        b += 1;
-    }
-    bytes
-};
+use wide::u8x16;
 
 /// Where the first line of a whole message ends, its CRLF not included.
 pub(super) fn first_line_end(buf: &[u8]) -> Option<usize> {
@@ -28,76 +18,129 @@ pub(super) fn first_line_end(buf: &[u8]) -> Option<usize> {
 /// Fills `headers` from the field lines that begin at `from`. Gives the length of the head, its empty line included.
 pub(super) fn fields(headers: &mut Headers, buf: &[u8], from: usize, limits: &HeadLimits) -> Option<usize> {
     headers.clear();
+    let mut marks = Marks::new(buf, from);
     let mut at = from;
     loop {
-        if buf.get(at) == Some(&b'\r') {
-            at += 2;
+        let colon = marks.next()?;
+        if buf[colon] != b':' || colon == at {
             // A head no longer than one line may be has no line that is too long.
             let bound = limits.max_line.min(limits.max_head) as usize;
-            let fits = at <= bound && headers.len() <= usize::from(limits.max_fields);
-            return (fits && buf.get(at - 1) == Some(&b'\n')).then_some(at);
-        }
-        let colon = end_of::<true>(buf, at)?;
-        if buf[colon] != b':' || colon == at {
-            return None;
+            let ends = colon == at && buf[at..].starts_with(b"\r\n") && at + 2 <= bound;
+            return (ends && headers.len() <= usize::from(limits.max_fields)).then_some(at + 2);
         }
         let known = Known::at(buf, at, colon - at);
-        if known == Known::Other && !buf[at..colon].iter().all(|b| NAME_BYTES[usize::from(*b)]) {
+        if known == Known::Other && !is_plain_name(buf, at, colon) {
             return None;
         }
+        let mut end = marks.next()?;
+        while buf[end] == b':' {
+            end = marks.next()?;
+        }
+        // The LF is a mark too.
+        if buf[end] != b'\r' || marks.next()? != end + 1 || buf[end + 1] != b'\n' {
+            return None;
+        }
+        let mut value = &buf[colon + 1..end];
         let mut start = colon + 1;
-        while buf.get(start) == Some(&b' ') {
-            start += 1;
+        while let [b' ', rest @ ..] = value {
+            (value, start) = (rest, start + 1);
         }
-        let end = end_of::<false>(buf, start)?;
-        if buf[end] != b'\r' || buf.get(end + 1) != Some(&b'\n') {
-            return None;
+        while let [rest @ .., b' '] = value {
+            value = rest;
         }
-        let mut last = end;
-        while last > start && buf[last - 1] == b' ' {
-            last -= 1;
-        }
-        headers.push(HeaderField { name: Span::new(at, colon), value: Span::new(start, last), known });
+        let value = Span::new(start, start + value.len());
+        headers.push(HeaderField { name: Span::new(at, colon), value, known });
         at = end + 2;
     }
 }
 
-/// The first control byte from `at` on (a tab is one), or the first `:` if `NAME` and that comes first.
-#[inline(always)]
-fn end_of<const NAME: bool>(buf: &[u8], at: usize) -> Option<usize> {
-    let mut bytes = buf.get(at..)?;
-    while let Some((block, rest)) = bytes.split_first_chunk::<16>() {
-        // All bytes at once, which the compiler makes three or four vector instructions of.
-        if block.iter().fold(false, |any, b| any | is_end::<NAME>(*b)) {
-            let (words, _) = block.as_chunks::<8>();
-            let (low, high) = (marks::<NAME>(words[0]), marks::<NAME>(words[1]));
-            let offset = if low != 0 { low.trailing_zeros() / 8 } else { 8 + high.trailing_zeros() / 8 };
-            return Some(buf.len() - bytes.len() + offset as usize);
+/// Bytes looked at together: one vector.
+const BLOCK: usize = 16;
+
+/// Where the control bytes (a tab is one) and the `:` are, one after the other.
+struct Marks<'b> {
+    buf: &'b [u8],
+    /// Where the block begins that `mask` is of.
+    block: usize,
+    /// A bit for each byte of the block that is one, those that were given taken out.
+    mask: u32,
+}
+
+impl<'b> Marks<'b> {
+    fn new(buf: &'b [u8], from: usize) -> Marks<'b> {
+        let mut marks = Marks { buf, block: from, mask: 0 };
+        marks.mask = marks.look();
+        marks
+    }
+
+    /// The next one; `None` when the bytes end.
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        while self.mask == 0 {
+            self.block += BLOCK;
+            if self.block >= self.buf.len() {
+                return None;
+            }
+            self.mask = self.look();
         }
-        bytes = rest;
+        let at = self.block + self.mask.trailing_zeros() as usize;
+        self.mask &= self.mask - 1;
+        Some(at)
     }
-    bytes.iter().position(|b| is_end::<NAME>(*b)).map(|offset| buf.len() - bytes.len() + offset)
+
+    #[inline(always)]
+    fn look(&self) -> u32 {
+        match self.buf.get(self.block..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
+            Some(block) => marks_of(block),
+            None => last_marks(self.buf, self.block),
+        }
+    }
 }
 
-fn is_end<const NAME: bool>(b: u8) -> bool {
-    b < b' ' || b == 0x7f || (NAME && b == b':')
-}
-
-/// The high bit of each byte that is a control byte, or `:` if `NAME`. The lowest mark is exact; above it a borrow may
-/// have set a wrong one.
+/// The marks of a block, as bits.
 #[inline(always)]
-fn marks<const NAME: bool>(bytes: [u8; 8]) -> u64 {
-    let word = u64::from_le_bytes(bytes);
-    // `!word` takes away bytes of 0x80 and more, which are neither; 0x7f is the only other byte that 1 lifts to 0x80.
-    let mut marks = word.wrapping_sub(ONES * 0x20) | ((word & !HIGHS) + ONES);
-    if NAME {
-        marks |= (word ^ (ONES * b':' as u64)).wrapping_sub(ONES);
-    }
-    marks & !word & HIGHS
+fn marks_of(block: &[u8; BLOCK]) -> u32 {
+    let bytes = u8x16::new(*block);
+    let is_control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes) | bytes.simd_eq(u8x16::splat(0x7f));
+    (is_control | bytes.simd_eq(u8x16::splat(b':'))).to_bitmask()
 }
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
+/// The marks of the last bytes from `at` on, which are less than a block: those of the block that ends with them.
+fn last_marks(buf: &[u8], at: usize) -> u32 {
+    match buf.last_chunk::<BLOCK>() {
+        Some(block) => marks_of(block) >> (at + BLOCK - buf.len()),
+        None => 0,
+    }
+}
+
+/// Whether the bytes in `buf[at..end]` are letters, digits or `-`.
+#[inline(never)]
+fn is_plain_name(buf: &[u8], at: usize, end: usize) -> bool {
+    let mut rest = &buf[at..];
+    let mut len = end - at;
+    while let Some((vector, behind)) = rest.split_first_chunk::<BLOCK>() {
+        let plain = name_bytes(u8x16::new(*vector)).trailing_ones() as usize;
+        if len <= BLOCK {
+            return plain >= len;
+        }
+        if plain < BLOCK {
+            return false;
+        }
+        (rest, len) = (behind, len - BLOCK);
+    }
+    rest[..len].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+}
+
+/// A bit for each byte that is a letter, a digit or `-`.
+#[inline(always)]
+fn name_bytes(bytes: u8x16) -> u32 {
+    let within = |bytes: u8x16, first: u8, count: u8| {
+        let from_first = bytes - u8x16::splat(first);
+        from_first.min(u8x16::splat(count - 1)).simd_eq(from_first)
+    };
+    let letters = within(bytes | u8x16::splat(0x20), b'a', 26);
+    (letters | within(bytes, b'0', 10) | bytes.simd_eq(u8x16::splat(b'-'))).to_bitmask()
+}
 
 #[cfg(test)]
 mod tests {
@@ -162,15 +205,19 @@ mod tests {
             for byte in 0..=255_u8 {
                 let mut buf = [b'a'; 40];
                 buf[at] = byte;
-                let expected =
-                    |name: bool| (byte < b' ' || byte == 0x7f || (name && byte == b':')).then_some(at);
-                assert_eq!(end_of::<false>(&buf, 0), expected(false), "{byte:#x} at {at}");
-                assert_eq!(end_of::<true>(&buf, 0), expected(true), "{byte:#x} at {at}");
-                // Bytes behind the first one do not hide it.
-                if at + 3 < buf.len() && expected(true).is_some() {
-                    buf[at + 1..at + 4].copy_from_slice(b"\x20\r:");
-                    assert_eq!(end_of::<true>(&buf, 0), Some(at), "{byte:#x} at {at}");
-                }
+                // Bytes behind the first one do not hide it, and come after it.
+                let behind = (at + 2..40).step_by(3);
+                behind.clone().for_each(|i| buf[i] = b':');
+                let is_mark = byte < b' ' || byte == 0x7f || byte == b':';
+                let expected: Vec<_> = is_mark.then_some(at).into_iter().chain(behind).collect();
+                let mut marks = Marks::new(&buf, 0);
+                let found: Vec<_> = std::iter::from_fn(|| marks.next()).collect();
+                assert_eq!(found, expected, "{byte:#x} at {at}");
+                assert_eq!(
+                    is_plain_name(&buf, 0, at + 1),
+                    byte.is_ascii_alphanumeric() || byte == b'-',
+                    "{byte:#x} at {at}"
+                );
             }
         }
     }

@@ -46,7 +46,10 @@ impl Client {
         cycle: &Cycle,
         serial: u64,
     ) -> Option<Self> {
-        let local = stream.local_addr().ok()?;
+        let local = match &listen_addr {
+            SockAddr::Inet(addr) if !addr.ip().is_unspecified() => listen_addr.clone(),
+            _ => stream.local_addr().ok()?,
+        };
         let listen = cycle.listen_for(&listen_addr, &local)?;
         Some(Self {
             stream,

@@ -274,12 +274,6 @@ impl Stream {
         Ok(())
     }
 
-    /// TCP_NODELAY (nginx `tcp_nodelay`); nothing for unix sockets.
-    pub fn set_nodelay(&self, on: bool) {
-        // EOPNOTSUPP on a unix socket, EINVAL on a connection that is gone: neither matters.
-        let _ = addr::set_option(self.fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, on.into());
-    }
-
     /// SO_KEEPALIVE (nginx `proxy_socket_keepalive`).
     pub fn set_keepalive(&self, on: bool) {
         // A connection that is gone already shows at its next use.

@@ -279,9 +279,6 @@ fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, listen_add
         refuse(shard);
         return;
     }
-    if !remote.is_unix() {
-        stream.set_nodelay(true);
-    }
     let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
     let Some(client) = Client::new(stream, remote, Rc::clone(listen_addr), &cycle, serial).map(Rc::new)
     else {

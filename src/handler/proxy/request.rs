@@ -326,13 +326,14 @@ fn push_client_headers(exchange: &Exchange, proxy: &ProxyConf, out: &mut Vec<u8>
     // Lines that stand next to each other as they will be sent go in one piece.
     let mut run = 0..0;
     for field in &exchange.request.headers {
-        if NEVER_PASSED.contains(field, input) || proxy.replaced_headers.contains(field, input) {
+        if NEVER_PASSED.has(field.known) || proxy.replaced_headers.contains(field, input) {
             continue;
         }
-        let (start, end) = (field.name.start as usize, field.value.end() + LINE_END.len());
-        let is_written_so = field.value.start as usize == field.name.end() + SEPARATOR.len()
-            && input.get(field.name.end()..).is_some_and(|rest| rest.starts_with(SEPARATOR))
-            && input.get(field.value.end()..).is_some_and(|rest| rest.starts_with(LINE_END));
+        let (name_end, value_end) = (field.name.end(), field.value.end());
+        let (start, end) = (field.name.start as usize, value_end + LINE_END.len());
+        let is_written_so = field.value.start as usize == name_end + SEPARATOR.len()
+            && input.get(name_end..name_end + SEPARATOR.len()) == Some(SEPARATOR)
+            && input.get(value_end..end) == Some(LINE_END);
         if is_written_so && run.end == start {
             run.end = end;
             continue;

@@ -90,67 +90,87 @@ fn discard(exchange: &mut Exchange, mut source: Source) {
 
 /// Fills the response's head; gives whether the body is buffered.
 fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
-    let mut response = std::mem::take(&mut exchange.response);
-    let bytes = std::mem::take(&mut exchange.upstream.head_bytes);
-    let head = &exchange.upstream.head;
+    let mut rewritten = rewrite_all(exchange, proxy).into_iter();
+    let Exchange { response, upstream, .. } = exchange;
+    let (head, bytes) = (&upstream.head, &upstream.head_bytes[..]);
     let mut buffering = proxy.buffering;
     response.status = Status(head.status);
     response.has_reason = true;
     response.reason.clear();
-    response.reason.extend_from_slice(after_code(&bytes));
+    response.reason.extend_from_slice(after_code(bytes));
     response.content_length = match head.framing {
         BodyFraming::Length(length) => Some(length),
         // HEAD and 304 tell the length of what they do not carry.
         BodyFraming::None if head.status != 204 && head.status >= 200 => {
-            head.headers.get(Known::ContentLength, &bytes).and_then(parse_content_length)
+            head.headers.get(Known::ContentLength, bytes).and_then(parse_content_length)
         }
         BodyFraming::None | BodyFraming::Chunked | BodyFraming::UntilClose => None,
     };
     // What the app's may stand for, ours does not: also when the app sends none.
     response.has_server = !proxy.hide_headers.has(Known::Server);
     response.has_date = !proxy.hide_headers.has(Known::Date);
-    for at in 0..exchange.upstream.head.headers.len() {
-        let Some(field) = exchange.upstream.head.headers.at(at) else { break };
-        let (name, value) = (field.name.of(&bytes), field.value.of(&bytes));
+    for field in &head.headers {
         match field.known {
             Known::Connection | Known::KeepAlive | Known::TransferEncoding | Known::ContentLength => continue,
-            Known::XAccelBuffering if value.eq_ignore_ascii_case(b"no") => buffering = false,
-            Known::XAccelBuffering if value.eq_ignore_ascii_case(b"yes") => buffering = true,
+            Known::XAccelBuffering => match field.value.of(bytes) {
+                value if value.eq_ignore_ascii_case(b"no") => buffering = false,
+                value if value.eq_ignore_ascii_case(b"yes") => buffering = true,
+                _ => {}
+            },
             _ => {}
         }
-        if proxy.hide_headers.contains(&field, &bytes) {
+        if proxy.hide_headers.contains(field, bytes) {
             continue;
         }
+        let (name, value) = (field.name.of(bytes), field.value.of(bytes));
         match field.known {
             // Of several the last one counts, as in nginx: a client must not get two.
             Known::ContentType => {
                 response.content_type.clear();
                 response.content_type.extend_from_slice(value);
             }
-            Known::Location => {
-                match redirect::rewrite(exchange, &proxy.redirects, value, 0) {
-                    // The writer makes it absolute, as nginx does with what it rewrote itself.
-                    Some(rewritten) if rewritten.starts_with(b"/") => {
-                        let before = std::mem::replace(&mut response.location, rewritten);
-                        if !before.is_empty() {
-                            response.fields.push(name, &before);
-                        }
+            Known::Location => match rewritten.next().flatten() {
+                // The writer makes it absolute, as nginx does with what it rewrote itself.
+                Some(rewritten) if rewritten.starts_with(b"/") => {
+                    let before = std::mem::replace(&mut response.location, rewritten);
+                    if !before.is_empty() {
+                        response.fields.push(name, &before);
                     }
-                    Some(rewritten) => response.fields.push(name, &rewritten),
-                    None => response.fields.push(name, value),
                 }
-            }
+                Some(rewritten) => response.fields.push(name, &rewritten),
+                None => response.fields.push(name, value),
+            },
             Known::Refresh => {
-                let rewritten = redirect::refresh_url(value)
-                    .and_then(|at| redirect::rewrite(exchange, &proxy.redirects, value, at));
-                response.fields.push(name, rewritten.as_deref().unwrap_or(value));
+                response.fields.push(name, rewritten.next().flatten().as_deref().unwrap_or(value));
             }
             _ => response.fields.push(name, value),
         }
     }
-    exchange.upstream.head_bytes = bytes;
-    exchange.response = response;
     buffering
+}
+
+/// What `proxy_redirect` makes of each `Location` and `Refresh` that passes, in order; nothing where there are none.
+fn rewrite_all(exchange: &mut Exchange, proxy: &ProxyConf) -> Vec<Option<Vec<u8>>> {
+    let headers = &exchange.upstream.head.headers;
+    if !headers.has(Known::Location) && !headers.has(Known::Refresh) {
+        return Vec::new();
+    }
+    let bytes = std::mem::take(&mut exchange.upstream.head_bytes);
+    let mut rewritten = Vec::new();
+    for at in 0..exchange.upstream.head.headers.len() {
+        let Some(field) = exchange.upstream.head.headers.at(at) else { break };
+        let value = field.value.of(&bytes);
+        let from = match field.known {
+            Known::Location => Some(0),
+            Known::Refresh => redirect::refresh_url(value),
+            _ => continue,
+        };
+        if !proxy.hide_headers.contains(&field, &bytes) {
+            rewritten.push(from.and_then(|from| redirect::rewrite(exchange, &proxy.redirects, value, from)));
+        }
+    }
+    exchange.upstream.head_bytes = bytes;
+    rewritten
 }
 
 /// `timeout=` of the app's `Keep-Alive` field, in seconds.

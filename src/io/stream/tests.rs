@@ -274,7 +274,6 @@ fn unix_sockets_are_streams_too() {
         near.set_nonblocking(true).unwrap();
         let near = Stream::from_fd(near.into()).unwrap();
         let deadline = armed(LONG);
-        near.set_nodelay(true);
         near.set_linger_reset();
         near.send_all(b"ping".to_vec(), &deadline).await.0.unwrap();
         let mut buf = [0; 4];

@@ -46,8 +46,8 @@ impl Client {
         cycle: &Cycle,
         serial: u64,
     ) -> Option<Self> {
-        let local = match &listen_addr {
-            SockAddr::Inet(addr) if !addr.ip().is_unspecified() => listen_addr.clone(),
+        let local = match &*listen_addr {
+            SockAddr::Inet(addr) if !addr.ip().is_unspecified() => SockAddr::Inet(*addr),
             _ => stream.local_addr().ok()?,
         };
         let listen = cycle.listen_for(&listen_addr, &local)?;

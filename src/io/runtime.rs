@@ -167,25 +167,27 @@ where
                 monoio::RuntimeBuilder::<monoio::IoUringDriver>::new()
                     .with_entries(RING_ENTRIES)
                     .uring_builder(builder)
-                    .enable_timer()
                     .build()
                     .map(monoio::FusionRuntime::Uring)
             }),
             None => monoio::RuntimeBuilder::<monoio::LegacyDriver>::new()
                 .with_entries(RING_ENTRIES)
-                .enable_timer()
                 .build()
                 .map(monoio::FusionRuntime::Legacy),
         };
         match built {
-            Ok(runtime) => return Ok((mode, enter(runtime, mode, main))),
+            Ok(runtime) => return Ok((mode, enter(runtime, mode, main)?)),
             Err(error) => last = error,
         }
     }
     Err(last)
 }
 
-fn enter<L, R, M, F>(mut runtime: monoio::FusionRuntime<L, R>, mode: RingMode, main: M) -> F::Output
+fn enter<L, R, M, F>(
+    mut runtime: monoio::FusionRuntime<L, R>,
+    mode: RingMode,
+    main: M,
+) -> io::Result<F::Output>
 where
     L: monoio::Driver,
     R: monoio::Driver,
@@ -194,9 +196,9 @@ where
 {
     TURN.with(|turn| turn.mode.set(mode));
     let output = runtime.block_on(async {
-        timer::start();
+        timer::start()?;
         let main = pin!(main());
-        TurnEnd { main }.await
+        Ok(TurnEnd { main }.await)
     });
     TURN.with(|turn| turn.main.borrow_mut().take());
     timer::forget_waiters();

@@ -1,18 +1,21 @@
-//! Deadlines: one per connection, kept in a table of the thread, looked at by one task every few milliseconds.
+//! Deadlines: one per connection, kept in a table of the thread, looked at when the thread's one timer rings.
 //!
-//! Arming is a store and a compare: no allocation, no ring operation, no timer of its own. A deadline fires
-//! late by up to [`TICK`], and early by less than the clock's millisecond. Must never be used to order events, only to bound waits. Called by
-//! whatever waits for a socket; the tick task is started by `runtime::run`.
+//! The timer is a timerfd(2) that the loop polls like a socket, so a turn without an expiry costs nothing for it: no
+//! time-out is computed for the wait in the kernel, no clock read. Arming is a store and a compare: no allocation, no
+//! ring operation. A deadline fires late by up to [`TICK`], and early by less than the clock's millisecond. Must never be
+//! used to order events, only to bound waits. Called by whatever waits for a socket; the task that looks is started by
+//! `runtime::run`.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::marker::PhantomData;
-use std::pin::pin;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::runtime;
+use super::ready::Polled;
+use super::{check, retry, runtime};
 use crate::time;
 
 /// The least time between two looks at the table, and so the most by which a deadline is late.
@@ -52,20 +55,14 @@ impl Deadline {
     /// Expires after the time last given to [`Deadline::arm`], from now: there was progress.
     pub fn rearm(&self) {
         let at = now().saturating_add(self.span.get());
-        let early = with_table(|table| {
+        with_table(|table| {
             table.at[self.slot] = at;
-            // The tick task sleeps past this deadline: it must look earlier. Rare, because most deadlines
-            // of a server are farther away than the one the task already sleeps for.
+            // The timer rings after this deadline: it must ring earlier. Rare, because most deadlines of a server are
+            // farther away than the one it is already set for.
             if at < table.next_look {
-                table.next_look = at;
-                table.tick.clone()
-            } else {
-                None
+                table.ring_at(at.max(table.last_look + millis(TICK)));
             }
         });
-        if let Some(tick) = early.flatten() {
-            tick.wake();
-        }
     }
 
     /// Never expires, until armed again.
@@ -209,10 +206,16 @@ pub fn park_idle(keep: usize, after: Duration, most: usize) -> Idle {
     .unwrap_or_default()
 }
 
-/// Completes after at least `time`, to the millisecond. Costs one entry in the loop's timer wheel.
+/// Completes after at least `time`, to the millisecond.
 pub async fn sleep(time: Duration) {
-    monoio::time::sleep(time).await;
-    runtime::awake();
+    let deadline = Deadline::new();
+    deadline.arm(time);
+    with_table(|table| {
+        table.waiters[deadline.slot].exact = true;
+        table.exact.push(deadline.slot);
+        table.ring_at(table.at[deadline.slot]);
+    });
+    deadline.over().await;
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -224,6 +227,8 @@ struct Waiter {
     idle_since: u64,
     idle: bool,
     interrupted: Option<Interruption>,
+    /// Listed in `Table::exact`.
+    exact: bool,
 }
 
 /// Why a wait ends that is neither over nor late.
@@ -249,14 +254,26 @@ struct Table {
     at: Vec<u64>,
     waiters: Vec<Waiter>,
     free: Vec<usize>,
-    /// When the tick task looks next.
+    /// Slots whose end is to be met to the millisecond. Few: pauses of the worker's own.
+    exact: Vec<usize>,
+    /// When the table was looked at, and when the timer rings for the next look.
+    last_look: u64,
     next_look: u64,
-    tick: Option<Waker>,
+    /// The timer's descriptor; it is open as long as the task that looks.
+    timer: Option<RawFd>,
 }
 
 thread_local! {
     static TABLE: RefCell<Table> = const {
-        RefCell::new(Table { at: Vec::new(), waiters: Vec::new(), free: Vec::new(), next_look: 0, tick: None })
+        RefCell::new(Table {
+            at: Vec::new(),
+            waiters: Vec::new(),
+            free: Vec::new(),
+            exact: Vec::new(),
+            last_look: 0,
+            next_look: 0,
+            timer: None,
+        })
     };
 }
 
@@ -269,7 +286,13 @@ impl Table {
     fn claim(&mut self) -> usize {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.at.push(NEVER);
-            self.waiters.push(Waiter { waker: None, idle_since: 0, idle: false, interrupted: None });
+            self.waiters.push(Waiter {
+                waker: None,
+                idle_since: 0,
+                idle: false,
+                interrupted: None,
+                exact: false,
+            });
             self.at.len() - 1
         });
         self.at[slot] = NEVER;
@@ -282,6 +305,9 @@ impl Table {
         let waiter = &mut self.waiters[slot];
         waiter.idle = false;
         waiter.interrupted = None;
+        if std::mem::take(&mut waiter.exact) {
+            self.exact.retain(|exact| *exact != slot);
+        }
         waiter.waker.take()
     }
 
@@ -303,8 +329,8 @@ impl Table {
         (None, waiter.waker.replace(waker.clone()))
     }
 
-    /// Wakes whoever waits for a deadline that is over, and says when the next one is.
-    fn look(&mut self, now: u64) -> u64 {
+    /// Wakes whoever waits for a deadline that is over, and sets the timer for the next one.
+    fn look(&mut self, now: u64) {
         let mut next = NEVER;
         for (at, waiter) in self.at.iter().zip(&self.waiters) {
             if *at > now {
@@ -313,67 +339,83 @@ impl Table {
                 waker.wake_by_ref();
             }
         }
-        next
+        let due = next.clamp(now + millis(TICK), now + millis(LONGEST_TICK));
+        let exact = self.exact.iter().map(|slot| self.at[*slot]).filter(|at| *at > now);
+        let due = exact.fold(due, u64::min);
+        (self.last_look, self.next_look) = (now, NEVER);
+        self.ring_at(due);
+    }
+
+    /// Has the timer ring at `due`, if it would ring later.
+    fn ring_at(&mut self, due: u64) {
+        if due >= self.next_look {
+            return;
+        }
+        self.next_look = due;
+        if let Some(timer) = self.timer {
+            set_timer(timer, Duration::from_millis(due.saturating_sub(now()).max(1)));
+        }
     }
 }
 
 /// Starts the task that looks at this thread's table.
-pub(super) fn start() {
-    time::refresh();
-    with_table(|table| table.next_look = 0);
-    runtime::spawn(async {
-        loop {
-            let next = look();
-            wait_until(next).await;
-            runtime::awake();
-        }
-    });
-}
-
-/// One look: returns when the next one is due and tells `arm` so.
-fn look() -> u64 {
+///
+/// # Errors
+/// `EMFILE` and the like.
+pub(super) fn start() -> io::Result<()> {
+    let (timer, fd) = open_timer()?;
     let now = time::refresh().monotonic_ms;
     with_table(|table| {
-        let due = table.look(now).clamp(now + millis(TICK), now + millis(LONGEST_TICK));
-        table.next_look = due;
-        due
-    })
-    .unwrap_or(now + millis(LONGEST_TICK))
+        table.timer = Some(fd);
+        table.look(now);
+    });
+    runtime::spawn(async move {
+        loop {
+            if poll_fn(|context| timer.poll_readable(context)).await.is_err() {
+                return;
+            }
+            hear(fd);
+            let now = time::refresh().monotonic_ms;
+            with_table(|table| table.look(now));
+        }
+    });
+    Ok(())
 }
 
-/// Sleeps until `due` or, when somebody arms an earlier deadline, until that, but for a whole tick at least.
-async fn wait_until(mut due: u64) {
-    let not_before = now() + millis(TICK);
-    loop {
-        let mut sleep = pin!(monoio::time::sleep(Duration::from_millis(due.saturating_sub(now()))));
-        let slept = poll_fn(|context| {
-            let (next, old_waker) = with_table(|table| {
-                let known = table.tick.as_ref().is_some_and(|tick| tick.will_wake(context.waker()));
-                let old = if known { None } else { table.tick.replace(context.waker().clone()) };
-                (table.next_look.max(not_before), old)
-            })
-            .unwrap_or((due, None));
-            drop(old_waker);
-            if next < due {
-                due = next;
-                return Poll::Ready(false);
-            }
-            sleep.as_mut().poll(context).map(|()| true)
-        })
-        .await;
-        if slept {
-            return;
-        }
-    }
+/// timerfd_create(2), in this thread's loop.
+fn open_timer() -> io::Result<(Polled, RawFd)> {
+    // SAFETY: no pointer is passed.
+    let fd = check(unsafe {
+        libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC)
+    })?;
+    // SAFETY: the kernel just gave us this descriptor; nobody else knows it.
+    Ok((Polled::new(unsafe { OwnedFd::from_raw_fd(fd) })?, fd))
+}
+
+/// timerfd_settime(2): rings once, after so long.
+fn set_timer(fd: RawFd, after: Duration) {
+    let none = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let seconds = libc::time_t::try_from(after.as_secs()).unwrap_or(libc::time_t::MAX);
+    let value = libc::timespec { tv_sec: seconds, tv_nsec: libc::c_long::from(after.subsec_nanos() as i32) };
+    let spec = libc::itimerspec { it_interval: none, it_value: value };
+    // SAFETY: `spec` outlives the call, and the kernel may leave the old value untold.
+    let set = unsafe { libc::timerfd_settime(fd, 0, &raw const spec, std::ptr::null_mut()) };
+    debug_assert_eq!(set, 0, "the descriptor is a timer's and the time is in range");
+}
+
+/// Takes the ring away, so that the timer is readable again only after the next one.
+fn hear(fd: RawFd) {
+    let mut count = 0_u64;
+    let pointer = (&raw mut count).cast();
+    // SAFETY: `pointer` is to eight bytes on this stack frame. A ring that was heard already is `WouldBlock`.
+    let _ = retry(|| unsafe { libc::read(fd, pointer, size_of::<u64>()) });
 }
 
 /// Drops every waker this thread's table holds: the loop that ran their tasks has ended.
 pub(super) fn forget_waiters() {
     let wakers = with_table(|table| {
-        let mut wakers: Vec<Waker> =
-            table.waiters.iter_mut().filter_map(|waiter| waiter.waker.take()).collect();
-        wakers.extend(table.tick.take());
-        wakers
+        table.timer = None;
+        table.waiters.iter_mut().filter_map(|waiter| waiter.waker.take()).collect::<Vec<Waker>>()
     });
     drop(wakers);
 }

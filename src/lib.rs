@@ -6,7 +6,7 @@
 //! | layer | rooms |
 //! |---|---|
 //! | 0 | [`time`] |
-//! | 1 | [`log`], [`http1`] |
+//! | 1 | [`log`], [`http1`], [`cgi`] |
 //! | 2 | [`config`], [`io`] |
 //! | 3 | [`route`], [`upstream`], [`files`] |
 //! | 4 | [`cycle`] |
@@ -18,6 +18,7 @@
 //! | 10 | [`master`] |
 //! | 11 | [`cli`] |
 
+pub mod cgi;
 pub mod cli;
 pub mod config;
 pub mod cycle;

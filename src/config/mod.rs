@@ -10,6 +10,7 @@ mod check;
 mod directives;
 pub mod error;
 pub mod expires;
+pub mod gateway;
 mod glob;
 mod lexer;
 mod load;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::gateway::{FastcgiScriptConf, ParamsConf, Protocol};
 use super::pattern::Pattern;
 use super::template::Template;
 use crate::http1::headers::FieldNames;
@@ -343,8 +344,10 @@ pub struct LocationConf {
     pub max_ranges: u64,
     /// `open_file_cache*`.
     pub open_file_cache: OpenFileCacheConf,
-    /// `proxy_*`, shared where nothing differs.
+    /// `proxy_*`, or those of the gateway that the requests go to.
     pub proxy: Arc<ProxyConf>,
+    /// For `$fastcgi_script_name`.
+    pub fastcgi_script: FastcgiScriptConf,
 }
 
 /// Which content handler a location has (`proxy_pass` wins over files; `return` runs before either).
@@ -352,7 +355,7 @@ pub struct LocationConf {
 pub enum HandlerConf {
     /// index, autoindex, static file.
     Static,
-    /// `proxy_pass`.
+    /// `proxy_pass`, `uwsgi_pass`, `fastcgi_pass`, `scgi_pass`.
     Proxy(ProxyPassConf),
     /// A content handler that is not supported: every request is refused, and the log says why.
     Refused(String),
@@ -566,9 +569,13 @@ pub enum ProxyTarget {
     Variables(Template),
 }
 
-/// `proxy_*` directives of one location.
+/// `proxy_*` directives of one location, or `uwsgi_*`, `fastcgi_*`, `scgi_*`.
 #[derive(Debug, Clone)]
 pub struct ProxyConf {
+    /// What is spoken to the app.
+    pub protocol: Protocol,
+    /// `uwsgi_param` and its like.
+    pub params: ParamsConf,
     /// `proxy_set_header` of the level in force, defaults (`Host`, `Connection`) included when not overridden.
     /// A header with an empty value is not sent. Names as written.
     pub set_headers: Vec<(String, Known, Template)>,

@@ -55,6 +55,11 @@ impl Pattern {
         self.regex.captures_len() > 1
     }
 
+    /// How many groups there are, the whole match not counted.
+    pub fn groups(&self) -> usize {
+        self.regex.captures_len() - 1
+    }
+
     /// Does it match anywhere in `subject`? A match that runs into the step limit counts as none.
     pub fn is_match(&self, subject: &[u8]) -> bool {
         self.regex.is_match(subject).unwrap_or(false)

@@ -163,6 +163,10 @@ pub enum VariableId {
     RealpathRoot,
     /// `$nginx_version`
     NginxVersion,
+    /// `$fastcgi_script_name`
+    FastcgiScriptName,
+    /// `$fastcgi_path_info`
+    FastcgiPathInfo,
     /// `$content_length`
     ContentLength,
     /// `$content_type`
@@ -188,6 +192,8 @@ const PLAIN: &[(&str, VariableId)] = &[
     ("content_type", VariableId::ContentType),
     ("document_root", VariableId::DocumentRoot),
     ("document_uri", VariableId::DocumentUri),
+    ("fastcgi_path_info", VariableId::FastcgiPathInfo),
+    ("fastcgi_script_name", VariableId::FastcgiScriptName),
     ("host", VariableId::Host),
     ("hostname", VariableId::Hostname),
     ("https", VariableId::Https),

@@ -184,6 +184,8 @@ pub struct UpstreamTrace {
     pub tries: Vec<UpstreamTry>,
     /// The fields of the app's response head, for `$upstream_http_*` (the raw head and its offsets).
     pub head_bytes: Vec<u8>,
+    /// The head as a gateway's app sent it, before it was put into HTTP's form.
+    pub raw_head: Vec<u8>,
     /// Parsed head belonging to `head_bytes`.
     pub head: crate::http1::ResponseHead,
     /// `$proxy_host`.
@@ -458,7 +460,8 @@ impl Exchange {
     pub fn note_upstream(&mut self, name: &str) {
         let separator = if name.starts_with("unix:") { ":" } else { "" };
         let uri = Raw(&self.upstream.uri);
-        self.upstream.url = Some(format!("http://{name}{separator}{uri}"));
+        let scheme = self.location_conf(&self.cycle).proxy.protocol.scheme();
+        self.upstream.url = Some(format!("{scheme}{name}{separator}{uri}"));
     }
 
     /// A response could not be sent whole.

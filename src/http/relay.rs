@@ -13,11 +13,12 @@ use super::client::Client;
 use super::exchange::Exchange;
 use super::flow::{Flow, Flushed, SpoolError};
 use super::tunnel;
+use crate::cgi::fastcgi::{Piece, RecordError, Records};
 use crate::config::model::LocationConf;
 use crate::http1::{BodyFraming, ChunkKind, ChunkedDecoder, Known, Trailers};
 use crate::io::stream::{either_readable, writable_or_readable};
 use crate::io::{Liveness, Side, Transfer};
-use crate::log::{Errno, Level};
+use crate::log::{Errno, Level, Raw};
 use crate::upstream::{Lease, PeerConnection, Upstream};
 
 /// Most bytes copied from an app's socket in one read.
@@ -29,6 +30,9 @@ const SPLICE_FROM: u64 = 32 << 10;
 
 /// Most bytes spliced in one call, and moved in one turn before other connections get theirs.
 const FAIR_SHARE: usize = 512 << 10;
+
+/// Most bytes of an app's stderr that one read can bring to the log.
+const MAX_STDERR: usize = 2 << 10;
 
 /// How long an app is waited for before the client's socket is watched too: nearly all answers come sooner, and
 /// their requests then cost no second wait.
@@ -48,6 +52,14 @@ pub struct Relay {
     cut: bool,
     /// Payload bytes read.
     received: u64,
+    /// FastCGI: how far the records have been read.
+    records: Records,
+    /// FastCGI: payload that `Content-Length` says is still to come.
+    expected: Option<u64>,
+    /// FastCGI: more payload than `Content-Length` says came, and was dropped.
+    excess: bool,
+    /// FastCGI: what the app said in stderr, to be logged.
+    stderr: Vec<u8>,
 }
 
 /// The peer's side of an answer; given back once the answer is read.
@@ -68,6 +80,8 @@ enum Remaining {
     Length(u64),
     Chunks,
     UntilClose,
+    /// FastCGI records, up to the end of the request.
+    Records,
 }
 
 /// What came of reading from the app.
@@ -122,6 +136,18 @@ pub async fn wait_for_app(
     }
 }
 
+/// Writes to the error log what a FastCGI app said in stderr, as nginx does; `action` is what was being done.
+pub fn log_stderr(exchange: &mut Exchange, text: &[u8], action: &str) {
+    let ends = |b: &u8| matches!(b, b'\r' | b'\n' | b'.' | b' ');
+    let end = text.iter().rposition(|b| !ends(b)).map_or(0, |at| at + 1);
+    if let Some(last) = exchange.upstream.tries.last() {
+        let peer = Rc::clone(&last.addr);
+        exchange.note_upstream(&peer);
+    }
+    let text = Raw(&text[..end]);
+    exchange.log_error(Level::Error, format_args!("FastCGI sent in stderr: \"{text}\" while {action}"));
+}
+
 impl From<io::Error> for WaitError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::TimedOut { Self::Timeout } else { Self::Io(error) }
@@ -157,6 +183,26 @@ impl Relay {
     pub fn begin_tunnel(&mut self, source: Source) {
         self.begin(source, BodyFraming::UntilClose, false, false);
         self.tunnel = true;
+    }
+
+    /// Takes a FastCGI answer whose head was read; `records` knows how far. `framing` is what the head says.
+    pub fn begin_records(
+        &mut self,
+        source: Source,
+        records: Records,
+        framing: BodyFraming,
+        keep_alive: bool,
+        buffering: bool,
+    ) {
+        self.begin(source, BodyFraming::UntilClose, keep_alive, buffering);
+        self.remaining = Remaining::Records;
+        self.records = records;
+        self.excess = false;
+        self.stderr.clear();
+        self.expected = match framing {
+            BodyFraming::Length(length) => Some(length),
+            BodyFraming::None | BodyFraming::Chunked | BodyFraming::UntilClose => None,
+        };
     }
 
     /// The answer goes out without its body (HEAD, an error page in its place): the connection is closed unless
@@ -359,12 +405,19 @@ impl Relay {
                 input.drain(..used);
             }
             Err(TakeError::Flow(error)) => return Err(error),
-            Err(TakeError::Chunk) => {
+            Err(TakeError::Broken(why)) => {
                 input.clear();
-                self.end_early(exchange, format_args!("upstream sent invalid chunked response"));
+                self.log_stderr(exchange);
+                self.end_early(exchange, format_args!("{why}"));
+                return Ok(());
+            }
+            Err(TakeError::Record(why)) => {
+                self.log_stderr(exchange);
+                self.end_early(exchange, format_args!("{why}"));
                 return Ok(());
             }
         }
+        self.log_stderr(exchange);
         if let Some(source) = &mut self.source {
             source.connection.input = input;
         }
@@ -392,11 +445,15 @@ impl Relay {
                 self.received += input.len() as u64;
                 Ok(input.len())
             }
+            Remaining::Records => self.take_records(input, flow),
             Remaining::Chunks => {
                 let mut used = 0;
                 loop {
                     let rest = &input[used..];
-                    let step = self.decoder.decode(rest).map_err(|_| TakeError::Chunk)?;
+                    let step = self
+                        .decoder
+                        .decode(rest)
+                        .map_err(|_| TakeError::Broken("upstream sent invalid chunked response"))?;
                     used += step.consumed;
                     match step.kind {
                         ChunkKind::Data { start, len } => {
@@ -411,6 +468,51 @@ impl Relay {
                     }
                 }
             }
+        }
+    }
+
+    /// The same for FastCGI records. A connection that is not to be kept ends with its stdout.
+    fn take_records(&mut self, input: &[u8], flow: &mut Flow<'_>) -> Result<usize, TakeError> {
+        let mut used = 0;
+        loop {
+            let rest = &input[used..];
+            let step = self.records.decode(rest).map_err(TakeError::Record)?;
+            used += step.consumed;
+            let misses_some = self.expected.is_some_and(|left| left > 0);
+            match step.piece {
+                Piece::NeedMore => return Ok(used),
+                Piece::Stdout { start, len } => {
+                    let wanted = self
+                        .expected
+                        .map_or(len, |left| usize::try_from(left).map_or(len, |left| left.min(len)));
+                    flow.push(&rest[start..start + wanted])?;
+                    self.received += wanted as u64;
+                    self.expected = self.expected.map(|left| left - wanted as u64);
+                    self.excess |= wanted < len;
+                }
+                Piece::Stderr { start, len } => {
+                    let room = MAX_STDERR.saturating_sub(self.stderr.len()).min(len);
+                    self.stderr.extend_from_slice(&rest[start..start + room]);
+                }
+                Piece::StdoutEnd if misses_some => {
+                    return Err(TakeError::Broken("upstream prematurely closed FastCGI stdout"));
+                }
+                Piece::End if misses_some => {
+                    return Err(TakeError::Broken("upstream prematurely closed FastCGI request"));
+                }
+                Piece::StdoutEnd if self.keep_alive => {}
+                Piece::StdoutEnd | Piece::End => {
+                    self.remaining = Remaining::Nothing;
+                    return Ok(used);
+                }
+            }
+        }
+    }
+
+    fn log_stderr(&mut self, exchange: &mut Exchange) {
+        if !self.stderr.is_empty() {
+            log_stderr(exchange, &self.stderr, "reading upstream");
+            self.stderr.clear();
         }
     }
 
@@ -449,7 +551,8 @@ impl Relay {
     /// Says so when the app sent more than it announced; the rest is not looked at, and the connection closes.
     fn note_excess(&self, exchange: &mut Exchange) {
         let Some(source) = &self.source else { return };
-        if !source.connection.input.is_empty() && exchange.upstream.head.headers.has(Known::ContentLength) {
+        let more = self.excess || !source.connection.input.is_empty();
+        if more && exchange.upstream.head.headers.has(Known::ContentLength) {
             exchange.note_upstream(&source.lease.peer().name);
             let said = "upstream sent more data than specified in \"Content-Length\" header";
             exchange.log_error(Level::Warn, format_args!("{said} while reading upstream"));
@@ -501,7 +604,9 @@ impl Relay {
 
 enum TakeError {
     Flow(io::Error),
-    Chunk,
+    /// What is wrong with the answer.
+    Broken(&'static str),
+    Record(RecordError),
 }
 
 impl From<io::Error> for TakeError {
@@ -522,7 +627,7 @@ impl Remaining {
         let long = match self {
             Self::Length(left) => left >= SPLICE_FROM || flow.is_splicing(),
             Self::UntilClose => received >= SPLICE_FROM,
-            Self::Nothing | Self::Chunks => false,
+            Self::Nothing | Self::Chunks | Self::Records => false,
         };
         long && flow.can_splice()
     }

@@ -122,6 +122,8 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::DocumentRoot => super::path::document_root(e, out),
         VariableId::RealpathRoot => super::path::realpath_root(e, out),
         VariableId::NginxVersion => bytes(out, env!("CARGO_PKG_VERSION").as_bytes()),
+        VariableId::FastcgiScriptName => fastcgi_script(e, 1, out),
+        VariableId::FastcgiPathInfo => fastcgi_script(e, 2, out),
         VariableId::ContentLength => content_length(e, out),
         VariableId::ContentType => optional(out, e.request.headers.get(Known::ContentType, &e.input)),
         VariableId::SentHttp(name) => sent_header(e, name.as_bytes(), out),
@@ -182,6 +184,23 @@ fn elapsed_ms(e: &Exchange) -> u64 {
 
 fn host(e: &Exchange) -> &[u8] {
     if e.host.is_empty() { e.server_conf(&e.cycle).primary_name.as_bytes() } else { &e.host }
+}
+
+/// `$fastcgi_script_name` (the first `group` of `fastcgi_split_path_info`, with `fastcgi_index`), `$fastcgi_path_info`.
+fn fastcgi_script(e: &Exchange, group: usize, out: &mut Vec<u8>) -> Presence {
+    let conf = &e.location_conf(&e.cycle).fastcgi_script;
+    let mut groups = Vec::new();
+    let found = conf.split.as_ref().is_some_and(|split| split.captures(&e.uri, &mut groups));
+    let part = match groups.get(group) {
+        Some(Some((from, to))) => e.uri.get(*from as usize..*to as usize).unwrap_or_default(),
+        None if !found && group == 1 => &e.uri,
+        _ => b"",
+    };
+    out.extend_from_slice(part);
+    if group == 1 && part.ends_with(b"/") {
+        out.extend_from_slice(conf.index.as_bytes());
+    }
+    Found
 }
 
 /// `$content_length`: of a chunked body what was read of it.

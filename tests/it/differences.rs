@@ -138,6 +138,12 @@ pub const HOST_ALWAYS: Difference = Difference {
     reason: "RFC 9112 3.2, and nginx itself since 1.31.4",
 };
 
+/// A client's repeated fields, and `Proxy`, as variables: nginx 1.22 sends several of one name, and `HTTP_PROXY`.
+pub const CGI_FIELDS: Difference = Difference {
+    documented: "A field that a client sends several times is one variable",
+    reason: "of several with one name an app takes any; nginx itself since 1.23. `HTTP_PROXY` is CVE-2016-5385",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {
@@ -172,6 +178,7 @@ fn every_difference_is_documented() {
         &HOST_ALWAYS,
         &TRAILERS,
         &KEPT_BEHIND_412,
+        &CGI_FIELDS,
         &BACKGROUND,
         &NARROW_ADDRESS,
     ];

@@ -16,6 +16,7 @@ mod command_line;
 mod conditional;
 mod differential;
 mod error_page;
+mod fastcgi;
 mod file_content;
 mod headers;
 mod hostile;
@@ -40,4 +41,5 @@ mod static_files;
 
 mod uploads;
 mod upstream;
+mod uwsgi;
 mod variables;

@@ -11,6 +11,7 @@ use super::client::RawClient;
 use super::context::Context;
 use super::errors::RawErrors;
 use super::files::RawFiles;
+use super::gateway::RawGateways;
 use super::headers::RawHeaders;
 use super::logs::RawLogs;
 use super::proxy::RawProxy;
@@ -64,6 +65,7 @@ pub(super) struct Level {
     pub closed: Closed,
     pub errors: RawErrors,
     pub files: RawFiles,
+    pub gateways: RawGateways,
     pub headers: RawHeaders,
     pub logs: RawLogs,
     pub proxy: RawProxy,
@@ -117,6 +119,7 @@ impl Level {
             || self.headers.apply(cx, d)
             || self.logs.apply(cx, d)
             || self.proxy.apply(cx, d, place)
+            || self.gateways.apply(cx, d, place)
     }
 
     /// Takes what is not written here from the outer level, which has inherited already.
@@ -128,6 +131,7 @@ impl Level {
         self.headers.inherit(&outer.headers);
         self.logs.inherit(&outer.logs);
         self.proxy.inherit(&outer.proxy);
+        self.gateways.inherit(&outer.gateways);
     }
 }
 

@@ -220,9 +220,10 @@ pub(super) struct Resolved {
 pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
     const TIMEOUT: Duration = Duration::from_secs(60);
     let Resolved { kind, name, children, internal, server, level } = resolved;
-    let Level { client, closed, errors, files, headers, logs, proxy } = level;
+    let Level { client, closed, errors, files, gateways, headers, logs, proxy } = level;
+    let passing = if proxy.pass.is_some() { &proxy } else { gateways.passing().unwrap_or(&proxy) };
     let matched_prefix = kind.matched_prefix().to_vec();
-    let handler = proxy_pass::resolve_handler(cx, closed.reason(), proxy.pass.as_ref(), &matched_prefix);
+    let handler = proxy_pass::resolve_handler(cx, closed.reason(), passing.pass.as_ref(), &matched_prefix);
     let auto_redirect = !matches!(handler, HandlerConf::Static) && matched_prefix.ends_with(b"/");
     let root = files.root.clone().unwrap_or_else(|| default_root(cx));
     let handler = match handler {
@@ -232,7 +233,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         }
         other => other,
     };
-    let proxy_conf = proxy.resolve(cx, &matched_prefix);
+    let proxy_conf = passing.resolve(cx, &gateways, &matched_prefix);
     let (keepalive_timeout, keepalive_header) =
         client.keepalive_timeout.unwrap_or((Duration::from_secs(75), None));
     let conf = LocationConf {
@@ -282,6 +283,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         open_file_cache: files.open_file_cache(),
         try_files: files.try_files,
         proxy: proxy::shared(proxy_conf),
+        fastcgi_script: gateways.script(),
         kind,
     };
     cx.add_location(conf)

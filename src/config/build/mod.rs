@@ -9,6 +9,7 @@ mod client;
 mod context;
 mod errors;
 mod files;
+mod gateway;
 mod headers;
 mod http;
 mod level;

@@ -1,7 +1,9 @@
 //! `proxy_*` of one location: timeouts, buffers, headers, `proxy_next_upstream`.
 //!
+//! The gateways (`uwsgi_*` and so on) have nearly all of these too: read and resolved here, as another [`Family`].
 //! Where to (`proxy_pass`) and how redirects come back (`proxy_redirect`) is `proxy_pass`'s.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,23 +12,17 @@ use super::super::ast::Directive;
 use super::super::model::{NextUpstream, ProxyConf};
 use super::super::template::Template;
 use super::context::Context;
+use super::gateway::{Family, RawGateways};
 use super::headers::header_name;
 use super::level::{Place, inherit};
 use super::proxy_pass::{RawPass, RawRedirects, proxy_pass, proxy_redirect};
 use crate::http1::Known;
 use crate::http1::headers::FieldNames;
 
-/// Response headers of the app that never reach the client unless `proxy_pass_header` says so.
-const HIDDEN: [&str; 8] = [
-    "date",
-    "server",
-    "x-pad",
-    "x-accel-expires",
-    "x-accel-redirect",
-    "x-accel-limit-rate",
-    "x-accel-buffering",
-    "x-accel-charset",
-];
+/// Response headers of the app that never reach the client unless `proxy_pass_header` says so; a
+/// family has some more.
+const HIDDEN: [&str; 5] =
+    ["x-accel-expires", "x-accel-redirect", "x-accel-limit-rate", "x-accel-buffering", "x-accel-charset"];
 
 /// Request headers of the client that are never passed on as they are: ours to write, or meant for one hop
 /// (RFC 9110, section 7.6.1).
@@ -50,6 +46,8 @@ type SetHeaders = Vec<(String, Known, Template)>;
 /// As written.
 #[derive(Debug, Default)]
 pub(super) struct RawProxy {
+    /// Whose directives they are.
+    family: Family,
     /// Not inherited.
     pub pass: Option<RawPass>,
     pub redirects: Option<RawRedirects>,
@@ -78,9 +76,20 @@ pub(super) struct RawProxy {
 }
 
 impl RawProxy {
+    /// Nothing written yet.
+    pub(super) fn of(family: Family) -> Self {
+        Self { family, ..Self::default() }
+    }
+
+    /// `proxy_*` itself.
+    pub(super) fn is_http(&self) -> bool {
+        self.family == Family::Http
+    }
+
     /// Reads one directive; false when it is of another family.
     pub(super) fn apply(&mut self, cx: &mut Context, d: &Directive, place: Place<'_>) -> bool {
-        match d.name() {
+        let Some(name) = self.name_in_proxy(d) else { return false };
+        match &*name {
             "proxy_pass" => proxy_pass(cx, d, place, &mut self.pass),
             "proxy_redirect" => proxy_redirect(cx, d, place, self.pass.as_ref(), &mut self.redirects),
             "proxy_set_header" => {
@@ -116,6 +125,14 @@ impl RawProxy {
         true
     }
 
+    /// The directive's name, that of a gateway's under which the proxy has it; `None` for those of other families.
+    fn name_in_proxy<'d>(&self, d: &'d Directive) -> Option<Cow<'d, str>> {
+        match self.family {
+            Family::Http => Some(Cow::Borrowed(d.name())),
+            _ => d.name().split_once('_').map(|(_, what)| Cow::Owned(format!("proxy_{what}"))),
+        }
+    }
+
     /// Takes what is not written from the outer level.
     pub(super) fn inherit(&mut self, outer: &Self) {
         inherit!(self, outer;
@@ -126,11 +143,19 @@ impl RawProxy {
     }
 
     /// The resolved form; `matched_prefix` is what the default `proxy_redirect` puts in place of the URL.
-    pub(super) fn resolve(&self, cx: &mut Context, matched_prefix: &[u8]) -> ProxyConf {
+    pub(super) fn resolve(
+        &self,
+        cx: &mut Context,
+        gateways: &RawGateways,
+        matched_prefix: &[u8],
+    ) -> ProxyConf {
         const TIMEOUT: Duration = Duration::from_secs(60);
-        let http11 = self.http11.unwrap_or(true);
+        // A gateway is told the length of a body before: chunks are read first, as for HTTP/1.0.
+        let http11 = self.is_http() && self.http11.unwrap_or(true);
         let (set_headers, replaced_headers) = self.resolve_headers(cx, http11);
         ProxyConf {
+            protocol: gateways.protocol(self.family),
+            params: gateways.params(self.family),
             set_headers,
             replaced_headers,
             hide_headers: self.resolve_hidden(),
@@ -168,11 +193,14 @@ impl RawProxy {
     }
 
     fn temp_path(&self, cx: &mut Context) -> PathBuf {
-        cx.temp_path(self.temp_path.as_deref(), "proxy_temp")
+        cx.temp_path(self.temp_path.as_deref(), self.family.temp_folder())
     }
 
     /// `proxy_set_header` with nginx's defaults, and the client's headers that these take the place of.
     fn resolve_headers(&self, cx: &mut Context, http11: bool) -> (SetHeaders, FieldNames) {
+        if !self.is_http() {
+            return (SetHeaders::new(), FieldNames::default());
+        }
         let mut lines = self.set_headers.clone().unwrap_or_default();
         let written =
             |lines: &HeaderLines, name: &str| lines.iter().any(|line| line.0.eq_ignore_ascii_case(name));
@@ -193,7 +221,8 @@ impl RawProxy {
 
     fn resolve_hidden(&self) -> FieldNames {
         let named = self.hide_headers.iter().flatten().map(String::as_str);
-        let mut hidden: FieldNames = HIDDEN.into_iter().chain(named).collect();
+        let mut hidden: FieldNames =
+            HIDDEN.iter().chain(self.family.hidden()).copied().chain(named).collect();
         for name in self.pass_headers.iter().flatten() {
             hidden.remove(name.as_bytes());
         }
@@ -209,7 +238,7 @@ fn push_name(d: &Directive, names: &mut Option<Vec<String>>) {
 fn proxy_buffers(cx: &mut Context, d: &Directive) -> Option<(usize, usize)> {
     let (number, size) = cx.buffers_of(d)?;
     if number < 2 {
-        cx.error(d, "there must be at least 2 \"proxy_buffers\"");
+        cx.error(d, format!("there must be at least 2 \"{}\"", d.name()));
         return None;
     }
     Some((number, size))

@@ -93,7 +93,7 @@ pub(super) fn proxy_pass(cx: &mut Context, d: &Directive, place: Place<'_>, pass
     *pass = Some(RawPass::Literal { url: url.to_owned(), parsed, at: d.pos });
 }
 
-fn strip_scheme<'a>(url: &'a str, scheme: &str) -> Option<&'a str> {
+pub(super) fn strip_scheme<'a>(url: &'a str, scheme: &str) -> Option<&'a str> {
     let head = url.get(..scheme.len())?;
     head.eq_ignore_ascii_case(scheme).then(|| &url[scheme.len()..])
 }
@@ -185,6 +185,7 @@ pub(super) fn resolve_redirects(raw: &RawProxy, matched_prefix: &[u8]) -> Vec<Pr
                 RawRedirect::Regex(from, to) => ProxyRedirectConf::Regex { from, to },
             })
             .collect(),
+        None if !raw.is_http() => Vec::new(),
         None => match &raw.pass {
             Some(RawPass::Literal { url, parsed, .. }) => match default_redirect(url, parsed, matched_prefix)
             {

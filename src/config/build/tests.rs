@@ -350,7 +350,7 @@ fn proxy_pass_forms() {
             location ~ ^/e/(.*) { proxy_pass http://app/y/$1; }
             location /f { proxy_pass http://127.0.0.1:80; proxy_redirect default; proxy_redirect ~^/(x) /$1; }
             location /g { proxy_pass https://127.0.0.1; }
-            location /h { uwsgi_pass 127.0.0.1:3031; }
+            location /h { memcached_pass 127.0.0.1:11211; }
             location /i/ { proxy_pass http://app; location /i/j { } }
          }",
     );
@@ -557,12 +557,12 @@ fn open_file_cache() {
 fn what_is_closed() {
     let conf = conf(
         "server {
-            location /app { uwsgi_pass 127.0.0.1:3031; location /app/static { } }
+            location /app { memcached_pass 127.0.0.1:11211; location /app/static { } }
             location /files { }
          }",
     );
     assert!(
-        matches!(&location(&conf, "/app").handler, HandlerConf::Refused(why) if why.contains("uwsgi_pass"))
+        matches!(&location(&conf, "/app").handler, HandlerConf::Refused(why) if why.contains("memcached_pass"))
     );
     assert!(matches!(&location(&conf, "/app/static").handler, HandlerConf::Static));
     assert!(matches!(&location(&conf, "/files").handler, HandlerConf::Static));

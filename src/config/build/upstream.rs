@@ -47,6 +47,9 @@ impl Upstreams {
             }
             return Ok(id);
         }
+        if !unix && url.port == 0 {
+            return Err(format!("no port in upstream \"{}\"", url.host));
+        }
         let name = if unix { format!("unix:{}", url.host) } else { format!("{}:{}", url.host, url.port) };
         if let Some(id) = self.position(|conf| !conf.explicit && conf.name.eq_ignore_ascii_case(&name)) {
             return Ok(id);

@@ -7,6 +7,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::cgi::fastcgi::RecordError;
 use crate::config::model::NextUpstream;
 use crate::http::BodyError;
 use crate::http1::{Method, ResponseError, Status};
@@ -33,6 +34,12 @@ pub(super) enum PeerError {
     Head(ResponseError),
     /// A line of the head that is no header: its beginning.
     HeaderLine(String),
+    /// A FastCGI answer that is made of no records.
+    Record(RecordError),
+    /// A FastCGI answer that ended within its head.
+    StdoutEnd,
+    /// `fastcgi_catch_stderr`; the log has the text already.
+    CaughtStderr,
     /// 101 that nobody asked for.
     UnexpectedUpgrade,
     /// More 1xx answers than any application has reason to send.
@@ -77,6 +84,9 @@ impl PeerError {
             | Self::PrematureClose
             | Self::Head(_)
             | Self::HeaderLine(_)
+            | Self::Record(_)
+            | Self::StdoutEnd
+            | Self::CaughtStderr
             | Self::UnexpectedUpgrade
             | Self::TooManyInterim => Status::BAD_GATEWAY,
             Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => Status::GATEWAY_TIME_OUT,
@@ -91,9 +101,13 @@ impl PeerError {
         match self {
             Self::Connect(..) | Self::Send(_) | Self::Read(_) | Self::PrematureClose => Condition::Error,
             Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => Condition::Timeout,
-            Self::Head(_) | Self::HeaderLine(_) | Self::UnexpectedUpgrade | Self::TooManyInterim => {
-                Condition::InvalidHeader
-            }
+            Self::Head(_)
+            | Self::HeaderLine(_)
+            | Self::Record(_)
+            | Self::StdoutEnd
+            | Self::CaughtStderr
+            | Self::UnexpectedUpgrade
+            | Self::TooManyInterim => Condition::InvalidHeader,
             Self::Local(_) | Self::ClientGone(_) | Self::ClientBody(_) => Condition::Ours,
         }
     }
@@ -115,6 +129,9 @@ impl PeerError {
             | Self::PrematureClose
             | Self::Head(_)
             | Self::HeaderLine(_)
+            | Self::Record(_)
+            | Self::StdoutEnd
+            | Self::CaughtStderr
             | Self::UnexpectedUpgrade
             | Self::TooManyInterim => READING_HEAD,
             Self::ClientGone(action) => action,
@@ -133,6 +150,7 @@ impl PeerError {
     pub(super) fn level(&self) -> Option<Level> {
         match self {
             Self::Connect(error, _) if severe(error) => Some(Level::Crit),
+            Self::CaughtStderr => None,
             Self::ClientGone(_) => Some(Level::Info),
             Self::ClientBody(error) => error.level(),
             Self::Local(_) => Some(Level::Alert),
@@ -145,6 +163,8 @@ impl PeerError {
             | Self::PrematureClose
             | Self::Head(_)
             | Self::HeaderLine(_)
+            | Self::Record(_)
+            | Self::StdoutEnd
             | Self::UnexpectedUpgrade
             | Self::TooManyInterim => Some(Level::Error),
         }
@@ -168,6 +188,9 @@ impl fmt::Display for PeerError {
             Self::PrematureClose => f.write_str("upstream prematurely closed connection"),
             Self::Head(error) => write!(f, "{error}"),
             Self::HeaderLine(name) => write!(f, "upstream sent invalid header: \"{name}...\""),
+            Self::Record(error) => write!(f, "{error}"),
+            Self::StdoutEnd => f.write_str("upstream prematurely closed FastCGI stdout"),
+            Self::CaughtStderr => f.write_str("upstream said in stderr that it failed"),
             Self::UnexpectedUpgrade => f.write_str("upstream sent \"101\" to a request without upgrade"),
             Self::TooManyInterim => f.write_str("upstream sent too many interim responses"),
             Self::Local(error) => write!(f, "cannot serve the request ({})", Errno(error)),

@@ -1,10 +1,11 @@
-//! `proxy_pass`: the request goes to a peer of the upstream, its answer becomes the response.
+//! `proxy_pass` and its like for other protocols: the request goes to a peer of the upstream, its answer becomes the response.
 //!
 //! The body is read before the app is bothered (unless `proxy_request_buffering off`), then a peer is chosen, asked on
 //! a kept or a fresh connection, and its answer's head turned into ours; the body stays in the peer's socket for the
 //! writer. Never sends a request twice that may have been acted on. Called by `phases`.
 
 mod error;
+mod gateway;
 mod receive;
 mod redirect;
 mod request;
@@ -15,7 +16,8 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::config::model::{LocationConf, ProxyPassConf};
+use crate::cgi::fastcgi::Records;
+use crate::config::model::{LocationConf, ProxyConf, ProxyPassConf};
 use crate::cycle::Cycle;
 use crate::http::relay::Source;
 use crate::http::{BodyError, Exchange, Outcome};
@@ -48,6 +50,17 @@ struct PeerRequest {
     sent: bool,
     /// Bytes of a streamed body were taken: it cannot be sent again.
     body_gone: bool,
+    /// FastCGI: the body goes in records.
+    in_records: bool,
+    /// FastCGI: how far the answer has been read.
+    records: Records,
+}
+
+impl PeerRequest {
+    /// A body follows the head.
+    fn sends_body(&self, proxy: &ProxyConf) -> bool {
+        proxy.pass_request_body && self.framing != BodyFraming::None
+    }
 }
 
 /// Serves the request from an upstream.
@@ -156,7 +169,7 @@ async fn ask_peers(
         match asked {
             Ok(connection) if !again => {
                 let source = Source { connection, upstream, lease };
-                return response::accept(exchange, cycle, conf, source, request.asks_upgrade);
+                return response::accept(exchange, cycle, conf, source, request);
             }
             // nginx counts these as failures, but for 403 and 404, which say nothing about the peer's health.
             Ok(_) if matches!(condition, Condition::Status(403 | 404)) => {

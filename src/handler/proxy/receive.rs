@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use super::PeerRequest;
 use super::error::{PeerError, READING_HEAD};
+use super::gateway;
 use crate::config::model::LocationConf;
 use crate::http::Exchange;
 use crate::http::relay::{WaitError, wait_for_app};
@@ -25,8 +26,11 @@ pub(super) async fn head(
     exchange: &mut Exchange,
     conf: &LocationConf,
     connection: &mut PeerConnection,
-    request: &PeerRequest,
+    request: &mut PeerRequest,
 ) -> Result<(), PeerError> {
+    if !conf.proxy.protocol.is_http() {
+        return gateway::head(exchange, conf, connection, request).await;
+    }
     let limits = HeadLimits::response(u32::try_from(conf.proxy.buffer_size).unwrap_or(u32::MAX));
     let mut interim = 0;
     exchange.upstream.head.reset();
@@ -62,7 +66,7 @@ pub(super) async fn head(
 }
 
 /// nginx shows the line that is no header up to the byte that cannot be.
-fn bad_head(error: ResponseError, input: &[u8]) -> PeerError {
+pub(super) fn bad_head(error: ResponseError, input: &[u8]) -> PeerError {
     let is_name = |line: &&[u8]| {
         let end = line.iter().position(|b| !is_token_byte(*b)).unwrap_or(line.len());
         end == 0 || line.get(end) != Some(&b':')
@@ -81,7 +85,8 @@ fn bad_head(error: ResponseError, input: &[u8]) -> PeerError {
     }
 }
 
-async fn read_more(
+/// Waits for more of the answer, and reads it.
+pub(super) async fn read_more(
     exchange: &mut Exchange,
     conf: &LocationConf,
     connection: &mut PeerConnection,

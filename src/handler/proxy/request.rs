@@ -50,6 +50,8 @@ pub(super) enum Refused {
     Method(Vec<u8>),
     /// A value of `proxy_set_header` holds a byte that no header value may hold (a decoded line end).
     HeaderValue(String),
+    /// More variables than a gateway's protocol can carry: so many bytes.
+    TooBig(usize),
 }
 
 /// Finds the group of peers and the form of the URI; `scratch` is for a URL with variables.
@@ -92,11 +94,18 @@ fn evaluated_destination<'c>(
     url: &[u8],
     shard: &Shard,
 ) -> Result<Destination<'c>, Refused> {
-    let rest = match url.split_at_checked(7) {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"http://") && !rest.is_empty() => rest,
+    let protocol = &exchange.location_conf(cycle).proxy.protocol;
+    let scheme = protocol.scheme().as_bytes();
+    let rest = match url.split_at_checked(scheme.len()) {
+        Some((written, rest)) if written.eq_ignore_ascii_case(scheme) && !rest.is_empty() => rest,
+        _ if !protocol.is_http() => url,
         _ => return Err(Refused::UrlPrefix(url.to_vec())),
     };
-    let authority = split_authority(rest, &mut exchange.upstream.uri);
+    let authority = if protocol.is_http() {
+        split_authority(rest, &mut exchange.upstream.uri)
+    } else {
+        gateway_authority(rest)?
+    };
     let unknown = || Refused::UnknownHost(authority.to_vec());
     let name = std::str::from_utf8(authority).map_err(|_| unknown())?;
     let (host, port) = split_port(name)
@@ -109,10 +118,13 @@ fn evaluated_destination<'c>(
     let conf = &cycle.conf.http;
     let mut found = upstreams.find(cycle.generation, conf, name);
     let mut with_port = Cow::Borrowed(name);
+    if found.is_none() && name == host && !protocol.is_http() {
+        return Err(Refused::Authority("no port", rest.to_vec()));
+    }
     if found.is_none() && name == host {
         with_port = Cow::Owned(format!("{host}:{port}"));
         found = upstreams.find(cycle.generation, conf, &with_port);
-    } else if found.is_none() && port == "80" {
+    } else if found.is_none() && protocol.is_http() && port == "80" {
         // A host that `proxy_pass` elsewhere names without its port; an `upstream` block has none.
         found = upstreams.find(cycle.generation, conf, host).filter(|id| !cycle.upstream(*id).explicit);
     }
@@ -129,6 +141,14 @@ fn evaluated_destination<'c>(
     };
     let upstream = upstreams.by_address(addr, if name.starts_with("unix:") { name } else { &with_port });
     Ok(Destination { upstream, conf: None, uri })
+}
+
+/// What a gateway's address is: no URI follows it.
+fn gateway_authority(written: &[u8]) -> Result<&[u8], Refused> {
+    if !written.starts_with(b"unix:") && written.iter().any(|b| matches!(b, b'/' | b'?')) {
+        return Err(Refused::Authority("invalid host", written.to_vec()));
+    }
+    Ok(written)
 }
 
 /// Host and port of `host[:port]` or `unix:/path`; else what is wrong with it, in nginx's words.
@@ -194,6 +214,9 @@ impl<'c> Destination<'c> {
         proxy: &ProxyConf,
         request: &mut PeerRequest,
     ) -> Result<(), Refused> {
+        if !proxy.protocol.is_http() {
+            return super::gateway::write_head(exchange, proxy, request);
+        }
         let out = &mut request.head;
         out.clear();
         request.method = push_method(exchange, proxy, out)?;
@@ -384,6 +407,12 @@ impl Refused {
             }
             Self::Method(method) => {
                 exchange.log_error(Level::Error, format_args!("invalid method \"{}\"", Raw(method)));
+                Status::INTERNAL_SERVER_ERROR
+            }
+            Self::TooBig(len) => {
+                let scheme = exchange.location_conf(&exchange.cycle).proxy.protocol.scheme();
+                let name = scheme.trim_end_matches("://");
+                exchange.log_error(Level::Alert, format_args!("{name} request is too big: {len}"));
                 Status::INTERNAL_SERVER_ERROR
             }
             Self::HeaderValue(name) => {

@@ -6,7 +6,9 @@
 use super::redirect;
 use std::rc::Rc;
 
+use super::PeerRequest;
 use super::error::READING_HEAD;
+use crate::cgi::fastcgi::{Piece, Records};
 use crate::config::model::{LocationConf, ProxyConf};
 use crate::cycle::Cycle;
 use crate::http::exchange::UpstreamTrace;
@@ -35,7 +37,7 @@ pub(super) fn accept(
     cycle: &Cycle,
     conf: &LocationConf,
     mut source: Source,
-    asks_upgrade: bool,
+    request: &PeerRequest,
 ) -> Outcome {
     let head = &exchange.upstream.head;
     if let Some(seconds) = keep_alive_timeout(&exchange.upstream) {
@@ -46,7 +48,7 @@ pub(super) fn accept(
         && status.0 >= 300
         && conf.error_pages.iter().any(|page| page.status == status.0);
     if intercepted {
-        discard(exchange, source);
+        discard(exchange, source, request);
         if status.0 == 401 {
             keep_fields(exchange, &[Known::WwwAuthenticate]);
         }
@@ -54,17 +56,19 @@ pub(super) fn accept(
     }
     if exchange.upstream.head.headers.has(Known::XAccelRedirect) {
         let peer = Rc::clone(&source.lease.peer().name);
-        discard(exchange, source);
+        discard(exchange, source, request);
         return accel_redirect(exchange, cycle, &peer);
     }
     let buffering = fill(exchange, &conf.proxy);
     let mut relay = exchange.spare_relay.take().unwrap_or_else(|| Box::new(Relay::default()));
-    if status == Status::SWITCHING_PROTOCOLS && asks_upgrade {
+    if status == Status::SWITCHING_PROTOCOLS && request.asks_upgrade {
         relay.begin_tunnel(source);
     } else if framing.is_empty() {
         exchange.spare_relay = Some(relay);
-        discard(exchange, source);
+        discard(exchange, source, request);
         return Outcome::Response;
+    } else if request.in_records {
+        relay.begin_records(source, request.records, framing, keep_alive, buffering);
     } else {
         relay.begin(source, framing, keep_alive, buffering);
     }
@@ -73,7 +77,13 @@ pub(super) fn accept(
 }
 
 /// The body of the answer is not wanted: the connection is kept if all of it has arrived, else closed.
-fn discard(exchange: &mut Exchange, mut source: Source) {
+fn discard(exchange: &mut Exchange, mut source: Source, request: &PeerRequest) {
+    if request.in_records {
+        let reusable = exchange.upstream.head.keep_alive && skip_records(&mut source, request.records);
+        exchange.upstream.note_end(0);
+        source.finish(reusable);
+        return;
+    }
     let head = &exchange.upstream.head;
     let arrived = match head.framing {
         BodyFraming::None => Some(0),
@@ -86,6 +96,23 @@ fn discard(exchange: &mut Exchange, mut source: Source) {
     }
     exchange.upstream.note_end(0);
     source.finish(reusable);
+}
+
+/// Drops what arrived of a FastCGI answer; true when that was all of it, to the end of the request.
+fn skip_records(source: &mut Source, mut records: Records) -> bool {
+    let input = &mut source.connection.input;
+    let mut used = 0;
+    let ended = loop {
+        let Ok(step) = records.decode(&input[used..]) else { break false };
+        used += step.consumed;
+        match step.piece {
+            Piece::NeedMore => break false,
+            Piece::End => break true,
+            Piece::Stdout { .. } | Piece::Stderr { .. } | Piece::StdoutEnd => {}
+        }
+    };
+    input.drain(..used);
+    ended && input.is_empty()
 }
 
 /// Fills the response's head; gives whether the body is buffered.
@@ -106,9 +133,11 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
         }
         BodyFraming::None | BodyFraming::Chunked | BodyFraming::UntilClose => None,
     };
-    // What the app's may stand for, ours does not: also when the app sends none.
-    response.has_server = !proxy.hide_headers.has(Known::Server);
-    response.has_date = !proxy.hide_headers.has(Known::Date);
+    // What the app's may stand for, ours does not: also when an HTTP app sends none.
+    let stands =
+        |name: Known| !proxy.hide_headers.has(name) && (proxy.protocol.is_http() || head.headers.has(name));
+    response.has_server = stands(Known::Server);
+    response.has_date = stands(Known::Date);
     for field in &head.headers {
         match field.known {
             Known::Connection | Known::KeepAlive | Known::TransferEncoding | Known::ContentLength => continue,

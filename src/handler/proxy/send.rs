@@ -3,10 +3,12 @@
 //! Watches for an app that answers before it has read everything. Notes as soon as a byte may have reached the peer.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::PeerRequest;
 use super::error::PeerError;
+use crate::cgi::fastcgi;
 use crate::config::model::LocationConf;
 use crate::http::Exchange;
 use crate::http1::{BodyFraming, encode};
@@ -42,14 +44,14 @@ pub(super) async fn request(
     connection: &mut PeerConnection,
     request: &mut PeerRequest,
 ) -> Result<Sent, PeerError> {
-    let sends_body = conf.proxy.pass_request_body && request.framing != BodyFraming::None;
+    let sends_body = request.sends_body(&conf.proxy);
     if request.streams {
         return stream(exchange, conf, connection, request).await;
     }
     if !sends_body || (exchange.body.file.is_none() && exchange.body.memory.len() <= JOIN_LIMIT) {
         let head_len = request.head.len();
         if sends_body {
-            request.head.extend_from_slice(&exchange.body.memory);
+            frame(request.in_records, request.framing, &exchange.body.memory, true, &mut request.head);
         }
         request.sent = true;
         let len = request.head.len();
@@ -81,7 +83,13 @@ pub(super) async fn request(
     }
     exchange.upstream.note_sent(request.head.len());
     let sent = match &exchange.body.file {
-        Some(_) => file(exchange, connection).await?,
+        Some(file) if request.in_records => records(file.as_fd(), exchange.body.length, connection).await?,
+        Some(body) => file(body.as_fd(), 0..exchange.body.length, connection).await?,
+        None if request.in_records => {
+            let mut framed = Vec::with_capacity(exchange.body.memory.len() + JOIN_LIMIT);
+            frame(true, request.framing, &exchange.body.memory, true, &mut framed);
+            push(connection, &framed, false, &mut true).await?
+        }
         None => push(connection, &exchange.body.memory, false, &mut true).await?,
     };
     exchange.upstream.note_sent(usize::try_from(exchange.body.length).unwrap_or(usize::MAX));
@@ -122,9 +130,11 @@ async fn push(
 }
 
 /// Sends the body's temporary file.
-async fn file(exchange: &Exchange, connection: &mut PeerConnection) -> Result<Sent, PeerError> {
-    let Some(file) = &exchange.body.file else { return Ok(Sent::Whole) };
-    let (mut offset, end) = (0, exchange.body.length);
+async fn file(
+    file: BorrowedFd<'_>,
+    Range { start: mut offset, end }: Range<u64>,
+    connection: &mut PeerConnection,
+) -> Result<Sent, PeerError> {
     let mut share = 0;
     while offset < end {
         if share >= FAIR_SHARE {
@@ -134,7 +144,7 @@ async fn file(exchange: &Exchange, connection: &mut PeerConnection) -> Result<Se
             }
         }
         let max = usize::try_from(end - offset).unwrap_or(usize::MAX).min(FILE_SHARE);
-        match splice::sendfile(&connection.stream, file.as_fd(), &mut offset, max) {
+        match splice::sendfile(&connection.stream, file, &mut offset, max) {
             Ok(Transfer::Moved(count)) => {
                 share += count;
                 connection.deadline.rearm();
@@ -151,6 +161,28 @@ async fn file(exchange: &Exchange, connection: &mut PeerConnection) -> Result<Se
     Ok(Sent::Whole)
 }
 
+/// Sends the body's temporary file in FastCGI records.
+async fn records(
+    body: BorrowedFd<'_>,
+    length: u64,
+    connection: &mut PeerConnection,
+) -> Result<Sent, PeerError> {
+    let mut at = 0;
+    while at < length {
+        let share = (length - at).min(fastcgi::STDIN_SHARE as u64);
+        let header = fastcgi::stdin_header(share as usize);
+        if push(connection, &header, true, &mut true).await? == Sent::Part
+            || file(body, at..at + share, connection).await? == Sent::Part
+        {
+            return Ok(Sent::Part);
+        }
+        at += share;
+    }
+    let mut end = fastcgi::stdin_padding((length % fastcgi::STDIN_SHARE as u64) as usize).to_vec();
+    fastcgi::push_stdin_end(&mut end);
+    push(connection, &end, false, &mut true).await
+}
+
 /// Passes the body on as it comes from the client.
 async fn stream(
     exchange: &mut Exchange,
@@ -164,7 +196,7 @@ async fn stream(
     loop {
         exchange.take_arrived_body(conf, &mut payload).map_err(PeerError::ClientBody)?;
         request.body_gone |= !payload.is_empty();
-        frame(request.framing, &payload, exchange.body.is_finished(), &mut out);
+        frame(request.in_records, request.framing, &payload, exchange.body.is_finished(), &mut out);
         payload.clear();
         if !out.is_empty() {
             connection.deadline.arm(conf.proxy.send_timeout);
@@ -189,14 +221,19 @@ async fn stream(
         }
         exchange.next_body_chunk(conf, &mut payload).await.map_err(PeerError::ClientBody)?;
         request.body_gone |= !payload.is_empty();
-        frame(request.framing, &payload, false, &mut out);
+        frame(request.in_records, request.framing, &payload, false, &mut out);
         payload.clear();
     }
 }
 
-/// Appends a piece of a streamed body; the last one ends it.
-fn frame(framing: BodyFraming, payload: &[u8], last: bool, out: &mut Vec<u8>) {
-    if framing == BodyFraming::Chunked {
+/// Appends a piece of a body; the last one ends it.
+fn frame(in_records: bool, framing: BodyFraming, payload: &[u8], last: bool, out: &mut Vec<u8>) {
+    if in_records {
+        fastcgi::push_stdin(payload, out);
+        if last {
+            fastcgi::push_stdin_end(out);
+        }
+    } else if framing == BodyFraming::Chunked {
         encode::push_chunk(out, payload);
         if last {
             out.extend_from_slice(encode::LAST_CHUNK);
@@ -232,6 +269,10 @@ fn answered(connection: &mut PeerConnection) -> Result<bool, PeerError> {
         Err(error) => return Err(PeerError::Read(error)),
     }
     let input = &mut connection.input;
+    if input.first() == Some(&1) {
+        // A FastCGI record: no other answer begins so.
+        return Ok(input.len() > EARLY_READ || fastcgi::begins_answer(input));
+    }
     while is_interim(input) {
         let Some(end) = memchr::memmem::find(input, b"\r\n\r\n") else { break };
         input.drain(..end + 4);

@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports, reason = "two test programs share it, each uses a part")]
 
 mod client;
+pub mod gateway;
 mod origin;
 mod ports;
 mod render;

@@ -1,0 +1,1 @@
+//! `fastcgi_pass`.

@@ -36,7 +36,7 @@ impl Exchange {
                     }
                 }
             }
-            match self.client.stream.recv_into(&mut self.input, HEAD_READ) {
+            match self.receive() {
                 Ok(0) => return Arrival::Closed(self.note_closed(cycle)),
                 Ok(_) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
@@ -63,6 +63,16 @@ impl Exchange {
             }
         }
         self.accept_head(cycle, default_server)
+    }
+
+    /// recv(2) into `input`, which begins small and grows for clients that send more at once.
+    fn receive(&mut self) -> std::io::Result<usize> {
+        let max = if self.input.capacity() == 0 { FIRST_READ } else { HEAD_READ };
+        let count = self.client.stream.recv_into(&mut self.input, max)?;
+        if self.input.len() == self.input.capacity() && self.input.capacity() < HEAD_READ {
+            self.input.reserve(HEAD_READ);
+        }
+        Ok(count)
     }
 
     /// Forgets the last request; bytes of the next one that already arrived move to the front.
@@ -229,6 +239,9 @@ impl Exchange {
 /// Bytes read at once while a head is awaited: any usual head with the beginning of its body. `client_header_buffer_size`
 /// only bounds what nginx allocates.
 const HEAD_READ: usize = 8 * 1024;
+
+/// The same for an exchange that never saw more: most heads are shorter, and there is a buffer for each request in flight.
+const FIRST_READ: usize = 2 * 1024;
 
 /// CR and LF behind the request line.
 const LINE_END: u64 = 2;

@@ -14,17 +14,17 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use monoio::io::AsyncWriteRent;
-use monoio::net::TcpStream;
+use monoio::net::UnixStream;
 
 use super::runtime;
 
 /// A descriptor that the loop of this thread knows, with at most one poll in flight per direction.
 ///
-/// monoio's `TcpStream` is its handle for any descriptor here: of it only the poll and send operations are
+/// monoio's `UnixStream` is its smallest handle for any descriptor: of it only the poll and send operations are
 /// used, which are the same for TCP, unix and listening sockets. The descriptor is closed when the last
 /// operation on it has completed.
 pub(super) struct Polled {
-    handle: Rc<UnsafeCell<TcpStream>>,
+    handle: Rc<UnsafeCell<UnixStream>>,
     read: Direction,
     write: Direction,
 }
@@ -36,8 +36,8 @@ impl Polled {
     pub(super) fn new(fd: OwnedFd) -> io::Result<Self> {
         let raw = fd.into_raw_fd();
         // SAFETY: `raw` was owned by `fd` and has been released by it, so it is open and ours alone.
-        let socket = unsafe { std::net::TcpStream::from_raw_fd(raw) };
-        let handle = TcpStream::from_std(socket)?;
+        let socket = unsafe { std::os::unix::net::UnixStream::from_raw_fd(raw) };
+        let handle = UnixStream::from_std(socket)?;
         Ok(Self {
             handle: Rc::new(UnsafeCell::new(handle)),
             read: RefCell::new(None),
@@ -76,7 +76,7 @@ impl Polled {
     /// cancelled; whether it sent anything is then unknown.
     pub(super) async fn ring_send<B: monoio::buf::IoBuf>(&self, buffer: B) -> (io::Result<usize>, B) {
         let pointer = self.handle.get();
-        // SAFETY: the pointer is to a live TcpStream, and `write` only copies the descriptor out of it before
+        // SAFETY: the pointer is to a live UnixStream, and `write` only copies the descriptor out of it before
         // it returns its future: the contract of monoio's `Split`, on which its own split halves rest. (They
         // cannot be used: dropping the write half shuts the connection down.)
         let writer = unsafe { &mut *pointer };
@@ -87,9 +87,9 @@ impl Polled {
 }
 
 /// The shared view of the handle.
-fn stream(handle: &UnsafeCell<TcpStream>) -> &TcpStream {
-    let pointer: *const TcpStream = handle.get();
-    // SAFETY: the pointer is to a live TcpStream. It is never replaced or moved out of; the one place that
+fn stream(handle: &UnsafeCell<UnixStream>) -> &UnixStream {
+    let pointer: *const UnixStream = handle.get();
+    // SAFETY: the pointer is to a live UnixStream. It is never replaced or moved out of; the one place that
     // takes it mutably is `ring_send`, which only copies the descriptor out of it.
     unsafe { &*pointer }
 }

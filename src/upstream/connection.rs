@@ -1,7 +1,8 @@
 //! A connection to a peer, and the idle ones kept for the next request.
 //!
 //! A kept connection is looked at before it is used again: one that the app closed, or on which bytes arrived that
-//! nobody asked for, is dropped. Boxes and buffers live as long as the connection: no allocation per request.
+//! nobody asked for, is dropped. Boxes live as long as the connection, and buffers are lent from one to the other: no
+//! allocation per request.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -18,9 +19,12 @@ const INPUT_CAPACITY: usize = 16 << 10;
 /// So much earlier than the peer would close an idle connection it is not used any more.
 const PEER_TIMEOUT_MARGIN_MS: u64 = 500;
 
-/// An idle connection does not hold more buffer than this: what reading a long answer needs, so that the next long one
-/// does not allocate it again.
-const IDLE_INPUT_CAPACITY: usize = 96 << 10;
+/// A spare buffer is not larger than this: what reading a long answer needs, so that the next long one does not
+/// allocate it again.
+const SPARE_INPUT_CAPACITY: usize = 96 << 10;
+
+/// Spare buffers of a core: more connections than that hold bytes at one time only while many clients are slow.
+const SPARE_INPUTS: usize = 128;
 
 /// How long a connection may take before it is asked whether anybody still waits for it.
 const WATCH_AFTER: Duration = Duration::from_millis(100);
@@ -32,7 +36,7 @@ pub struct PeerConnection {
     pub stream: Stream,
     /// Bounds every wait on this socket; armed by the caller.
     pub deadline: Deadline,
-    /// Bytes read and not used yet.
+    /// Bytes read and not used yet. Without any memory until something comes: one that waits holds no buffer.
     pub input: Vec<u8>,
     /// Requests begun on it, this one included.
     pub requests: u64,
@@ -74,7 +78,7 @@ impl PeerConnection {
         Ok(Box::new(Self {
             stream,
             deadline,
-            input: Vec::with_capacity(INPUT_CAPACITY),
+            input: Vec::new(),
             requests: 1,
             drained: false,
             addr: peer.sock.clone(),
@@ -89,6 +93,9 @@ impl PeerConnection {
     /// # Errors
     /// See [`Stream::recv_into`].
     pub fn recv(&mut self, max: usize) -> io::Result<usize> {
+        if self.input.capacity() == 0 {
+            self.input = spare_input();
+        }
         let result = self.stream.recv_into(&mut self.input, max);
         self.drained = match &result {
             // Less than there was room for is all there was.
@@ -96,6 +103,23 @@ impl PeerConnection {
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         };
         result
+    }
+
+    /// Lets another connection have the buffer, with what is in it forgotten.
+    fn give_input_back(&mut self) {
+        let mut input = std::mem::take(&mut self.input);
+        if input.capacity() < INPUT_CAPACITY {
+            return;
+        }
+        input.clear();
+        input.shrink_to(SPARE_INPUT_CAPACITY);
+        // A thread that ends has no spare buffers any more.
+        let _ = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < SPARE_INPUTS {
+                spare.push(input);
+            }
+        });
     }
 
     /// Bytes were taken from the socket without [`PeerConnection::recv`]: more may lie in it.
@@ -113,6 +137,22 @@ impl PeerConnection {
     pub fn note_peer_timeout(&mut self, seconds: u64) {
         self.peer_idle_ms = seconds.saturating_mul(1000).saturating_sub(PEER_TIMEOUT_MARGIN_MS);
     }
+}
+
+impl Drop for PeerConnection {
+    fn drop(&mut self) {
+        self.give_input_back();
+    }
+}
+
+thread_local! {
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The buffer that was given back last, or a new one.
+fn spare_input() -> Vec<u8> {
+    let spare = SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten();
+    spare.unwrap_or_else(|| Vec::with_capacity(INPUT_CAPACITY))
 }
 
 /// Most connections are there at once, and cost no second wait: `watched` is looked at only after a while.
@@ -211,7 +251,7 @@ impl KeepalivePool {
         }
         connection.deadline.disarm();
         connection.idle_since_ms = now;
-        connection.input.shrink_to(IDLE_INPUT_CAPACITY);
+        connection.give_input_back();
         connection.stream.watch_quiet();
         let mut idle = self.idle.borrow_mut();
         let expired = idle.iter().take_while(|c| !limits.allow_idle(c, now)).count();

@@ -1,7 +1,7 @@
 //! Idle connections without a task: which are parked, when they come back, when they are closed.
 //!
 //! A core keeps its youngest idle connections as they are, [`KEPT`] of them; what rests beyond that, for
-//! a twentieth of a second at least, is parked in `io::ParkingLot` (how: there). A parked connection counts as open and comes back to a task
+//! [`SHORTEST_REST`] at least, is parked in `io::ParkingLot` (how: there). A parked connection counts as open and comes back to a task
 //! with the first byte its client sends, or with its end. Everything that ends idle connections, a time-out, a drain,
 //! a port that closes, want of room, must end them here too. Must never park a connection of which anything was read
 //! that nobody served.
@@ -19,7 +19,7 @@ use crate::shard::Shard;
 const KEPT: usize = 256;
 
 /// How long a connection must have been idle, when parking pays.
-const SHORTEST_REST: Duration = Duration::from_millis(50);
+const SHORTEST_REST: Duration = Duration::from_millis(20);
 
 /// The same, when many come back at once: thousands of clients that take turns at a busy core wait that long for
 /// theirs, and parking them for each turn would cost them more than it saves.
@@ -29,10 +29,10 @@ const LONGEST_REST: Duration = Duration::from_secs(2);
 const HASTY: usize = 32;
 
 /// How often it is looked whether some are to be parked.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// How often while there are more than [`KEPT`].
-const NEXT_LOOK: Duration = Duration::from_millis(20);
+const NEXT_LOOK: Duration = Duration::from_millis(10);
 
 /// Connections parked in a row before others get their turn.
 const AT_ONCE: usize = 256;

@@ -11,6 +11,7 @@ mod directives;
 pub mod error;
 pub mod expires;
 pub mod gateway;
+pub mod filters;
 mod glob;
 mod lexer;
 mod load;

@@ -298,6 +298,8 @@ pub struct LocationConf {
     pub server_tokens: bool,
     /// `add_header`s of the level in force.
     pub add_headers: Arc<[AddHeaderConf]>,
+    /// What changes bodies, or needs to see them; `None` when nothing does.
+    pub filters: Option<Arc<super::filters::FilterConf>>,
     /// `expires`.
     pub expires: super::expires::ExpiresConf,
     /// `access_log`s; empty is `off`.

@@ -1,16 +1,20 @@
 //! From a response to a response: what nginx's header filters do, in nginx's order.
 //!
-//! `not_modified` (304, 412), `expires` and `headers` (`add_header`), `range` (206, 416). No I/O and no waiting; `phases` calls
+//! `not_modified` (304, 412), `expires` and `headers` (`add_header`), `gzip`, `range` (206, 416). No I/O and no waiting; `phases` calls
 //! [`apply`] once for every response, error pages included.
 
 mod expires;
+mod gzip;
 mod headers;
 mod not_modified;
 mod range;
 
+use crate::config::filters::FilterConf;
 use crate::config::model::LocationConf;
-use crate::http::Exchange;
+use crate::http::{Exchange, Response};
 use crate::http1::Status;
+
+pub use gzip::accepts as accepts_gzip;
 
 /// Runs all filters over `exchange.response`.
 ///
@@ -24,6 +28,9 @@ pub fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
     }
     let refused = not_modified::apply(exchange, conf).or_else(|| {
         headers::apply(exchange, conf);
+        if let Some(filters) = &conf.filters {
+            transform(exchange, filters);
+        }
         range::apply(exchange, conf)
     });
     let response = &mut exchange.response;
@@ -33,4 +40,34 @@ pub fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
         response.allow_ranges = false;
     }
     refused
+}
+
+/// Filters that change bodies, in nginx's order.
+fn transform(exchange: &mut Exchange, conf: &FilterConf) {
+    gzip::decompress(exchange, conf);
+    gzip::compress(exchange, conf);
+}
+
+/// The body will be another one: its length is not known, no part of it can be asked for, and its tag is a weak one.
+fn forget_length(response: &mut Response) {
+    response.content_length = None;
+    response.allow_ranges = false;
+    response.fields.remove(b"accept-ranges");
+    weaken_etag(response);
+}
+
+/// nginx's `ngx_http_weak_etag`: what is no tag at all goes.
+fn weaken_etag(response: &mut Response) {
+    if !response.etag.is_empty() {
+        if response.etag.starts_with(b"\"") {
+            response.etag.splice(..0, *b"W/");
+        }
+        return;
+    }
+    let Some(tag) = response.fields.get(b"etag") else { return };
+    if tag.starts_with(b"\"") {
+        response.fields.prefix_value(b"etag", b"W/");
+    } else if !tag.starts_with(b"W/") {
+        response.fields.remove(b"etag");
+    }
 }

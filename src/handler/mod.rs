@@ -4,6 +4,7 @@
 //! `phases` alone.
 
 pub mod autoindex;
+pub mod gzip_static;
 pub mod index;
 pub mod proxy;
 pub mod return_;

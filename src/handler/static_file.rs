@@ -3,8 +3,6 @@
 //! The one place where a URI becomes a path that is opened, and where a path that would leave its root is refused.
 //! Called by `phases`; `index`, `try_files` and `autoindex` use its path.
 
-use std::rc::Rc;
-
 use crate::config::model::{LocationConf, RootConf};
 use crate::config::template::{Part, Template};
 use crate::cycle::Cycle;
@@ -49,11 +47,13 @@ fn serve(exchange: &mut Exchange, conf: &LocationConf, shard: &Shard, path: &[u8
     if exchange.method == Method::Post {
         return Outcome::Status(Status::NOT_ALLOWED);
     }
-    respond(exchange, conf, file);
+    describe(exchange, conf, &file);
+    exchange.response.body = Body::Cached(file);
     Outcome::Response
 }
 
-fn respond(exchange: &mut Exchange, conf: &LocationConf, file: Rc<OpenFile>) {
+/// Fills the response's head for a file that stands for the URI in force.
+pub(super) fn describe(exchange: &mut Exchange, conf: &LocationConf, file: &OpenFile) {
     let response = &mut exchange.response;
     response.status = Status::OK;
     response.content_length = Some(file.size);
@@ -70,7 +70,6 @@ fn respond(exchange: &mut Exchange, conf: &LocationConf, file: Rc<OpenFile>) {
     }
     response.allow_ranges = true;
     response.allow_not_modified = true;
-    response.body = Body::Cached(file);
 }
 
 /// 301 to the same URI with a slash, arguments kept.

@@ -469,6 +469,8 @@ impl Exchange {
         let (level, what) = match error.kind() {
             // The app's answer ended early, which the relay has logged.
             std::io::ErrorKind::ConnectionAborted => return,
+            // A body that is not what it says it is.
+            std::io::ErrorKind::InvalidData => return self.log_error(Level::Error, format_args!("{error}")),
             std::io::ErrorKind::TimedOut => {
                 (Level::Info, "client timed out (110: Connection timed out)".to_owned())
             }

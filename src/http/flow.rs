@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::exchange::Exchange;
+use super::transform::{Then, Transform};
 use crate::config::model::{LocationConf, ProxyConf};
 use crate::http1::encode;
 use crate::io::{Pipe, Stream, Transfer, file, splice};
@@ -47,6 +48,10 @@ pub(super) struct Flow<'c> {
     /// Why there is none, until somebody logs it.
     spool_error: Option<SpoolError>,
     pipe: Option<Pipe>,
+    /// What payload goes through before anything else happens to it.
+    pub(super) transform: Option<Transform>,
+    /// The transform may hold bytes back.
+    holds: bool,
     /// The app's socket was seen readable: a pipe that takes nothing is then full.
     pub(super) app_ready: bool,
 }
@@ -80,6 +85,8 @@ impl<'c> Flow<'c> {
             without_spool: proxy.max_temp_file_size == 0,
             spool_error: None,
             pipe: None,
+            transform: None,
+            holds: false,
             app_ready: false,
         }
     }
@@ -123,6 +130,9 @@ impl<'c> Flow<'c> {
 
     /// Can payload go through a pipe? Takes one from the core's pool.
     pub(super) fn can_splice(&mut self) -> bool {
+        if self.transform.is_some() {
+            return false;
+        }
         if !self.chunked && self.pipe.is_none() {
             self.pipe = Pipe::acquire();
         }
@@ -131,6 +141,36 @@ impl<'c> Flow<'c> {
 
     /// Appends payload, as a chunk where the client gets chunks.
     pub(super) fn push(&mut self, data: &[u8]) -> io::Result<()> {
+        if self.transform.is_some() { self.push_through(data, Then::More) } else { self.push_payload(data) }
+    }
+
+    /// Most bytes to be read from the app at a time.
+    pub(super) fn read_size(&self, usual: usize, expanding: usize) -> usize {
+        if self.transform.as_ref().is_some_and(Transform::expands) { expanding } else { usual }
+    }
+
+    /// Gives the client what the transform holds back.
+    pub(super) fn flush_transform(&mut self) -> io::Result<()> {
+        if self.holds { self.push_through(b"", Then::Flush) } else { Ok(()) }
+    }
+
+    /// Apart from the way of bodies that are sent as they are.
+    #[cold]
+    fn push_through(&mut self, data: &[u8], then: Then) -> io::Result<()> {
+        let Some(transform) = &mut self.transform else { return Ok(()) };
+        let [mut made, spare] = transform.take_slices();
+        let result = transform.run(data, then, &mut made);
+        self.holds = then == Then::More;
+        let pushed = self.push_payload(&made);
+        made.clear();
+        if let Some(transform) = &mut self.transform {
+            transform.give_slices([made, spare]);
+        }
+        // The error is told apart from what sockets and files suffer.
+        pushed.and(result.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.0)))
+    }
+
+    fn push_payload(&mut self, data: &[u8]) -> io::Result<()> {
         if data.is_empty() {
             return Ok(());
         }
@@ -148,6 +188,10 @@ impl<'c> Flow<'c> {
 
     /// Appends what ends the body: the last chunk and `trailers`, which are complete lines.
     pub(super) fn end(&mut self, trailers: &[u8]) -> io::Result<()> {
+        if self.transform.is_some() {
+            self.push_through(b"", Then::Finish)?;
+            self.transform = None;
+        }
         if self.chunked { self.push_raw(&[b"0\r\n", trailers, b"\r\n"]) } else { Ok(()) }
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::client::Client;
 use super::exchange::Exchange;
 use super::flow::{Flow, Flushed, SpoolError};
+use super::transform::Transform;
 use super::tunnel;
 use crate::cgi::fastcgi::{Piece, RecordError, Records};
 use crate::config::model::LocationConf;
@@ -33,6 +34,11 @@ const FAIR_SHARE: usize = 512 << 10;
 
 /// Most bytes of an app's stderr that one read can bring to the log.
 const MAX_STDERR: usize = 2 << 10;
+/// The same for a body that is changed on its way, which costs far more a byte.
+const TRANSFORM_SHARE: usize = 64 << 10;
+
+/// Most bytes read at a time of a body whose pieces may become a thousand times as long.
+const EXPANDING_READ: usize = 4 << 10;
 
 /// How long an app is waited for before the client's socket is watched too: nearly all answers come sooner, and
 /// their requests then cost no second wait.
@@ -212,7 +218,7 @@ impl Relay {
         exchange.spare_relay = Some(self);
     }
 
-    /// Sends `out` (the head) and the body to the client.
+    /// Sends `out` (the head) and the body, as `transform` changes it, to the client.
     ///
     /// # Errors
     /// What the client's socket suffered; `ConnectionAborted` when the app's answer ended early (already logged). The
@@ -222,6 +228,7 @@ impl Relay {
         exchange: &mut Exchange,
         conf: &LocationConf,
         out: &mut Vec<u8>,
+        transform: Option<Transform>,
     ) -> io::Result<()> {
         let result = if self.tunnel {
             match self.source.take() {
@@ -229,7 +236,7 @@ impl Relay {
                 None => Ok(()),
             }
         } else {
-            self.transfer(exchange, conf, out).await
+            self.transfer(exchange, conf, out, transform).await
         };
         self.release(exchange);
         exchange.spare_relay = Some(self);
@@ -241,8 +248,10 @@ impl Relay {
         exchange: &mut Exchange,
         conf: &LocationConf,
         out: &mut Vec<u8>,
+        transform: Option<Transform>,
     ) -> io::Result<()> {
         let mut flow = Flow::new(std::mem::take(out), exchange.chunked, &conf.proxy);
+        flow.transform = transform;
         let result = self.run(exchange, conf, &mut flow).await;
         *out = flow.into_buffer();
         result?;
@@ -260,6 +269,8 @@ impl Relay {
         if filled == Filled::Some && self.is_open() {
             filled = self.fill(exchange, conf, flow)?;
         }
+        let fair_share = if flow.transform.is_some() { TRANSFORM_SHARE } else { FAIR_SHARE } as u64;
+        self.settle(flow, filled)?;
         if !self.is_open() && flow.is_memory_only() {
             return flow.send_all(exchange, conf).await;
         }
@@ -284,7 +295,7 @@ impl Relay {
             }
             let blocked = flushed == Flushed::Blocked;
             // Both sides may be quick for long: after its share of work this task waits in the ring like all others.
-            let pauses = share >= FAIR_SHARE as u64;
+            let pauses = share >= fair_share;
             if reads && (filled == Filled::Starved || (pauses && blocked)) {
                 self.wait(exchange, conf, flow, blocked).await?;
                 if blocked && client.deadline.expired() {
@@ -304,8 +315,18 @@ impl Relay {
                 let before = self.received;
                 filled = self.fill(exchange, conf, flow)?;
                 share += self.received - before;
+                self.settle(flow, filled)?;
             }
         }
+    }
+
+    /// What a transform holds back leaves it when the app pauses and is not buffered, and when no more will come.
+    #[inline]
+    fn settle(&self, flow: &mut Flow<'_>, filled: Filled) -> io::Result<()> {
+        if flow.transform.is_some() && (self.cut || (filled == Filled::Starved && !self.buffering)) {
+            return flow.flush_transform();
+        }
+        Ok(())
     }
 
     fn is_open(&self) -> bool {
@@ -378,7 +399,7 @@ impl Relay {
                 connection.input.reserve(READ_SIZE);
             }
             // Also beyond a body of known length: an app that sends more than it announced is found out by that.
-            match connection.recv(READ_SIZE) {
+            match connection.recv(flow.read_size(READ_SIZE, EXPANDING_READ)) {
                 Ok(0) => {
                     self.end_of_file(exchange, flow)?;
                     return Ok(Filled::Some);

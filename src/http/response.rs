@@ -4,6 +4,7 @@
 //! live in one reusable buffer: no allocation per request in steady state.
 
 use super::body::Body;
+use super::transform::Transform;
 use crate::http1::{Span, Status};
 
 /// A response before it is written.
@@ -40,6 +41,12 @@ pub struct Response {
     pub fields: Fields,
     /// What follows the head.
     pub body: Body,
+    /// What the body goes through on its way out.
+    pub transform: Option<Transform>,
+    /// `Vary: Accept-Encoding` is sent.
+    pub gzip_vary: bool,
+    /// The client is served compressed bodies; `None` when nobody asked yet.
+    pub gzip_accepted: Option<bool>,
     /// Trailers to send after a chunked body, complete lines.
     pub trailers: Vec<u8>,
     /// The connection must close after this response.
@@ -58,6 +65,8 @@ impl Response {
         self.location.clear();
         self.fields.clear();
         self.trailers.clear();
+        self.gzip_vary = false;
+        self.gzip_accepted = None;
         self.close = false;
     }
 
@@ -81,6 +90,7 @@ impl Response {
         self.allow_ranges = false;
         self.allow_not_modified = false;
         self.body = Body::Empty;
+        self.transform = None;
     }
 }
 
@@ -152,6 +162,26 @@ impl Fields {
     pub fn remove(&mut self, name: &[u8]) {
         let bytes = &self.bytes;
         self.spans.retain(|(n, _)| !n.of(bytes).eq_ignore_ascii_case(name));
+    }
+
+    /// Puts `prefix` before the value of the first field of that name, any case.
+    pub fn prefix_value(&mut self, name: &[u8], prefix: &[u8]) {
+        let Self { bytes, spans } = self;
+        let Some((_, value)) = spans.iter_mut().find(|(n, _)| n.of(bytes).eq_ignore_ascii_case(name)) else {
+            return;
+        };
+        let (start, old) = (bytes.len(), *value);
+        bytes.extend_from_slice(prefix);
+        bytes.extend_from_within(old.start as usize..(old.start + old.len) as usize);
+        *value = Span { start: start as u32, len: (bytes.len() - start) as u32 };
+    }
+
+    /// Removes the first field of that name, any case.
+    pub fn remove_first(&mut self, name: &[u8]) {
+        let bytes = &self.bytes;
+        if let Some(at) = self.spans.iter().position(|(n, _)| n.of(bytes).eq_ignore_ascii_case(name)) {
+            self.spans.remove(at);
+        }
     }
 
     /// Name and value in order.

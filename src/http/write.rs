@@ -47,6 +47,8 @@ impl Exchange {
                 relay.finish_without_body(self);
             }
             self.send_out(conf, &mut out).await
+        } else if let Some(transform) = self.response.transform.take() {
+            self.send_filtered(conf, &mut out, body, transform).await
         } else {
             match body {
                 Body::Empty => self.send_out(conf, &mut out).await,
@@ -68,7 +70,7 @@ impl Exchange {
                     None => self.send_segments(conf, &mut out, &file, &[Segment::File { start, len }]).await,
                 },
                 Body::Segments(file, segments) => self.send_segments(conf, &mut out, &file, &segments).await,
-                Body::Relay(relay) => relay.pump(self, conf, &mut out).await,
+                Body::Relay(relay) => relay.pump(self, conf, &mut out, None).await,
             }
         };
         self.body_bytes_sent = self.bytes_sent.saturating_sub(head_len);
@@ -119,6 +121,9 @@ impl Exchange {
         }
         self.write_connection(conf, out);
         let response = &self.response;
+        if response.gzip_vary {
+            out.extend_from_slice(b"Vary: Accept-Encoding\r\n");
+        }
         if !made_absolute && !response.location.is_empty() {
             out.extend_from_slice(b"Location: ");
             target::escape_controls(&response.location, out);

@@ -3,6 +3,7 @@
 //! [`run`] cannot fail: whatever goes wrong becomes a response. The loop turns once per internal redirect; nginx's
 //! bound of ten holds.
 
+use crate::config::filters::GzipStatic;
 use crate::config::model::{HandlerConf, LocationConf, LocationId};
 use crate::cycle::Cycle;
 use crate::filter;
@@ -141,6 +142,14 @@ async fn enter_location(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -
 /// nginx's content handlers in order: index, autoindex, static.
 fn serve_file(exchange: &mut Exchange, cycle: &Cycle, conf: &LocationConf, shard: &Shard) -> Outcome {
     if !exchange.uri.ends_with(b"/") {
+        if let Some(filters) =
+            conf.filters.as_deref().filter(|filters| filters.gzip_static != GzipStatic::Off)
+        {
+            match handler::gzip_static::run(exchange, conf, filters, shard) {
+                Outcome::Declined => {}
+                decided => return decided,
+            }
+        }
         return handler::static_file::run(exchange, cycle, conf, shard);
     }
     match handler::index::run(exchange, cycle, conf, shard) {

@@ -18,6 +18,7 @@ mod differential;
 mod error_page;
 mod fastcgi;
 mod file_content;
+mod gzip;
 mod headers;
 mod hostile;
 mod language;

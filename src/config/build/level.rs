@@ -12,6 +12,7 @@ use super::context::Context;
 use super::errors::RawErrors;
 use super::files::RawFiles;
 use super::gateway::RawGateways;
+use super::filters::RawFilters;
 use super::headers::RawHeaders;
 use super::logs::RawLogs;
 use super::proxy::RawProxy;
@@ -66,6 +67,7 @@ pub(super) struct Level {
     pub errors: RawErrors,
     pub files: RawFiles,
     pub gateways: RawGateways,
+    pub filters: RawFilters,
     pub headers: RawHeaders,
     pub logs: RawLogs,
     pub proxy: RawProxy,
@@ -116,6 +118,7 @@ impl Level {
             || self.files.apply(cx, d, place)
             || self.client.apply(cx, d)
             || self.errors.apply(cx, d)
+            || self.filters.apply(cx, d)
             || self.headers.apply(cx, d)
             || self.logs.apply(cx, d)
             || self.proxy.apply(cx, d, place)
@@ -128,6 +131,7 @@ impl Level {
         self.closed.inherit(&outer.closed);
         self.errors.inherit(&outer.errors);
         self.files.inherit(&outer.files);
+        self.filters.inherit(&outer.filters);
         self.headers.inherit(&outer.headers);
         self.logs.inherit(&outer.logs);
         self.proxy.inherit(&outer.proxy);

@@ -220,7 +220,7 @@ pub(super) struct Resolved {
 pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
     const TIMEOUT: Duration = Duration::from_secs(60);
     let Resolved { kind, name, children, internal, server, level } = resolved;
-    let Level { client, closed, errors, files, gateways, headers, logs, proxy } = level;
+    let Level { client, closed, errors, files, filters, gateways, headers, logs, proxy } = level;
     let passing = if proxy.pass.is_some() { &proxy } else { gateways.passing().unwrap_or(&proxy) };
     let matched_prefix = kind.matched_prefix().to_vec();
     let handler = proxy_pass::resolve_handler(cx, closed.reason(), passing.pass.as_ref(), &matched_prefix);
@@ -258,6 +258,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         server_name_in_redirect: headers.server_name_in_redirect.unwrap_or(false),
         server_tokens: headers.server_tokens.unwrap_or(true),
         expires: headers.expires.clone().unwrap_or(ExpiresConf::Off),
+        filters: filters.resolve(),
         add_headers: headers.add_headers.get().unwrap_or_default(),
         access_logs: logs.access_logs(&cx.default_access_log()),
         error_log: logs.error.get().unwrap_or_else(|| cx.main_error_log()),

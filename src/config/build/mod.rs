@@ -10,6 +10,7 @@ mod context;
 mod errors;
 mod files;
 mod gateway;
+mod filters;
 mod headers;
 mod http;
 mod level;

@@ -1,32 +1,36 @@
 //! Filters of responses.
 
 use super::directives;
-use crate::config::spec::Support::{Accepted, Ignored};
+use crate::config::spec::Support::{Accepted, Ignored, Supported};
 
 directives! { HTTP_GZIP_FILTER, "ngx_http_gzip_filter_module";
-    gzip [HTTP SERVER LOCATION LOCATION_IF] (flag) "on | off" = "off"
-        => Ignored("responses are sent as they are"), "Compresses responses.";
-    gzip_buffers [HTTP SERVER LOCATION] (2) "value value" = ""
-        => Ignored("responses are sent as they are"), "";
-    gzip_types [HTTP SERVER LOCATION] (1+) "value ..." = "" => Ignored("responses are sent as they are"), "";
-    gzip_comp_level [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
-    gzip_window [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
-    gzip_hash [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
-    postpone_gzipping [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("responses are sent as they are"), "";
-    gzip_no_buffer [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("responses are sent as they are"), "";
-    gzip_min_length [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
+    gzip [HTTP SERVER LOCATION LOCATION_IF] (flag) "on | off" = "off" => Supported, "Compresses responses.";
+    gzip_buffers [HTTP SERVER LOCATION] (2) "number size" = "32 4k|16 8k"
+        => Accepted("buffers have a size of their own"), "";
+    gzip_types [HTTP SERVER LOCATION] (1+) "mime-type ..." = "text/html"
+        => Supported, "MIME types to compress besides text/html; * is all.";
+    gzip_comp_level [HTTP SERVER LOCATION] (1) "level" = "1"
+        => Supported, "How hard to compress, 1 to 9.";
+    gzip_window [HTTP SERVER LOCATION] (1) "size" = "" => Accepted("the window is 32k"), "";
+    gzip_hash [HTTP SERVER LOCATION] (1) "size" = "" => Accepted("the table has a size of its own"), "";
+    postpone_gzipping [HTTP SERVER LOCATION] (1) "size" = "0"
+        => Accepted("what is there is compressed"), "";
+    gzip_no_buffer [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Accepted("what the app flushes is flushed"), "";
+    gzip_min_length [HTTP SERVER LOCATION] (1) "length" = "20"
+        => Supported, "Shorter responses are not compressed.";
 }
 
 directives! { HTTP_GZIP_STATIC, "ngx_http_gzip_static_module";
-    gzip_static [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
+    gzip_static [HTTP SERVER LOCATION] (1) "on | off | always" = "off"
+        => Supported, "Sends FILE.gz in place of FILE.";
 }
 
 directives! { HTTP_GUNZIP_FILTER, "ngx_http_gunzip_filter_module";
-    gunzip [HTTP SERVER LOCATION] (flag) "on | off" = "" => Ignored("responses are sent as they are"), "";
-    gunzip_buffers [HTTP SERVER LOCATION] (2) "value value" = ""
-        => Ignored("responses are sent as they are"), "";
+    gunzip [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "Decompresses responses for clients without gzip.";
+    gunzip_buffers [HTTP SERVER LOCATION] (2) "number size" = "32 4k|16 8k"
+        => Accepted("buffers have a size of their own"), "";
 }
 
 directives! { HTTP_BROTLI, "ngx_http_brotli_module";

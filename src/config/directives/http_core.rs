@@ -156,13 +156,15 @@ directives! { HTTP_CORE, "ngx_http_core_module";
         => Ignored("names are resolved once, when the configuration is loaded"), "Name servers.";
     resolver_timeout [HTTP SERVER LOCATION] (1) "time" = "30s"
         => Ignored("names are resolved once, when the configuration is loaded"), "How long to ask name servers.";
-    gzip_vary [HTTP SERVER LOCATION] (flag) "on | off" = "" => Ignored("responses are sent as they are"), "";
-    gzip_http_version [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("responses are sent as they are"), "";
-    gzip_proxied [HTTP SERVER LOCATION] (1+) "value ..." = ""
-        => Ignored("responses are sent as they are"), "";
-    gzip_disable [HTTP SERVER LOCATION] (1+) "value ..." = ""
-        => Ignored("responses are sent as they are"), "";
+    gzip_vary [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "Adds Vary: Accept-Encoding to what might be compressed.";
+    gzip_http_version [HTTP SERVER LOCATION] (1) "1.0 | 1.1" = "1.1"
+        => Supported, "The oldest protocol that gets compressed responses.";
+    gzip_proxied [HTTP SERVER LOCATION] (1+)
+        "off | expired | no-cache | no-store | private | no_last_modified | no_etag | auth | any ..." = "off"
+        => Supported, "Which responses to proxies (Via) are compressed.";
+    gzip_disable [HTTP SERVER LOCATION] (1+) "regex ..." = ""
+        => Supported, "Clients, by User-Agent, that get nothing compressed.";
     disable_symlinks [HTTP SERVER LOCATION] (1 2) "off | on | if_not_owner [from=part]" = "off"
         => refused_unless("off", "it keeps requests from following symbolic links"),
         "Does not follow symbolic links.";

@@ -161,6 +161,12 @@ impl Client {
         std::mem::take(&mut self.buffer)
     }
 
+    /// Everything up to the end of a chunked body, taken as it came.
+    pub fn read_to_end_of_chunks(&mut self) -> Vec<u8> {
+        while !self.buffer.ends_with(b"0\r\n\r\n") && self.fill() {}
+        std::mem::take(&mut self.buffer)
+    }
+
     /// So many raw bytes, taken off the connection.
     pub fn read_exact(&mut self, count: usize) -> Vec<u8> {
         while self.buffer.len() < count {

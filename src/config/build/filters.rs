@@ -1,0 +1,149 @@
+//! Filters of responses: `gzip*`, `gzip_static`, `gunzip`.
+
+use std::sync::Arc;
+
+use super::super::ast::Directive;
+use super::super::filters::{FilterConf, GzipClients, GzipConf, GzipProxied, GzipStatic, TypeSet};
+use super::super::pattern::Pattern;
+use super::context::Context;
+use super::level::{List, inherit};
+
+/// As written.
+#[derive(Debug, Default)]
+pub(super) struct RawFilters {
+    gzip: Option<bool>,
+    gzip_types: Option<TypeSet>,
+    gzip_min_length: Option<u64>,
+    gzip_comp_level: Option<u64>,
+    gzip_static: Option<GzipStatic>,
+    gunzip: Option<bool>,
+    gzip_vary: Option<bool>,
+    gzip_http10: Option<bool>,
+    gzip_proxied: Option<GzipProxied>,
+    gzip_disable_msie6: Option<bool>,
+    gzip_disable: List<Pattern>,
+}
+
+impl RawFilters {
+    /// Reads one directive; false when it is of another family.
+    pub(super) fn apply(&mut self, cx: &mut Context, d: &Directive) -> bool {
+        match d.name() {
+            "gzip" => cx.flag(d, &mut self.gzip),
+            "gzip_types" => add_types(cx, d, &mut self.gzip_types, &["text/html"]),
+            "gzip_min_length" => cx.size(d, &mut self.gzip_min_length),
+            "gzip_comp_level" => cx.set(d, &mut self.gzip_comp_level, comp_level),
+            "gzip_static" => cx.choice(
+                d,
+                &mut self.gzip_static,
+                &[("off", GzipStatic::Off), ("on", GzipStatic::On), ("always", GzipStatic::Always)],
+            ),
+            "gunzip" => cx.flag(d, &mut self.gunzip),
+            "gzip_vary" => cx.flag(d, &mut self.gzip_vary),
+            "gzip_http_version" => cx.choice(d, &mut self.gzip_http10, &[("1.0", true), ("1.1", false)]),
+            "gzip_proxied" => self.gzip_proxied(cx, d),
+            "gzip_disable" => self.gzip_disable(cx, d),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Takes what is not written from the outer level.
+    pub(super) fn inherit(&mut self, outer: &Self) {
+        self.gzip_disable.inherit(&outer.gzip_disable);
+        inherit!(self, outer;
+            gzip, gzip_types, gzip_min_length, gzip_comp_level, gzip_static, gunzip, gzip_vary, gzip_http10,
+            gzip_proxied, gzip_disable_msie6);
+    }
+
+    /// What is in force; `None` when nothing is.
+    pub(super) fn resolve(&self) -> Option<Arc<FilterConf>> {
+        let conf = FilterConf {
+            gzip: self.gzip.unwrap_or(false).then(|| self.gzip()),
+            gzip_static: self.gzip_static.unwrap_or_default(),
+            gunzip: self.gunzip.unwrap_or(false),
+            gzip_clients: self.gzip_clients(),
+        };
+        let in_use = conf.gzip.is_some() || conf.gzip_static != GzipStatic::Off || conf.gunzip;
+        in_use.then(|| Arc::new(conf))
+    }
+
+    fn gzip(&self) -> GzipConf {
+        GzipConf {
+            types: self.gzip_types.clone().unwrap_or_else(|| only(&["text/html"])),
+            min_length: self.gzip_min_length.unwrap_or(20),
+            level: self.gzip_comp_level.and_then(|level| u8::try_from(level).ok()).unwrap_or(1),
+        }
+    }
+
+    fn gzip_clients(&self) -> GzipClients {
+        GzipClients {
+            vary: self.gzip_vary.unwrap_or(false),
+            http10: self.gzip_http10.unwrap_or(false),
+            proxied: self.gzip_proxied.unwrap_or_default(),
+            disable_msie6: self.gzip_disable_msie6.unwrap_or(false),
+            disable: self.gzip_disable.get().unwrap_or_default(),
+        }
+    }
+
+    /// Several lines of one level add up, as nginx's bit masks do.
+    fn gzip_proxied(&mut self, cx: &mut Context, d: &Directive) {
+        for arg in d.args() {
+            let word = GzipProxied::WORDS.iter().find(|(word, _)| *word == arg.text());
+            let Some((_, bit)) = word else {
+                cx.error(d, format!("invalid value \"{}\"", arg.text()));
+                return;
+            };
+            let before = self.gzip_proxied.map_or(0, |written| written.0);
+            if before & bit.0 != 0 {
+                cx.warn(d, format!("duplicate value \"{}\"", arg.text()));
+            }
+            self.gzip_proxied = Some(GzipProxied(before | bit.0));
+        }
+    }
+
+    fn gzip_disable(&mut self, cx: &mut Context, d: &Directive) {
+        for arg in d.args() {
+            if arg.text() == "msie6" {
+                self.gzip_disable_msie6 = Some(true);
+            } else if let Some(pattern) = cx.pattern(d, arg.text(), true) {
+                self.gzip_disable.push(pattern);
+            }
+        }
+    }
+}
+
+fn comp_level(cx: &mut Context, d: &Directive) -> Option<u64> {
+    let level = super::context::read_number(d.arg(0));
+    match level {
+        None => cx.error(d, "invalid number"),
+        Some(1..=9) => return level,
+        Some(_) => cx.error(d, "value must be between 1 and 9"),
+    }
+    None
+}
+
+/// `*`, or MIME types besides those that are always meant. A second line of one level adds to the first.
+fn add_types(cx: &mut Context, d: &Directive, slot: &mut Option<TypeSet>, always: &[&str]) {
+    let mut all: Vec<String> = match slot {
+        Some(TypeSet::Any) => return,
+        Some(TypeSet::Only(before)) => before.to_vec(),
+        None => always.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    for arg in d.args() {
+        let name = arg.text().to_ascii_lowercase();
+        if name == "*" {
+            *slot = Some(TypeSet::Any);
+            return;
+        }
+        if all.contains(&name) {
+            cx.warn(d, format!("duplicate MIME type \"{}\"", arg.text()));
+        } else {
+            all.push(name);
+        }
+    }
+    *slot = Some(TypeSet::Only(all.into()));
+}
+
+fn only(names: &[&str]) -> TypeSet {
+    TypeSet::Only(names.iter().map(|name| (*name).to_owned()).collect())
+}

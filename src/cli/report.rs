@@ -196,7 +196,7 @@ mod tests {
             assert!(arguments.contains(&format!("--with-http_{works}_module").as_str()), "{lines}");
         }
         // `deny`, `map` and memcached do not.
-        for missing in ["access", "map", "memcached", "gzip"] {
+        for missing in ["access", "map", "memcached", "browser"] {
             assert!(arguments.contains(&format!("--without-http_{missing}_module").as_str()), "{lines}");
         }
         // `return` works, `rewrite` does not; TLS is nobody's default; the others are no arguments of configure.

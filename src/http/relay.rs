@@ -34,6 +34,7 @@ const FAIR_SHARE: usize = 512 << 10;
 
 /// Most bytes of an app's stderr that one read can bring to the log.
 const MAX_STDERR: usize = 2 << 10;
+
 /// The same for a body that is changed on its way, which costs far more a byte.
 const TRANSFORM_SHARE: usize = 64 << 10;
 

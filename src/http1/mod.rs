@@ -15,6 +15,7 @@ pub mod etag;
 pub mod framing;
 mod head_scan;
 pub mod headers;
+mod look;
 pub mod method;
 mod plain_head;
 pub mod range;

@@ -6,40 +6,36 @@
 //!
 //! [`head_scan`]: super::head_scan
 
+use super::look::{LOOK, Look};
 use super::{HeadLimits, HeaderField, Headers, Known, Span};
-use wide::u8x16;
 
-/// Where the first line of a whole message ends, its CRLF not included.
-pub(super) fn first_line_end(buf: &[u8]) -> Option<usize> {
-    let end = memchr::memchr(b'\r', buf)?;
-    (end > 0 && buf.get(end + 1) == Some(&b'\n')).then_some(end)
+/// Where a whole head's first line ends, its CRLF not included, and how long the head is, its empty line included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PlainHead {
+    pub(super) first_end: usize,
+    pub(super) len: usize,
 }
 
-/// Fills `headers` from the field lines that begin at `from`. Gives the length of the head, its empty line included.
-pub(super) fn fields(headers: &mut Headers, buf: &[u8], from: usize, limits: &HeadLimits) -> Option<usize> {
+/// Fills `headers` from the head that `buf` begins with.
+pub(super) fn parse(headers: &mut Headers, buf: &[u8], limits: &HeadLimits) -> Option<PlainHead> {
     headers.clear();
-    let mut marks = Marks::new(buf, from);
-    let mut at = from;
+    let mut marks = Marks::new(buf);
+    let first_end = marks.line_end()?;
+    let mut at = first_end + 2;
     loop {
         let colon = marks.next()?;
         if buf[colon] != b':' || colon == at {
             // A head no longer than one line may be has no line that is too long.
             let bound = limits.max_line.min(limits.max_head) as usize;
             let ends = colon == at && buf[at..].starts_with(b"\r\n") && at + 2 <= bound;
-            return (ends && headers.len() <= usize::from(limits.max_fields)).then_some(at + 2);
+            let fits = headers.len() <= usize::from(limits.max_fields);
+            return (first_end > 0 && ends && fits).then_some(PlainHead { first_end, len: at + 2 });
         }
         let known = Known::at(buf, at, colon - at);
         if known == Known::Other && !is_plain_name(buf, at, colon) {
             return None;
         }
-        let mut end = marks.next()?;
-        while buf[end] == b':' {
-            end = marks.next()?;
-        }
-        // The LF is a mark too.
-        if buf[end] != b'\r' || marks.next()? != end + 1 || buf[end + 1] != b'\n' {
-            return None;
-        }
+        let end = marks.line_end()?;
         let mut value = &buf[colon + 1..end];
         let mut start = colon + 1;
         while let [b' ', rest @ ..] = value {
@@ -54,92 +50,79 @@ pub(super) fn fields(headers: &mut Headers, buf: &[u8], from: usize, limits: &He
     }
 }
 
-/// Bytes looked at together: one vector.
-const BLOCK: usize = 16;
-
 /// Where the control bytes (a tab is one) and the `:` are, one after the other.
 struct Marks<'b> {
     buf: &'b [u8],
-    /// Where the block begins that `mask` is of.
-    block: usize,
-    /// A bit for each byte of the block that is one, those that were given taken out.
+    /// Where the bytes begin that `mask` is of.
+    from: usize,
+    /// A bit for each of them that is one, those that were given taken out.
     mask: u32,
 }
 
 impl<'b> Marks<'b> {
-    fn new(buf: &'b [u8], from: usize) -> Marks<'b> {
-        let mut marks = Marks { buf, block: from, mask: 0 };
-        marks.mask = marks.look();
-        marks
+    fn new(buf: &'b [u8]) -> Marks<'b> {
+        Marks { buf, from: 0, mask: marks_at(buf, 0) }
     }
 
     /// The next one; `None` when the bytes end.
     #[inline(always)]
     fn next(&mut self) -> Option<usize> {
         while self.mask == 0 {
-            self.block += BLOCK;
-            if self.block >= self.buf.len() {
+            self.from += LOOK;
+            if self.from >= self.buf.len() {
                 return None;
             }
-            self.mask = self.look();
+            self.mask = marks_at(self.buf, self.from);
         }
-        let at = self.block + self.mask.trailing_zeros() as usize;
+        let at = self.from + self.mask.trailing_zeros() as usize;
         self.mask &= self.mask - 1;
         Some(at)
     }
 
+    /// The end of a line, CRLF, with no other control byte before it.
     #[inline(always)]
-    fn look(&self) -> u32 {
-        match self.buf.get(self.block..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
-            Some(block) => marks_of(block),
-            None => last_marks(self.buf, self.block),
+    fn line_end(&mut self) -> Option<usize> {
+        let mut end = self.next()?;
+        while self.buf[end] == b':' {
+            end = self.next()?;
         }
+        // The LF is a mark too.
+        (self.buf[end] == b'\r' && self.next()? == end + 1 && self.buf[end + 1] == b'\n').then_some(end)
     }
 }
 
-/// The marks of a block, as bits.
 #[inline(always)]
-fn marks_of(block: &[u8; BLOCK]) -> u32 {
-    let bytes = u8x16::new(*block);
-    let is_control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes) | bytes.simd_eq(u8x16::splat(0x7f));
-    (is_control | bytes.simd_eq(u8x16::splat(b':'))).to_bitmask()
+fn marks_at(buf: &[u8], at: usize) -> u32 {
+    match Look::whole(buf, at) {
+        Some(look) => marks(look),
+        None => last_marks(buf, at),
+    }
 }
 
-/// The marks of the last bytes from `at` on, which are less than a block: those of the block that ends with them.
+#[inline(never)]
 fn last_marks(buf: &[u8], at: usize) -> u32 {
-    match buf.last_chunk::<BLOCK>() {
-        Some(block) => marks_of(block) >> (at + BLOCK - buf.len()),
-        None => 0,
-    }
+    marks(Look::at_the_end(buf, at))
+}
+
+#[inline(always)]
+fn marks(look: Look) -> u32 {
+    (look.controls() | look.equal(b':')).bits()
 }
 
 /// Whether the bytes in `buf[at..end]` are letters, digits or `-`.
 #[inline(never)]
-fn is_plain_name(buf: &[u8], at: usize, end: usize) -> bool {
-    let mut rest = &buf[at..];
-    let mut len = end - at;
-    while let Some((vector, behind)) = rest.split_first_chunk::<BLOCK>() {
-        let plain = name_bytes(u8x16::new(*vector)).trailing_ones() as usize;
-        if len <= BLOCK {
-            return plain >= len;
+fn is_plain_name(buf: &[u8], mut at: usize, end: usize) -> bool {
+    loop {
+        let look = Look::at(buf, at);
+        let plain = (look.alphanumerics() | look.equal(b'-')).bits().trailing_ones() as usize;
+        if at + plain >= end {
+            return true;
         }
-        if plain < BLOCK {
+        if plain < LOOK {
             return false;
         }
-        (rest, len) = (behind, len - BLOCK);
+        at += LOOK;
     }
-    rest[..len].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
-}
-
-/// A bit for each byte that is a letter, a digit or `-`.
-#[inline(always)]
-fn name_bytes(bytes: u8x16) -> u32 {
-    let within = |bytes: u8x16, first: u8, count: u8| {
-        let from_first = bytes - u8x16::splat(first);
-        from_first.min(u8x16::splat(count - 1)).simd_eq(from_first)
-    };
-    let letters = within(bytes | u8x16::splat(0x20), b'a', 26);
-    (letters | within(bytes, b'0', 10) | bytes.simd_eq(u8x16::splat(b'-'))).to_bitmask()
 }
 
 #[cfg(test)]
@@ -159,8 +142,8 @@ mod tests {
 
     fn plainly(buf: &[u8], limits: &HeadLimits) -> Option<(usize, Vec<HeaderField>)> {
         let mut headers = Headers::default();
-        let len = fields(&mut headers, buf, first_line_end(buf)? + 2, limits)?;
-        Some((len, headers.iter().copied().collect()))
+        let head = parse(&mut headers, buf, limits)?;
+        Some((head.len, headers.iter().copied().collect()))
     }
 
     #[test]
@@ -210,7 +193,7 @@ mod tests {
                 behind.clone().for_each(|i| buf[i] = b':');
                 let is_mark = byte < b' ' || byte == 0x7f || byte == b':';
                 let expected: Vec<_> = is_mark.then_some(at).into_iter().chain(behind).collect();
-                let mut marks = Marks::new(&buf, 0);
+                let mut marks = Marks::new(&buf);
                 let found: Vec<_> = std::iter::from_fn(|| marks.next()).collect();
                 assert_eq!(found, expected, "{byte:#x} at {at}");
                 assert_eq!(

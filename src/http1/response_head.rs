@@ -79,12 +79,11 @@ impl ResponseHead {
 
     /// Takes a head that is there whole and plain; `false` leaves everything to the strict way.
     fn parse_plain(&mut self, buf: &[u8], limits: &HeadLimits) -> bool {
-        let Some(first_end) = plain_head::first_line_end(buf) else { return false };
-        let len = plain_head::fields(&mut self.headers, buf, first_end + 2, limits);
-        self.scan.first_end = first_end;
-        match len {
-            Some(len) if self.parse_line(buf).is_ok() => {
-                self.len = len;
+        let head = plain_head::parse(&mut self.headers, buf, limits);
+        self.scan.first_end = head.map_or(0, |head| head.first_end);
+        match head {
+            Some(head) if self.parse_line(buf).is_ok() => {
+                self.len = head.len;
                 true
             }
             _ => {

@@ -4,6 +4,7 @@
 //! whatever was encoded how often. It decodes exactly once, as nginx's `ngx_http_parse_complex_uri` does, so that
 //! `alias`, `proxy_pass` with a URI part and `$uri` mean what they mean in nginx.
 
+use super::look::{self, Look};
 use std::ops::Range;
 
 /// What a request target is made of, as ranges within it.
@@ -102,6 +103,14 @@ pub(super) fn scan_origin(rest: &[u8]) -> Option<OriginTarget> {
     if rest.first() != Some(&b'/') {
         return None;
     }
+    let is_slash = |look: Look| look.equal(b'/');
+    let is_plain = |look: Look| {
+        look.alphanumerics() | is_slash(look) | look.equal(b'.') | look.equal(b'-') | look.equal(b'_')
+    };
+    let (len, doubled) = look::run(rest, is_plain, is_slash, |look| is_slash(look) | look.equal(b'.'));
+    if !doubled && rest.get(len) == Some(&b' ') {
+        return Some(OriginTarget { len, path_len: len, is_plain: true });
+    }
     let (mut odd, mut behind_slash) = (0, 0);
     let mut path_len = 0;
     for b in rest {
@@ -167,19 +176,7 @@ pub fn validate_host(value: &[u8]) -> Option<usize> {
         }
         close + 1
     } else {
-        let len = memchr::memchr(b':', value).unwrap_or(value.len());
-        let name = &value[..len];
-        // A dot is refused behind a dot, what is refused always.
-        let (mut refused, mut before) = (0, REFUSED);
-        for b in name {
-            let byte = HOST_BYTES[usize::from(*b)];
-            refused |= byte & (before | REFUSED);
-            before = byte;
-        }
-        if refused != 0 {
-            return None;
-        }
-        len
+        host_name(value)?
     };
     match value.get(host_len..) {
         Some([] | [b':']) => {}
@@ -189,6 +186,25 @@ pub fn validate_host(value: &[u8]) -> Option<usize> {
     }
     let host_len = if value[..host_len].last() == Some(&b'.') { host_len - 1 } else { host_len };
     (host_len > 0).then_some(host_len)
+}
+
+/// The length of the host name that `value` begins with, up to a `:`.
+fn host_name(value: &[u8]) -> Option<usize> {
+    let is_dot = |look: Look| look.equal(b'.');
+    let is_plain = |look: Look| look.alphanumerics() | is_dot(look) | look.equal(b'-');
+    let (len, doubled) = look::run(value, is_plain, is_dot, is_dot);
+    if len > 0 && !doubled && value[0] != b'.' && matches!(value.get(len), None | Some(b':')) {
+        return Some(len);
+    }
+    let len = memchr::memchr(b':', value).unwrap_or(value.len());
+    // A dot is refused behind a dot, what is refused always.
+    let (mut refused, mut before) = (0, REFUSED);
+    for b in &value[..len] {
+        let byte = HOST_BYTES[usize::from(*b)];
+        refused |= byte & (before | REFUSED);
+        before = byte;
+    }
+    (refused == 0).then_some(len)
 }
 
 /// What [`normalize`] met on the way.

@@ -1,0 +1,167 @@
+//! Sixteen bytes looked at together: which of them are what, as bits. Called by the quick ways of this room.
+
+use wide::u8x16;
+
+/// How many bytes one look takes in.
+pub(super) const LOOK: usize = 16;
+
+/// A byte that is none of what is asked for.
+const NOTHING: u8 = 0xff;
+
+/// Sixteen bytes of a buffer; those behind its end are none of anything.
+#[derive(Clone, Copy)]
+pub(super) struct Look {
+    bytes: u8x16,
+    /// Bytes before the place that was asked for: near the end of a buffer its last sixteen are looked at.
+    before: u32,
+}
+
+impl Look {
+    /// The bytes from `at` on.
+    #[inline(always)]
+    pub(super) fn at(buf: &[u8], at: usize) -> Look {
+        Look::whole(buf, at).unwrap_or_else(|| Look::at_the_end(buf, at))
+    }
+
+    /// The bytes from `at` on, if there are so many.
+    #[inline(always)]
+    pub(super) fn whole(buf: &[u8], at: usize) -> Option<Look> {
+        let block = buf.get(at..)?.first_chunk::<LOOK>()?;
+        Some(Look { bytes: u8x16::new(*block), before: 0 })
+    }
+
+    /// What [`Look::at`] gives where less than a look is left.
+    pub(super) fn at_the_end(buf: &[u8], at: usize) -> Look {
+        match buf.last_chunk::<LOOK>() {
+            Some(block) => {
+                Look { bytes: u8x16::new(*block), before: (at + LOOK - buf.len()).min(LOOK) as u32 }
+            }
+            None => {
+                let mut block = [NOTHING; LOOK];
+                let rest = buf.get(at..).unwrap_or_default();
+                block[..rest.len()].copy_from_slice(rest);
+                Look { bytes: u8x16::new(block), before: 0 }
+            }
+        }
+    }
+
+    /// A bit for each byte that is `byte`.
+    #[inline(always)]
+    pub(super) fn equal(self, byte: u8) -> Is {
+        Is { which: self.bytes.simd_eq(u8x16::splat(byte)), before: self.before }
+    }
+
+    /// Control bytes: those below 0x20, and 0x7f.
+    #[inline(always)]
+    pub(super) fn controls(self) -> Is {
+        let low = self.bytes.min(u8x16::splat(0x1f)).simd_eq(self.bytes);
+        Is { which: low | self.bytes.simd_eq(u8x16::splat(0x7f)), before: self.before }
+    }
+
+    /// ASCII letters and digits.
+    #[inline(always)]
+    pub(super) fn alphanumerics(self) -> Is {
+        let within = |bytes: u8x16, first: u8, count: u8| {
+            let from_first = bytes - u8x16::splat(first);
+            from_first.min(u8x16::splat(count - 1)).simd_eq(from_first)
+        };
+        let letters = within(self.bytes | u8x16::splat(0x20), b'a', 26);
+        Is { which: letters | within(self.bytes, b'0', 10), before: self.before }
+    }
+}
+
+/// An answer to a look.
+#[derive(Clone, Copy)]
+pub(super) struct Is {
+    which: u8x16,
+    before: u32,
+}
+
+impl std::ops::BitOr for Is {
+    type Output = Is;
+
+    #[inline(always)]
+    fn bitor(self, other: Is) -> Is {
+        Is { which: self.which | other.which, before: self.before }
+    }
+}
+
+impl Is {
+    /// A bit for each byte, the first one lowest.
+    #[inline(always)]
+    pub(super) fn bits(self) -> u32 {
+        self.which.to_bitmask() >> self.before
+    }
+}
+
+/// How many bytes from the beginning of `buf` are what `plain` says. Gives them, and the places where a byte of
+/// `separators` stands behind another of `after`, as a yes or no.
+#[inline(always)]
+pub(super) fn run(
+    buf: &[u8],
+    plain: impl Fn(Look) -> Is,
+    after: impl Fn(Look) -> Is,
+    separators: impl Fn(Look) -> Is,
+) -> (usize, bool) {
+    let (mut len, mut carry, mut doubled) = (0, 0, 0);
+    loop {
+        let look = Look::at(buf, len);
+        let count = plain(look).bits().trailing_ones();
+        let inside = (1 << count) - 1;
+        let after = after(look).bits() & inside;
+        doubled |= ((after << 1) | carry) & separators(look).bits() & inside;
+        carry = after >> (LOOK - 1);
+        len += count as usize;
+        if count < LOOK as u32 {
+            return (len, doubled != 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_at_every_place() {
+        for at in 0..40 {
+            for byte in 0..=255_u8 {
+                let mut buf = [b'_'; 40];
+                buf[at] = byte;
+                for from in 0..=40 {
+                    let look = Look::at(&buf, from);
+                    let here = (from..from + LOOK).contains(&at);
+                    let bit = |yes: bool| if yes && here { 1 << (at - from) } else { 0 };
+                    assert_eq!(
+                        look.controls().bits(),
+                        bit(byte < b' ' || byte == 0x7f),
+                        "{byte:#x} {at} {from}"
+                    );
+                    assert_eq!(
+                        look.alphanumerics().bits(),
+                        bit(byte.is_ascii_alphanumeric()),
+                        "{byte:#x} {at} {from}"
+                    );
+                    assert_eq!(look.equal(b':').bits(), bit(byte == b':'), "{byte:#x} {at} {from}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn runs_end_at_the_end() {
+        let names = |look: Look| look.alphanumerics() | look.equal(b'.');
+        let dots = |look: Look| look.equal(b'.');
+        let of = |text: &str| run(text.as_bytes(), names, dots, dots);
+        let long = "a.b.cdefghijklmnopqrstuvwxyz.0123456789";
+        for end in [1, 2, 5, 15, 16, 17, 30, 31, 32, 33, long.len()] {
+            assert_eq!(of(&long[..end]), (end, false), "{end}");
+            assert_eq!(of(&format!("{} {}", &long[..end], &long[..end])), (end, false), "{end}");
+        }
+        // Two in a row across two looks.
+        assert_eq!(of("0123456789abcde.."), (17, true));
+        assert_eq!(of("0123456789abcdef ."), (16, false));
+        assert_eq!(of(".."), (2, true));
+        assert_eq!(of(""), (0, false));
+    }
+}

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 0 | [`time`] |
 //! | 1 | [`log`], [`http1`], [`cgi`] |
-//! | 2 | [`config`], [`io`] |
+//! | 2 | [`config`], [`io`], [`password`] |
 //! | 3 | [`route`], [`upstream`], [`files`] |
 //! | 4 | [`cycle`] |
 //! | 5 | [`http`] |
@@ -30,6 +30,7 @@ pub mod http1;
 pub mod io;
 pub mod log;
 pub mod master;
+pub mod password;
 pub mod phases;
 pub mod route;
 pub mod shard;

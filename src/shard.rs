@@ -2,6 +2,7 @@
 //!
 //! One shard per worker thread; nothing in it is ever shared or locked. It knows no phase and no handler.
 
+mod passwords;
 mod seat;
 
 use std::cell::{Cell, RefCell};
@@ -35,6 +36,7 @@ const POOLED_SMALL_BUFFER: usize = 10 * 1024;
 /// How often waiting log lines are looked at.
 pub const LOG_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
+pub use passwords::{Overloaded, Passwords};
 pub use seat::Seat;
 
 /// What one core owns.
@@ -47,6 +49,8 @@ pub struct Shard {
     seats: RefCell<Vec<Seat>>,
     /// Open files and small files' content.
     pub files: RefCell<OpenFileCache>,
+    /// Checks of passwords.
+    pub passwords: Passwords,
     /// Peers and idle connections to them.
     pub upstreams: RefCell<Upstreams>,
     access_logs: RefCell<Vec<(LogTarget, AccessBuffer, u64)>>,
@@ -73,6 +77,7 @@ impl Shard {
             exchanges: RefCell::new(Vec::new()),
             seats: RefCell::new(Vec::new()),
             files: RefCell::new(OpenFileCache::new()),
+            passwords: Passwords::default(),
             upstreams: RefCell::new(upstreams),
             access_logs: RefCell::new(Vec::new()),
             log_line: RefCell::default(),

@@ -195,8 +195,8 @@ mod tests {
         for works in ["proxy", "autoindex", "upstream_keepalive", "upstream_hash", "upstream_zone"] {
             assert!(arguments.contains(&format!("--with-http_{works}_module").as_str()), "{lines}");
         }
-        // `deny`, `map` and memcached do not.
-        for missing in ["access", "map", "memcached", "browser"] {
+        // `map` and memcached do not.
+        for missing in ["grpc", "map", "memcached", "browser"] {
             assert!(arguments.contains(&format!("--without-http_{missing}_module").as_str()), "{lines}");
         }
         // `return` works, `rewrite` does not; TLS is nobody's default; the others are no arguments of configure.

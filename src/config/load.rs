@@ -99,6 +99,10 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Report> {
         check::read(origin, options.globals.as_deref(), strictness);
     let build_options = BuildOptions {
         prefix: options.prefix.clone(),
+        folder: match origin {
+            Origin::File(file) => file.parent().unwrap_or(Path::new("/")).to_owned(),
+            Origin::Text(_, folder) => folder.to_owned(),
+        },
         error_log: options.error_log.as_deref(),
         superuser: options.superuser.unwrap_or_else(started_as_root),
         find_user: options.find_user,

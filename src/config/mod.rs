@@ -7,6 +7,7 @@
 pub mod ast;
 mod build;
 mod check;
+pub mod cidr;
 mod directives;
 pub mod error;
 pub mod expires;

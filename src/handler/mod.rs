@@ -3,6 +3,8 @@
 //! A handler fills `exchange.response`, or says what else is to happen; it never writes to the client. Called by
 //! `phases` alone.
 
+pub mod access;
+pub mod auth_basic;
 pub mod autoindex;
 pub mod gzip_static;
 pub mod index;

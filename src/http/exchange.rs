@@ -12,7 +12,7 @@ use super::request_body::RequestBody;
 use super::response::Response;
 use crate::config::model::{LocationConf, LocationId, ServerConf, ServerId};
 use crate::cycle::{Cycle, CycleRef};
-use crate::http1::{Known, Method, RequestHead, Status};
+use crate::http1::{Known, Method, RequestHead, Status, base64};
 use crate::log::{Errno, Level, Raw};
 use crate::time::Now;
 
@@ -487,6 +487,21 @@ impl Exchange {
     /// The location in force.
     pub fn location_conf<'c>(&self, cycle: &'c Cycle) -> &'c LocationConf {
         cycle.location(self.location)
+    }
+
+    /// Appends `user:password` of Basic authorization (RFC 7617) and gives the length of the user's name; `None` when
+    /// the client sent none, with what was appended meaningless.
+    pub fn credentials(&self, out: &mut Vec<u8>) -> Option<usize> {
+        let value = self.request.headers.get(Known::Authorization, &self.input)?;
+        let (scheme, encoded) = value.split_at_checked(6)?;
+        if !scheme.eq_ignore_ascii_case(b"basic ") {
+            return None;
+        }
+        let start = out.len();
+        if !base64::decode(encoded.trim_ascii(), out) {
+            return None;
+        }
+        out[start..].iter().position(|&b| b == b':').filter(|&user| user > 0)
     }
 
     /// Value of a request header by lower-case name, first occurrence.

@@ -338,45 +338,17 @@ fn local_address(address: &SockAddr, out: &mut Vec<u8>) -> Presence {
     Found
 }
 
-/// `$remote_user`: the name in Basic authorization (RFC 7617), checked by nobody.
+/// `$remote_user`: the name in Basic authorization (RFC 7617), checked by `auth_basic` alone.
 fn remote_user(e: &Exchange, out: &mut Vec<u8>) -> Presence {
-    let Some(value) = e.request.headers.get(Known::Authorization, &e.input) else { return Missing };
-    let Some((scheme, encoded)) = value.split_at_checked(6) else { return Missing };
-    if !scheme.eq_ignore_ascii_case(b"basic ") {
-        return Missing;
-    }
     let start = out.len();
-    decode_base64(encoded.trim_ascii(), out);
-    match out[start..].iter().position(|&b| b == b':') {
-        Some(0) | None => {
-            out.truncate(start);
-            Missing
-        }
-        Some(len) => {
-            out.truncate(start + len);
+    match e.credentials(out) {
+        Some(user) => {
+            out.truncate(start + user);
             Found
         }
-    }
-}
-
-/// Appends the decoded bytes up to the first one that is no base64.
-fn decode_base64(text: &[u8], out: &mut Vec<u8>) {
-    let mut bits = 0_u32;
-    let mut count = 0;
-    for &byte in text {
-        let six = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return,
-        };
-        bits = bits << 6 | u32::from(six);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
+        None => {
+            out.truncate(start);
+            Missing
         }
     }
 }

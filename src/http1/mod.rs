@@ -8,6 +8,7 @@
 //! Callers: `http` reads requests and writes responses with it, `handler::proxy` writes requests and reads
 //! responses, `config` and `route` use [`Method`], [`Status`] and [`target`].
 
+pub mod base64;
 pub mod cgi_head;
 pub mod chunked;
 pub mod encode;

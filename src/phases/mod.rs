@@ -3,6 +3,8 @@
 //! [`run`] cannot fail: whatever goes wrong becomes a response. The loop turns once per internal redirect; nginx's
 //! bound of ten holds.
 
+mod access;
+
 use crate::config::filters::GzipStatic;
 use crate::config::model::{HandlerConf, LocationConf, LocationId};
 use crate::cycle::Cycle;
@@ -119,9 +121,20 @@ async fn enter_server(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> 
 }
 
 async fn enter_location(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> Outcome {
-    let conf = exchange.location_conf(cycle);
+    let mut conf = exchange.location_conf(cycle);
+    if let Some(limited) = &conf.limit_except
+        && !limited.methods.contains(&exchange.method)
+    {
+        exchange.location = limited.location;
+        conf = exchange.location_conf(cycle);
+    }
     if let Some(return_) = &conf.return_ {
         return handler::return_::run(exchange, cycle, conf, return_);
+    }
+    if let Some(access) = &conf.access
+        && let Some(refusal) = access::run(exchange, shard, access).await
+    {
+        return refusal;
     }
     if let Some(try_files) = &conf.try_files {
         match handler::try_files::run(exchange, cycle, conf, try_files, shard) {

@@ -10,6 +10,7 @@
 mod differences;
 mod support;
 
+mod access;
 mod background;
 mod chaos;
 mod command_line;

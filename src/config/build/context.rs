@@ -35,6 +35,7 @@ pub(super) struct Context {
     /// Looks up a user and a group.
     pub find_user: Option<FindUser>,
     prefix: PathBuf,
+    folder: Arc<[u8]>,
     locations: Vec<LocationConf>,
     formats: HashMap<String, Arc<LogFormat>>,
     main_error_log: Option<Arc<[ErrorLogConf]>>,
@@ -57,6 +58,7 @@ impl Context {
             superuser: options.superuser,
             find_user: options.find_user,
             prefix: options.prefix,
+            folder: folder_bytes(&options.folder),
             locations: Vec::new(),
             formats: HashMap::new(),
             main_error_log: None,
@@ -372,11 +374,24 @@ impl Context {
         &self.prefix
     }
 
+    /// The folder of the configuration file, with a slash at its end.
+    pub(super) fn conf_folder(&self) -> Arc<[u8]> {
+        Arc::clone(&self.folder)
+    }
+
     /// The machine's name, lower-case.
     pub(super) fn hostname(&self) -> String {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         name.trim().to_ascii_lowercase()
     }
+}
+
+fn folder_bytes(folder: &Path) -> Arc<[u8]> {
+    let mut bytes = folder.as_os_str().as_encoded_bytes().to_vec();
+    if !bytes.ends_with(b"/") {
+        bytes.push(b'/');
+    }
+    bytes.into()
 }
 
 /// Decimal digits only.

@@ -137,6 +137,13 @@ impl RawGateways {
         inherit!(self, outer; modifier1, modifier2, keep_conn, catch_stderr, index, split);
     }
 
+    /// Takes what the outer level passes requests to.
+    pub(super) fn inherit_handler(&mut self, outer: &Self) {
+        self.uwsgi.shared.pass.clone_from(&outer.uwsgi.shared.pass);
+        self.fastcgi.shared.pass.clone_from(&outer.fastcgi.shared.pass);
+        self.scgi.shared.pass.clone_from(&outer.scgi.shared.pass);
+    }
+
     /// The gateway this level passes requests to.
     pub(super) fn passing(&self) -> Option<&RawProxy> {
         [&self.uwsgi, &self.fastcgi, &self.scgi]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::super::ast::Directive;
 use super::super::spec::Support;
+use super::access::RawAccess;
 use super::client::RawClient;
 use super::context::Context;
 use super::errors::RawErrors;
@@ -62,6 +63,7 @@ impl<T> List<T> {
 /// All families of one level.
 #[derive(Debug, Default)]
 pub(super) struct Level {
+    pub access: RawAccess,
     pub client: RawClient,
     pub closed: Closed,
     pub errors: RawErrors,
@@ -116,6 +118,7 @@ impl Level {
     pub(super) fn apply(&mut self, cx: &mut Context, d: &Directive, place: Place<'_>) -> bool {
         self.closed.apply(d)
             || self.files.apply(cx, d, place)
+            || self.access.apply(cx, d)
             || self.client.apply(cx, d)
             || self.errors.apply(cx, d)
             || self.filters.apply(cx, d)
@@ -125,8 +128,18 @@ impl Level {
             || self.gateways.apply(cx, d, place)
     }
 
+    /// Takes the content handler of the location that this nameless one stands in, unless it has its own.
+    pub(super) fn inherit_handler(&mut self, outer: &Self) {
+        if self.proxy.pass.is_none() && self.gateways.passing().is_none() && self.closed.handler.is_none() {
+            self.proxy.pass.clone_from(&outer.proxy.pass);
+            self.gateways.inherit_handler(&outer.gateways);
+            self.closed.handler.clone_from(&outer.closed.handler);
+        }
+    }
+
     /// Takes what is not written here from the outer level, which has inherited already.
     pub(super) fn inherit(&mut self, outer: &Self) {
+        self.access.inherit(&outer.access);
         self.client.inherit(&outer.client);
         self.closed.inherit(&outer.closed);
         self.errors.inherit(&outer.errors);

@@ -9,14 +9,15 @@ use super::super::ast::Directive;
 use super::super::error::Pos;
 use super::super::expires::ExpiresConf;
 use super::super::model::{
-    AliasConf, HandlerConf, IfModifiedSince, LingeringClose, LocationConf, LocationId, LocationKind,
-    RootConf, ServerId,
+    AliasConf, HandlerConf, IfModifiedSince, LimitExceptConf, LingeringClose, LocationConf, LocationId,
+    LocationKind, RootConf, ServerId,
 };
 use super::super::pattern::Pattern;
 use super::super::template::{Template, VariableId};
 use super::context::Context;
 use super::level::{self, Level};
 use super::{proxy, proxy_pass};
+use crate::http1::Method;
 
 /// What kind of location a directive stands in.
 #[derive(Debug)]
@@ -123,7 +124,15 @@ pub(super) struct RawLocation {
     at: Pos,
     level: Level,
     internal: bool,
+    limit_except: Option<RawLimitExcept>,
     children: Vec<RawLocation>,
+}
+
+/// `limit_except` as written.
+#[derive(Debug)]
+struct RawLimitExcept {
+    methods: Vec<Method>,
+    level: Level,
 }
 
 /// Reads one `location` block; `None` when its own line is invalid.
@@ -147,9 +156,12 @@ pub(super) fn location(cx: &mut Context, d: &Directive, outer: Option<&Place>) -
     let mut level = Level::default();
     let mut children = Vec::new();
     let mut internal = false;
+    let mut limited = None;
     for line in d.children() {
         match line.name() {
             "location" => children.extend(location(cx, line, Some(&place))),
+            "limit_except" if limited.is_some() => cx.duplicate(line),
+            "limit_except" => limited = limit_except(cx, line),
             "internal" if internal => cx.duplicate(line),
             "internal" => internal = true,
             _ => {
@@ -158,7 +170,38 @@ pub(super) fn location(cx: &mut Context, d: &Directive, outer: Option<&Place>) -
         }
     }
     check_duplicates(cx, &children);
-    Some(RawLocation { place, pattern, shown: args.join(" "), at: d.pos, level, internal, children })
+    Some(RawLocation {
+        place,
+        pattern,
+        shown: args.join(" "),
+        at: d.pos,
+        level,
+        internal,
+        limit_except: limited,
+        children,
+    })
+}
+
+fn limit_except(cx: &mut Context, d: &Directive) -> Option<RawLimitExcept> {
+    let mut methods = Vec::new();
+    for arg in d.args() {
+        let name = arg.text().to_ascii_uppercase();
+        // TRACE and CONNECT are refused before.
+        let known = |method: &Method| !matches!(method, Method::Trace | Method::Connect | Method::Other);
+        let Some(method) = Some(Method::from_bytes(name.as_bytes())).filter(known) else {
+            cx.error(d, format!("invalid method \"{}\"", arg.text()));
+            return None;
+        };
+        methods.push(method);
+    }
+    if methods.contains(&Method::Get) {
+        methods.push(Method::Head);
+    }
+    let mut level = Level::default();
+    for line in d.children() {
+        level.apply(cx, line, level::Place { location: None });
+    }
+    Some(RawLimitExcept { methods, level })
 }
 
 /// Two locations of one level with the same path and kind (regular expressions and names may repeat).
@@ -185,7 +228,7 @@ pub(super) struct Around<'a> {
 
 /// Resolves a location with all that is nested in it.
 pub(super) fn resolve(cx: &mut Context, raw: RawLocation, around: Around<'_>) -> LocationId {
-    let RawLocation { place, pattern, shown, mut level, internal, children, .. } = raw;
+    let RawLocation { place, pattern, shown, mut level, internal, limit_except, children, .. } = raw;
     level.inherit(around.level);
     let internal = internal || around.internal;
     let inner = Around { level: &level, internal, server: around.server };
@@ -197,7 +240,24 @@ pub(super) fn resolve(cx: &mut Context, raw: RawLocation, around: Around<'_>) ->
         (PlaceKind::Regex { .. }, Some(pattern)) => LocationKind::Regex(pattern),
         (PlaceKind::Regex { .. }, None) | (PlaceKind::Named, _) => LocationKind::Named(place.name),
     };
-    finish(cx, Resolved { kind, name: shown, children, internal, server: around.server, level })
+    let limit_except = limit_except.map(|limited| {
+        let RawLimitExcept { methods, level: mut inner } = limited;
+        inner.inherit(&level);
+        inner.inherit_handler(&level);
+        let (kind, name) = (kind.clone(), shown.clone());
+        let resolved = Resolved {
+            kind,
+            name,
+            children: Vec::new(),
+            internal,
+            limit_except: None,
+            server: around.server,
+            level: inner,
+        };
+        LimitExceptConf { methods, location: finish(cx, resolved) }
+    });
+    let server = around.server;
+    finish(cx, Resolved { kind, name: shown, children, internal, limit_except, server, level })
 }
 
 /// A level that has inherited, and what it is the level of.
@@ -210,6 +270,8 @@ pub(super) struct Resolved {
     pub children: Vec<LocationId>,
     /// `internal`.
     pub internal: bool,
+    /// `limit_except`.
+    pub limit_except: Option<LimitExceptConf>,
     /// The server.
     pub server: ServerId,
     /// Everything else.
@@ -219,8 +281,8 @@ pub(super) struct Resolved {
 /// Puts nginx's defaults where nothing is written and registers the location.
 pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
     const TIMEOUT: Duration = Duration::from_secs(60);
-    let Resolved { kind, name, children, internal, server, level } = resolved;
-    let Level { client, closed, errors, files, filters, gateways, headers, logs, proxy } = level;
+    let Resolved { kind, name, children, internal, limit_except, server, level } = resolved;
+    let Level { access, client, closed, errors, files, filters, gateways, headers, logs, proxy } = level;
     let passing = if proxy.pass.is_some() { &proxy } else { gateways.passing().unwrap_or(&proxy) };
     let matched_prefix = kind.matched_prefix().to_vec();
     let handler = proxy_pass::resolve_handler(cx, closed.reason(), passing.pass.as_ref(), &matched_prefix);
@@ -242,6 +304,8 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         children,
         auto_redirect,
         internal,
+        limit_except,
+        access: access.resolve(cx),
         return_: errors.return_,
         handler,
         root,

@@ -4,6 +4,7 @@
 //! Reads files and resolves host names, once per load; never opens a socket that listens and never touches the
 //! request path. Called by `config::load` only.
 
+mod access;
 mod addr;
 mod client;
 mod context;
@@ -42,6 +43,8 @@ use context::Context;
 pub(super) struct BuildOptions<'a> {
     /// `-p`.
     pub prefix: PathBuf,
+    /// The folder of the configuration file.
+    pub folder: PathBuf,
     /// `-e`.
     pub error_log: Option<&'a str>,
     /// Started as root.

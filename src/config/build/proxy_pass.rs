@@ -13,7 +13,7 @@ use super::level::Place;
 use super::proxy::RawProxy;
 
 /// A content handler as written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum RawPass {
     /// `proxy_pass` without variables.
     Literal {

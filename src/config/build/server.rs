@@ -154,6 +154,7 @@ impl RawServer {
                 name: String::new(),
                 children: Vec::new(),
                 internal: false,
+                limit_except: None,
                 server: id,
                 level,
             },

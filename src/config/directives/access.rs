@@ -1,20 +1,20 @@
 //! Who may come in, and how often.
 
 use super::{directives, refused, refused_unless};
-use crate::config::spec::Support::{Accepted, Ignored};
+use crate::config::spec::Support::{Accepted, Ignored, Supported};
 
 directives! { HTTP_ACCESS, "ngx_http_access_module";
     allow [HTTP SERVER LOCATION LIMIT_EXCEPT] (1) "address | CIDR | unix: | all" = ""
-        => refused_unless("all", "it is a part of an access list"), "Lets clients in by address.";
+        => Supported, "Lets clients in by address.";
     deny [HTTP SERVER LOCATION LIMIT_EXCEPT] (1) "address | CIDR | unix: | all" = ""
-        => refused("it keeps clients out by address"), "Keeps clients out by address.";
+        => Supported, "Keeps clients out by address.";
 }
 
 directives! { HTTP_AUTH_BASIC, "ngx_http_auth_basic_module";
     auth_basic [HTTP SERVER LOCATION LIMIT_EXCEPT] (1) "string | off" = "off"
-        => refused_unless("off", "it asks for a password"), "Asks for a password.";
+        => Supported, "Asks for a password.";
     auth_basic_user_file [HTTP SERVER LOCATION LIMIT_EXCEPT] (1) "file" = ""
-        => refused("it asks for a password"), "Users and passwords.";
+        => Supported, "Users and passwords: {PLAIN}, {SHA}, {SSHA}, apr1, MD5, SHA-256, SHA-512, bcrypt.";
 }
 
 directives! { HTTP_AUTH_REQUEST, "ngx_http_auth_request_module";

@@ -1,6 +1,6 @@
 //! The core of HTTP.
 
-use super::{directives, refused, refused_unless};
+use super::{directives, refused_unless};
 use crate::config::spec::Support::{Accepted, Ignored, Supported};
 
 directives! { HTTP, "ngx_http_module";
@@ -51,7 +51,7 @@ directives! { HTTP_CORE, "ngx_http_core_module";
         => Supported, "The folder that a URI is looked up in.";
     alias [LOCATION] (1) "path" = "" => Supported, "The folder that stands for the location's prefix.";
     limit_except [LOCATION] (1+) {Of(LIMIT_EXCEPT)} "method ..." = ""
-        => refused("it keeps methods out"), "Limits the methods of a location.";
+        => Supported, "Limits the methods of a location.";
     client_max_body_size [HTTP SERVER LOCATION] (1) "size" = "1m"
         => Supported, "Largest request body (413); 0 is no limit.";
     client_body_buffer_size [HTTP SERVER LOCATION] (1) "size" = "16k"
@@ -102,9 +102,9 @@ directives! { HTTP_CORE, "ngx_http_core_module";
     keepalive_disable [HTTP SERVER LOCATION] (1 2) "none | browser ..." = "msie6"
         => Accepted("the browsers it is about are gone"), "No keep-alive for old browsers.";
     satisfy [HTTP SERVER LOCATION] (1) "all | any" = "all"
-        => Ignored("what it combines is refused where it is written"), "Combines access checks.";
+        => Supported, "Combines access checks.";
     auth_delay [HTTP SERVER LOCATION] (1) "time" = "0s"
-        => Ignored("what it delays is refused where it is written"), "Delays 401.";
+        => Supported, "Delays 401.";
     internal [LOCATION] (0) "" = "" => Supported, "Answers 404 to requests from outside.";
     lingering_close [HTTP SERVER LOCATION] (1) "off | on | always" = "on"
         => Supported, "Reads what a client still sends before closing.";

@@ -3,18 +3,21 @@
 //! The written form (directives, options, contexts) ends in `build`; from here on nothing is optional that has a
 //! default. Built once per load, immutable afterwards, shared by all workers inside a `Cycle`. No I/O, no state.
 
+mod access;
+
 use std::hash::{Hash, Hasher};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cidr::Cidr;
 use super::gateway::{FastcgiScriptConf, ParamsConf, Protocol};
 use super::pattern::Pattern;
 use super::template::Template;
 use crate::http1::headers::FieldNames;
-use crate::http1::{Known, Method, Status};
+use crate::http1::{Known, Status};
+
+pub use access::{AccessClients, AccessConf, AccessRule, BasicAuthConf, LimitExceptConf};
 
 /// The whole file: nginx's main context and the one `http` block.
 #[derive(Debug)]
@@ -482,70 +485,6 @@ pub struct ErrorPageConf {
     pub overwrite: Option<u16>,
     /// Where to: URI or URL template, or `@named`.
     pub target: Template,
-}
-
-/// `limit_except`.
-#[derive(Debug)]
-pub struct LimitExceptConf {
-    /// The methods that are not limited; HEAD goes with GET.
-    pub methods: Vec<Method>,
-    /// What serves all others: the location, with what the block says.
-    pub location: LocationId,
-}
-
-/// `allow`, `deny`, `auth_basic`, and how they go together.
-#[derive(Debug)]
-pub struct AccessConf {
-    /// `allow` and `deny` in order: the first that fits decides.
-    pub rules: Arc<[AccessRule]>,
-    /// `auth_basic`.
-    pub basic: Option<BasicAuthConf>,
-    /// `satisfy any`: one of them is enough.
-    pub satisfy_any: bool,
-    /// `auth_delay`.
-    pub auth_delay: Duration,
-}
-
-/// One `allow` or `deny`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccessRule {
-    /// `allow`.
-    pub allow: bool,
-    /// Whom it is about.
-    pub who: AccessClients,
-}
-
-/// Clients by address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AccessClients {
-    /// `all`
-    All,
-    /// `unix:`
-    Unix,
-    /// An address or a network.
-    Net(Cidr),
-}
-
-impl AccessClients {
-    /// Whether a client with this address is one of them; `None` came by a unix socket.
-    pub fn contain(&self, client: Option<IpAddr>) -> bool {
-        match (self, client) {
-            (Self::All, _) | (Self::Unix, None) => true,
-            (Self::Net(net), Some(client)) => net.contains(client),
-            (Self::Unix, Some(_)) | (Self::Net(_), None) => false,
-        }
-    }
-}
-
-/// `auth_basic` with `auth_basic_user_file`.
-#[derive(Debug, Clone)]
-pub struct BasicAuthConf {
-    /// The realm; `off` asks nobody.
-    pub realm: Template,
-    /// The file; a relative path starts at `folder`.
-    pub user_file: Template,
-    /// The folder of the configuration file, with a slash at its end.
-    pub folder: Arc<[u8]>,
 }
 
 /// One `add_header`.

@@ -1,0 +1,74 @@
+//! Who may come in, resolved: `allow`, `deny`, `auth_basic`, `satisfy`, `limit_except`.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::cidr::Cidr;
+use super::super::template::Template;
+use super::LocationId;
+use crate::http1::Method;
+
+/// `limit_except`.
+#[derive(Debug)]
+pub struct LimitExceptConf {
+    /// The methods that are not limited; HEAD goes with GET.
+    pub methods: Vec<Method>,
+    /// What serves all others: the location, with what the block says.
+    pub location: LocationId,
+}
+
+/// `allow`, `deny`, `auth_basic`, and how they go together.
+#[derive(Debug)]
+pub struct AccessConf {
+    /// `allow` and `deny` in order: the first that fits decides.
+    pub rules: Arc<[AccessRule]>,
+    /// `auth_basic`.
+    pub basic: Option<BasicAuthConf>,
+    /// `satisfy any`: one of them is enough.
+    pub satisfy_any: bool,
+    /// `auth_delay`.
+    pub auth_delay: Duration,
+}
+
+/// One `allow` or `deny`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessRule {
+    /// `allow`.
+    pub allow: bool,
+    /// Whom it is about.
+    pub who: AccessClients,
+}
+
+/// Clients by address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessClients {
+    /// `all`
+    All,
+    /// `unix:`
+    Unix,
+    /// An address or a network.
+    Net(Cidr),
+}
+
+impl AccessClients {
+    /// Whether a client with this address is one of them; `None` came by a unix socket.
+    pub fn contain(&self, client: Option<IpAddr>) -> bool {
+        match (self, client) {
+            (Self::All, _) | (Self::Unix, None) => true,
+            (Self::Net(net), Some(client)) => net.contains(client),
+            (Self::Unix, Some(_)) | (Self::Net(_), None) => false,
+        }
+    }
+}
+
+/// `auth_basic` with `auth_basic_user_file`.
+#[derive(Debug, Clone)]
+pub struct BasicAuthConf {
+    /// The realm; `off` asks nobody.
+    pub realm: Template,
+    /// The file; a relative path starts at `folder`.
+    pub user_file: Template,
+    /// The folder of the configuration file, with a slash at its end.
+    pub folder: Arc<[u8]>,
+}

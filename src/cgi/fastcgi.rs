@@ -151,13 +151,10 @@ pub enum RecordError {
     IdHigh(u8),
     /// The same: its low byte.
     IdLow(u8),
-    /// A record that no app sends, or not here.
+    /// A record that no app sends.
     Type(u8),
-}
-
-impl RecordError {
     /// `END_REQUEST` where the answer has not even begun.
-    pub const EARLY_END: RecordError = RecordError::Type(END_REQUEST);
+    EarlyEnd,
 }
 
 impl fmt::Display for RecordError {
@@ -169,7 +166,8 @@ impl fmt::Display for RecordError {
                 write!(f, "upstream sent unexpected FastCGI request id high byte: {byte}")
             }
             Self::IdLow(byte) => write!(f, "upstream sent unexpected FastCGI request id low byte: {byte}"),
-            Self::Type(kind) => write!(f, "upstream sent unexpected FastCGI record: {kind}"),
+            Self::Type(kind) => write!(f, "upstream sent invalid FastCGI record type: {kind}"),
+            Self::EarlyEnd => write!(f, "upstream sent unexpected FastCGI record: {END_REQUEST}"),
         }
     }
 }
@@ -205,10 +203,13 @@ impl Records {
                 self.header[self.have..self.have + count].copy_from_slice(&rest[..count]);
                 self.have += count;
                 at += count;
+                self.judge()?;
                 if self.have < HEADER {
                     return Ok(Step { consumed: at, piece: Piece::NeedMore });
                 }
-                self.judge()?;
+                let [.., high, low, padding, _] = self.header;
+                self.left = usize::from(u16::from_be_bytes([high, low]));
+                self.padding = usize::from(padding);
                 if self.header[1] == STDOUT && self.left == 0 {
                     return Ok(Step { consumed: at, piece: Piece::StdoutEnd });
                 }
@@ -244,23 +245,17 @@ impl Records {
         self.left += count;
     }
 
-    /// Judges a header that is whole.
-    fn judge(&mut self) -> Result<(), RecordError> {
-        let [version, kind, id_high, id_low, high, low, padding, _] = self.header;
-        if version != VERSION {
-            return Err(RecordError::Version(version));
+    /// Judges as much of a header as is there.
+    fn judge(&self) -> Result<(), RecordError> {
+        for (at, byte) in self.header[..self.have].iter().enumerate() {
+            match at {
+                0 if *byte != VERSION => return Err(RecordError::Version(*byte)),
+                1 if !matches!(*byte, STDOUT | STDERR | END_REQUEST) => return Err(RecordError::Type(*byte)),
+                2 if *byte != 0 => return Err(RecordError::IdHigh(*byte)),
+                3 if *byte != 1 => return Err(RecordError::IdLow(*byte)),
+                _ => {}
+            }
         }
-        if !matches!(kind, STDOUT | STDERR | END_REQUEST) {
-            return Err(RecordError::Type(kind));
-        }
-        if id_high != 0 {
-            return Err(RecordError::IdHigh(id_high));
-        }
-        if id_low != 1 {
-            return Err(RecordError::IdLow(id_low));
-        }
-        self.left = usize::from(u16::from_be_bytes([high, low]));
-        self.padding = usize::from(padding);
         Ok(())
     }
 }
@@ -392,6 +387,7 @@ mod tests {
     fn broken_records() {
         for (wire, error) in [
             (b"HTTP/1.1 200".to_vec(), RecordError::Version(b'H')),
+            (b"HTTP".to_vec(), RecordError::Version(b'H')),
             (vec![1, 6, 1, 1, 0, 0, 0, 0], RecordError::IdHigh(1)),
             (vec![1, 6, 0, 2, 0, 0, 0, 0], RecordError::IdLow(2)),
             (vec![1, 11, 0, 0, 0, 8, 0, 0], RecordError::Type(11)),

@@ -144,6 +144,12 @@ pub const CGI_FIELDS: Difference = Difference {
     reason: "of several with one name an app takes any; nginx itself since 1.23. `HTTP_PROXY` is CVE-2016-5385",
 };
 
+/// A FastCGI answer that just stops: nginx takes the close for its end where no length says otherwise.
+pub const FASTCGI_END: Difference = Difference {
+    documented: "A FastCGI answer without `FCGI_END_REQUEST`",
+    reason: "so an app that crashed looks: an answer that ended early must not look whole",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {
@@ -179,6 +185,7 @@ fn every_difference_is_documented() {
         &TRAILERS,
         &KEPT_BEHIND_412,
         &CGI_FIELDS,
+        &FASTCGI_END,
         &BACKGROUND,
         &NARROW_ADDRESS,
     ];

@@ -186,7 +186,7 @@ fn next_records(
                 }
             }
             Piece::StdoutEnd => return Err(PeerError::StdoutEnd),
-            Piece::End => return Err(PeerError::Record(RecordError::EARLY_END)),
+            Piece::End => return Err(PeerError::Record(RecordError::EarlyEnd)),
         }
     };
     connection.input.drain(..used);

@@ -81,6 +81,11 @@ const TOKENS: &[&[u8]] = &[
     b"10k",
     b"1d",
     b"include ",
+    b"Status: 200\n",
+    b"Location: /\n",
+    b"\x01\x06\x00\x01\x00\x04\x04\x00",
+    b"\x01\x07\x00\x01\x00\x02\x00\x00",
+    b"\x01\x03\x00\x01\x00\x08\x00\x00",
 ];
 
 fn smoke(name: &str) {
@@ -163,4 +168,4 @@ macro_rules! smoke {
     };
 }
 
-smoke!(request_head response_head chunked normalize range template configuration);
+smoke!(request_head response_head chunked records cgi_head normalize range template configuration);

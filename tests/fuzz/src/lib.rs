@@ -6,6 +6,7 @@
 
 mod body;
 mod conf;
+mod gateway;
 mod head;
 mod pieces;
 mod text;
@@ -13,6 +14,7 @@ mod uri;
 
 pub use body::{chunked, range};
 pub use conf::configuration;
+pub use gateway::{cgi_head, records};
 pub use head::{request_head, response_head};
 pub use pieces::Random;
 pub use text::template;
@@ -26,6 +28,8 @@ pub const TARGETS: &[Target] = &[
     ("request_head", request_head),
     ("response_head", response_head),
     ("chunked", chunked),
+    ("records", records),
+    ("cgi_head", cgi_head),
     ("normalize", normalize),
     ("range", range),
     ("template", template),

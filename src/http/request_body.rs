@@ -1,8 +1,10 @@
 //! The request's body: read whole before the app is bothered, streamed, or discarded.
 //!
-//! Up to `client_body_buffer_size` it stays in memory, then it goes to an unlinked temporary file. Only
-//! `handler::proxy` asks for it; whatever nobody asked for is discarded before the next request is read.
+//! Up to `client_body_buffer_size` it stays in memory, then it goes to an unlinked temporary file; one of a moderate known
+//! length stays in memory as long as the core's bodies together are few. Only `handler::proxy` asks for it; whatever
+//! nobody asked for is discarded before the next request is read.
 
+use std::cell::Cell;
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -17,6 +19,16 @@ use crate::log::{Errno, Level};
 
 /// Most bytes taken from the client in one read of a body.
 const READ_SIZE: usize = 64 * 1024;
+
+/// A body of a known length up to this stays in memory while there is room, whatever `client_body_buffer_size` says: a
+/// temporary file costs four times the CPU.
+const HELD_BODY: usize = 1024 * 1024;
+
+/// The room for such bodies on one core.
+const HELD_BODIES: usize = 32 * 1024 * 1024;
+
+/// Bytes read in a row before other connections get their turn.
+const READ_SHARE: usize = 1024 * 1024;
 
 /// The interim answer to `Expect: 100-continue` (RFC 9110 section 10.1.1).
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -36,6 +48,35 @@ pub struct RequestBody {
     pub file: Option<OwnedFd>,
     /// Bytes of body read so far, decoded.
     pub length: u64,
+    /// Part of the core's room that it has taken.
+    held: Held,
+    /// Bytes read since the client was last waited for.
+    read_in_a_row: usize,
+}
+
+thread_local! {
+    /// Bytes of [`HELD_BODIES`] that are taken.
+    static HELD: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Bytes taken of [`HELD_BODIES`], given back on drop.
+#[derive(Default)]
+struct Held(usize);
+
+impl Held {
+    fn take(bytes: usize) -> Option<Held> {
+        let taken = HELD.get() + bytes;
+        (taken <= HELD_BODIES).then(|| {
+            HELD.set(taken);
+            Held(bytes)
+        })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.set(HELD.get() - self.0);
+    }
 }
 
 /// Why a body could not be read.
@@ -119,6 +160,10 @@ impl RequestBody {
         self.memory.clear();
         self.file = None;
         self.length = 0;
+        if self.held.0 > 0 {
+            self.held = Held::default();
+        }
+        self.read_in_a_row = 0;
     }
 
     /// The request has a body of at least one byte, or chunks.
@@ -203,9 +248,10 @@ impl Exchange {
     }
 
     async fn read_body_into(&mut self, conf: &LocationConf, memory: &mut Vec<u8>) -> Result<(), BodyError> {
+        self.take_body(memory, conf.client_max_body_size)?;
+        let limit = self.memory_limit(conf, memory);
         loop {
-            self.take_body(memory, conf.client_max_body_size)?;
-            if memory.len() > conf.client_body_buffer_size {
+            if memory.len() > limit {
                 self.spill(conf, memory)?;
             }
             if self.body.is_finished() {
@@ -214,7 +260,33 @@ impl Exchange {
                 }
                 return Ok(());
             }
-            self.read_more(conf.client_body_timeout).await?;
+            if matches!(self.body.framing, BodyFraming::Length(_)) {
+                self.read_into(conf.client_body_timeout, memory).await?;
+            } else {
+                self.read_more(conf.client_body_timeout).await?;
+                self.take_body(memory, conf.client_max_body_size)?;
+            }
+        }
+    }
+
+    /// The body where nginx would have it in memory too (`$request_body`); else nothing.
+    pub fn body_in_memory(&self) -> &[u8] {
+        let limit = self.location_conf(&self.cycle).client_body_buffer_size;
+        if self.body.file.is_none() && self.body.memory.len() <= limit { &self.body.memory } else { b"" }
+    }
+
+    /// How much of the body may stay in memory; makes room for one that is held whole.
+    fn memory_limit(&mut self, conf: &LocationConf, memory: &mut Vec<u8>) -> usize {
+        let usual = conf.client_body_buffer_size;
+        match self.body.framing {
+            BodyFraming::Length(length) if length > usual as u64 && length <= HELD_BODY as u64 => {
+                let length = length as usize;
+                let Some(held) = Held::take(length) else { return usual };
+                self.body.held = held;
+                memory.reserve_exact(length - memory.len());
+                length
+            }
+            _ => usual,
         }
     }
 
@@ -323,21 +395,51 @@ impl Exchange {
 
     /// Waits for bytes of the body and appends them to `input`, whose used-up part is dropped first.
     async fn read_more(&mut self, timeout: Duration) -> Result<(), BodyError> {
+        self.compact_input();
+        let mut input = std::mem::take(&mut self.input);
+        let result = self.receive_body(timeout, &mut input, READ_SIZE).await;
+        self.input = input;
+        result.map(|_| ())
+    }
+
+    /// Waits for bytes of a body of known length, all of whose bytes in `input` were taken, and appends them to `out`.
+    async fn read_into(&mut self, timeout: Duration, out: &mut Vec<u8>) -> Result<(), BodyError> {
+        let max = usize::try_from(self.body.remaining).map_or(READ_SIZE, |left| left.min(READ_SIZE));
+        out.reserve(max);
+        let count = self.receive_body(timeout, out, max).await? as u64;
+        self.body.remaining -= count;
+        self.body.length += count;
+        self.body.finished = self.body.remaining == 0;
+        self.request_length += count;
+        Ok(())
+    }
+
+    /// Waits for the client's next bytes and appends `max` of them at most to `out`; gives how many.
+    async fn receive_body(
+        &mut self,
+        timeout: Duration,
+        out: &mut Vec<u8>,
+        max: usize,
+    ) -> Result<usize, BodyError> {
         if self.body.expects_continue {
             self.body.expects_continue = false;
             self.send_continue(timeout).await?;
         }
-        self.compact_input();
         self.client.deadline.arm(timeout);
         loop {
-            match self.client.stream.recv_into(&mut self.input, READ_SIZE) {
-                Ok(0) => return Err(BodyError::Closed),
-                Ok(_) => return Ok(()),
-                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
-                    self.client.stream.readable(&self.client.deadline).await.map_err(|e| wait_error(&e))?;
+            if self.body.read_in_a_row < READ_SHARE {
+                match self.client.stream.recv_into(out, max) {
+                    Ok(0) => return Err(BodyError::Closed),
+                    Ok(count) => {
+                        self.body.read_in_a_row += count;
+                        return Ok(count);
+                    }
+                    Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(BodyError::Broken(error)),
                 }
-                Err(error) => return Err(BodyError::Broken(error)),
             }
+            self.body.read_in_a_row = 0;
+            self.client.stream.readable(&self.client.deadline).await.map_err(|e| wait_error(&e))?;
         }
     }
 

@@ -74,9 +74,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::Request => bytes(out, e.request.line_so_far(&e.input)),
         VariableId::RequestLength => number(out, e.request_length),
         VariableId::RequestId => bytes(out, &request_id(e)),
-        VariableId::RequestBody => {
-            found_unless_empty(out, if e.body.file.is_none() { &e.body.memory } else { b"" })
-        }
+        VariableId::RequestBody => found_unless_empty(out, e.body_in_memory()),
         VariableId::RequestBodyFile => Missing,
         VariableId::RequestFilename => super::path::request_filename(e, out),
         VariableId::RequestCompletion => bytes(out, if e.completed { b"OK" } else { b"" }),

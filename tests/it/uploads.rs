@@ -83,14 +83,14 @@ fn bodies_that_are_refused_are_logged() {
 #[test]
 fn a_body_that_finds_no_room_is_500() {
     let origin = Origin::ok();
-    let server = Server::proxying(&origin, BOTH);
+    let server = Server::proxying(&origin, &BOTH.replace("max_body_size 1m", "max_body_size 3m"));
     // The directory becomes something else while the program runs: that stops root too.
     let bodies = server.dir().join("bodies");
     if bodies.exists() {
         fs::remove_dir_all(&bodies).unwrap();
     }
     fs::write(&bodies, "").unwrap();
-    let size = 300_000;
+    let size = 2_000_000;
     let body = "x".repeat(size);
     let post = |path: &str| {
         server.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n{body}"))
@@ -102,6 +102,32 @@ fn a_body_that_finds_no_room_is_500() {
     let log = server.wait_error("[crit]");
     let expected = format!(" open() \"{}{name}\" failed (20: Not a directory), client: ", bodies.display());
     assert!(log.contains(&expected), "{log}");
+}
+
+#[test]
+fn bodies_of_every_size_arrive_whole() {
+    let origin = Origin::ok();
+    let server = Server::proxying(
+        &origin,
+        r#"log_format bodies "$request_length [$request_body]"; server { listen {{port}}; client_max_body_size 3m;
+            client_body_buffer_size 1k; client_body_temp_path {{dir}}/bodies; access_log {{dir}}/bodies.log bodies;
+            location / { proxy_pass http://{{app}}; } }"#,
+    );
+    let mut expected = String::new();
+    // In memory, in memory although larger than the buffer, and in a file.
+    for size in [1_usize, 1024, 1500, 8192, 70_000, 1 << 20, (1 << 20) + 1, 3 << 20] {
+        let body: Vec<u8> = (0..size).map(|at| b'a' + (at % 23) as u8).collect();
+        let mut request =
+            format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n").into_bytes();
+        let length = request.len() + size;
+        request.extend_from_slice(&body);
+        assert_eq!(server.send(request).status, 200, "{size}");
+        assert!(origin.last().body == body, "{size}");
+        let logged = if size <= 1024 { String::from_utf8(body).unwrap() } else { "-".to_owned() };
+        expected.push_str(&format!("{length} [{logged}]\n"));
+    }
+    let log = server.wait_file("bodies.log", |log| log.lines().count() == 8);
+    assert_eq!(log, expected);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! One shard per worker thread; nothing in it is ever shared or locked. It knows no phase and no handler.
 
 mod passwords;
+mod pool;
 mod seat;
 
 use std::cell::{Cell, RefCell};
@@ -37,6 +38,7 @@ const POOLED_SMALL_BUFFER: usize = 10 * 1024;
 pub const LOG_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
 pub use passwords::{Overloaded, Passwords};
+use pool::Pool;
 pub use seat::Seat;
 
 /// What one core owns.
@@ -44,9 +46,8 @@ pub struct Shard {
     /// Which worker this is, from 0.
     pub worker: usize,
     cycle: RefCell<CycleRef>,
-    #[expect(clippy::vec_box, reason = "an exchange is large and moves between pool and task")]
-    exchanges: RefCell<Vec<Box<Exchange>>>,
-    seats: RefCell<Vec<Seat>>,
+    exchanges: Pool<Box<Exchange>>,
+    seats: Pool<Seat>,
     /// Open files and small files' content.
     pub files: RefCell<OpenFileCache>,
     /// Checks of passwords.
@@ -74,8 +75,8 @@ impl Shard {
         Self {
             worker,
             cycle: RefCell::new(Rc::new(cycle)),
-            exchanges: RefCell::new(Vec::new()),
-            seats: RefCell::new(Vec::new()),
+            exchanges: Pool::new(),
+            seats: Pool::new(),
             files: RefCell::new(OpenFileCache::new()),
             passwords: Passwords::default(),
             upstreams: RefCell::new(upstreams),
@@ -99,13 +100,13 @@ impl Shard {
         self.flush_logs();
         self.access_logs.borrow_mut().clear();
         *self.cycle.borrow_mut() = Rc::new(cycle);
-        self.exchanges.borrow_mut().clear();
+        self.exchanges.clear();
         self.files.borrow_mut().clear();
     }
 
     /// An exchange for this client.
     pub fn exchange(&self, client: &Rc<Client>) -> Box<Exchange> {
-        let pooled = self.exchanges.borrow_mut().pop();
+        let pooled = self.exchanges.take();
         let mut exchange = pooled.unwrap_or_else(|| Box::new(Exchange::new(self.cycle())));
         exchange.attach(Rc::clone(client), self.cycle());
         exchange
@@ -113,24 +114,28 @@ impl Shard {
 
     /// A seat that is free.
     pub fn seat(&self) -> Option<Seat> {
-        self.seats.borrow_mut().pop()
+        self.seats.take()
     }
 
     /// Takes a seat back.
     pub fn vacate(&self, seat: Seat) {
-        let mut seats = self.seats.borrow_mut();
-        if seats.len() < POOLED_EXCHANGES {
-            seats.push(seat);
+        if self.seats.len() < POOLED_EXCHANGES {
+            self.seats.put(seat);
         }
     }
 
     /// Takes an exchange back.
     pub fn recycle(&self, mut exchange: Box<Exchange>) {
-        let mut pool = self.exchanges.borrow_mut();
+        let pool = &self.exchanges;
         if pool.len() < POOLED_EXCHANGES && Rc::ptr_eq(&exchange.cycle, &self.cycle.borrow()) {
             exchange.detach(if pool.len() < POOLED_LARGE { POOLED_BUFFER } else { POOLED_SMALL_BUFFER });
-            pool.push(exchange);
+            pool.put(exchange);
         }
+    }
+
+    /// Lets go of some of the exchanges and seats that were not needed since the last time: how many.
+    pub fn trim(&self) -> usize {
+        self.exchanges.trim() + self.seats.trim()
     }
 
     /// Writes the access log lines of a finished request.

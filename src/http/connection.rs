@@ -67,10 +67,10 @@ impl Exchange {
 
     /// recv(2) into `input`, which begins small and grows for clients that send more at once.
     fn receive(&mut self) -> std::io::Result<usize> {
-        let max = if self.input.capacity() == 0 { FIRST_READ } else { HEAD_READ };
+        let max = self.input.capacity().clamp(FIRST_READ, HEAD_READ);
         let count = self.client.stream.recv_into(&mut self.input, max)?;
-        if self.input.len() == self.input.capacity() && self.input.capacity() < HEAD_READ {
-            self.input.reserve(HEAD_READ);
+        if self.input.len() == self.input.capacity() && self.input.len() < HEAD_READ {
+            self.input.reserve(max);
         }
         Ok(count)
     }
@@ -240,8 +240,9 @@ impl Exchange {
 /// only bounds what nginx allocates.
 const HEAD_READ: usize = 8 * 1024;
 
-/// The same for an exchange that never saw more: most heads are shorter, and there is a buffer for each request in flight.
-const FIRST_READ: usize = 2 * 1024;
+/// The same for an exchange that never saw more, and twice as much each time that was too little: most heads are
+/// shorter, and there is a buffer for each request in flight.
+const FIRST_READ: usize = 1024;
 
 /// CR and LF behind the request line.
 const LINE_END: u64 = 2;

@@ -42,8 +42,7 @@ enum End {
 /// Serves a connection until it closes or is parked; a panic ends it alone and is logged.
 pub(super) async fn serve_fenced(shard: Rc<Shard>, client: Rc<Client>, begin: Begin) {
     let open = Open(&shard);
-    let serial = client.serial;
-    let mut task = pin!(serve(&shard, client, begin));
+    let mut task = pin!(serve(&shard, &client, begin));
     let end = std::future::poll_fn(|context| {
         match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
@@ -66,7 +65,7 @@ pub(super) async fn serve_fenced(shard: Rc<Shard>, client: Rc<Client>, begin: Be
         cycle.logs.error(
             &cycle.conf.error_log,
             Level::Alert,
-            serial,
+            client.serial,
             format_args!("a request panicked, its connection is closed: {text}"),
         );
     }
@@ -81,12 +80,12 @@ impl Drop for Open<'_> {
     }
 }
 
-async fn serve(shard: &Rc<Shard>, client: Rc<Client>, begin: Begin) -> End {
+async fn serve(shard: &Rc<Shard>, client: &Rc<Client>, begin: Begin) -> End {
     let mut arrived = begin == Begin::Arrived;
     let mut first = client.requests.get() == 0;
     loop {
         if !std::mem::take(&mut arrived) {
-            match wait_for_bytes(shard, &client, first).await {
+            match wait_for_bytes(shard, client, first).await {
                 Waited::Arrived => {}
                 Waited::Over => return End::Closed,
                 Waited::Parked => return End::Parked,
@@ -94,7 +93,7 @@ async fn serve(shard: &Rc<Shard>, client: Rc<Client>, begin: Begin) -> End {
         }
         first = false;
         let mut seat = shard.seat().unwrap_or_else(|| Seat::new(serve_in_seat));
-        let go_on = seat.serve(shard, &client).await;
+        let go_on = seat.serve(shard, client).await;
         shard.vacate(seat);
         if !go_on {
             return End::Closed;

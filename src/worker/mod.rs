@@ -309,7 +309,7 @@ fn refuse(shard: &Shard) {
     }
 }
 
-/// Flushes logs and closes idle connections to peers, now and then.
+/// Flushes logs, closes idle connections to peers and lets go of what a burst needed, now and then.
 async fn sweep(shard: Rc<Shard>) {
     let mut swept_ms = 0;
     loop {
@@ -318,6 +318,9 @@ async fn sweep(shard: Rc<Shard>) {
         shard.flush_due_logs();
         if now_ms.saturating_sub(swept_ms) >= PEER_SWEEP_MS {
             shard.upstreams.borrow().sweep(now_ms);
+            if shard.trim() > 0 {
+                io::sys::return_memory();
+            }
             swept_ms = now_ms;
         }
     }

@@ -37,8 +37,11 @@ const NEXT_LOOK: Duration = Duration::from_millis(10);
 /// Connections parked in a row before others get their turn.
 const AT_ONCE: usize = 256;
 
-/// So many give their memory back to the kernel together.
-const RETURNED: usize = 512;
+/// So many give their memory back to the kernel together, when nobody else is to be parked at the moment.
+const RETURNED: usize = 64;
+
+/// So many do anyway.
+const RETURNED_AT_LAST: usize = 1024;
 
 /// Has idle connections parked when there are many, for as long as the worker runs.
 pub(super) async fn relieve(shard: Rc<Shard>) {
@@ -53,7 +56,7 @@ pub(super) async fn relieve(shard: Rc<Shard>) {
         pause = if idle.left > KEPT { NEXT_LOOK } else { LOOK };
         rest = rest_after(rest, shard.parked.hasty(), if idle.left > KEPT { 1 } else { 5 });
         freed += idle.asked;
-        if idle.asked < AT_ONCE / 8 && freed >= RETURNED {
+        if (idle.asked == 0 && freed >= RETURNED) || freed >= RETURNED_AT_LAST {
             io::sys::return_memory();
             freed = 0;
         }

@@ -17,6 +17,8 @@ pub enum Runner {
     GunicornSync,
     /// Gunicorn with threads: keep-alive for two seconds.
     GunicornGthread,
+    /// Gunicorn's default behind the uwsgi protocol.
+    GunicornUwsgi,
     /// ASGI: keep-alive for five seconds, WebSockets.
     Uvicorn,
 }
@@ -95,6 +97,9 @@ impl App {
             Runner::GunicornGthread => {
                 "-m gunicorn mysite.wsgi --worker-class gthread --threads 4".to_owned()
             }
+            Runner::GunicornUwsgi => {
+                "-m gunicorn mysite.wsgi --protocol uwsgi --uwsgi-allow-from * --workers 2".to_owned()
+            }
             Runner::Uvicorn => "-m uvicorn mysite.asgi:application --lifespan off".to_owned(),
         };
         match (self.runner, &self.address) {
@@ -107,7 +112,8 @@ impl App {
 
     /// Asks the app itself, without a proxy.
     fn answers(&self) -> bool {
-        let request = b"GET /login/ HTTP/1.0\r\nHost: localhost\r\n\r\n";
+        let http = b"GET /login/ HTTP/1.0\r\nHost: localhost\r\n\r\n".to_vec();
+        let request = &if self.runner == Runner::GunicornUwsgi { uwsgi_request() } else { http };
         let mut answer = Vec::new();
         let done = match &self.address {
             Address::Tcp(port) => TcpStream::connect(("127.0.0.1", port.number))
@@ -152,6 +158,30 @@ impl App {
         let done = Command::new(&self.python).args(["-c", program]).arg(&path).output().unwrap();
         String::from_utf8(done.stdout).unwrap().trim().to_owned()
     }
+}
+
+/// The same request in the uwsgi protocol.
+fn uwsgi_request() -> Vec<u8> {
+    let mut variables = Vec::new();
+    for text in [
+        "REQUEST_METHOD",
+        "GET",
+        "PATH_INFO",
+        "/login/",
+        "REQUEST_URI",
+        "/login/",
+        "QUERY_STRING",
+        "",
+        "SERVER_PROTOCOL",
+        "HTTP/1.0",
+        "HTTP_HOST",
+        "localhost",
+    ] {
+        variables.extend(u16::try_from(text.len()).unwrap().to_le_bytes());
+        variables.extend(text.as_bytes());
+    }
+    let [low, high] = u16::try_from(variables.len()).unwrap().to_le_bytes();
+    [vec![0, low, high, 0], variables].concat()
 }
 
 impl Drop for App {

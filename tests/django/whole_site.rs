@@ -49,7 +49,31 @@ server {
 }
 ";
 
-/// A server for one of the two configurations: a setup whose port is known before the app starts.
+/// The site behind `uwsgi_pass`, with the distribution's parameters.
+pub const UWSGI: &str = "
+include mime.types;
+server {
+    listen 127.0.0.1:{{port}} default_server;
+    client_max_body_size 32m;
+    location /static/ { alias {{static}}/; }
+    location / {
+        uwsgi_param QUERY_STRING $query_string;
+        uwsgi_param REQUEST_METHOD $request_method;
+        uwsgi_param CONTENT_TYPE $content_type;
+        uwsgi_param CONTENT_LENGTH $content_length;
+        uwsgi_param REQUEST_URI $request_uri;
+        uwsgi_param PATH_INFO $document_uri;
+        uwsgi_param SERVER_PROTOCOL $server_protocol;
+        uwsgi_param REMOTE_ADDR $remote_addr;
+        uwsgi_param REMOTE_PORT $remote_port;
+        uwsgi_param SERVER_PORT $server_port;
+        uwsgi_param SERVER_NAME $server_name;
+        uwsgi_pass {{app}};
+    }
+}
+";
+
+/// A server for one of the configurations: a setup whose port is known before the app starts.
 pub struct Front {
     setup: Setup,
     pub port: String,
@@ -117,6 +141,34 @@ fn under_uvicorn_over_tcp() {
 #[test]
 fn under_uvicorn_over_a_unix_socket() {
     visit(Runner::Uvicorn, Transport::Unix);
+}
+
+#[test]
+fn under_gunicorn_by_uwsgi_over_tcp() {
+    visit_by_uwsgi(Transport::Tcp);
+}
+
+#[test]
+fn under_gunicorn_by_uwsgi_over_a_unix_socket() {
+    visit_by_uwsgi(Transport::Unix);
+}
+
+fn visit_by_uwsgi(transport: Transport) {
+    let Some(kit) = kit() else { return };
+    let front = Front::new(kit);
+    let app = App::start(kit, Runner::GunicornUwsgi, transport, &[&front.port]);
+    let server = front.start(&app, UWSGI);
+    let visit = Visit { app: &app, server: &server, kit, seed: false };
+    visit.style_sheet();
+    visit.log_in();
+    visit.forms();
+    visit.error_pages();
+    visit.redirects();
+    visit.uploads();
+    visit.downloads();
+    visit.streams();
+    let log = server.error_log();
+    assert!(!log.contains("[crit]") && !log.contains("[alert]"), "{log}");
 }
 
 fn visit(runner: Runner, transport: Transport) {
@@ -322,7 +374,9 @@ impl Visit<'_> {
         let told: serde_json::Value = serde_json::from_slice(&raw.response().body).unwrap();
         assert_eq!(told["size"], 300_000);
         assert_eq!(told["content_length"], "300000");
-        assert_eq!(told["transfer_encoding"], "");
+        // uwsgi's variables have the client's field; what counts is the length.
+        let by_uwsgi = self.app.runner == Runner::GunicornUwsgi;
+        assert_eq!(told["transfer_encoding"], if by_uwsgi { "chunked" } else { "" });
         assert_eq!(told["sha256"], self.app.sha256(&large[..300_000]));
 
         if self.seed {

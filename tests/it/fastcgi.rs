@@ -609,6 +609,22 @@ fn errors_are_intercepted_and_accel_headers_obeyed() {
 }
 
 #[test]
+fn answers_are_compressed() {
+    let body = "compressible ".repeat(20_000);
+    let origin =
+        answering(whole(format!("Content-Type: text/html\nContent-Length: {}\n\n{body}", body.len())));
+    let server = Server::proxying(
+        &origin,
+        "server { listen {{port}}; gzip on; location / { fastcgi_pass {{app}}; } }",
+    );
+    let response = server.send("GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n");
+    assert_eq!(response.header("content-encoding"), "gzip");
+    assert!(response.body.starts_with(b"\x1f\x8b") && response.body.len() < body.len() / 10);
+    assert!(!response.incomplete);
+    assert_eq!(server.get("/").text(), body);
+}
+
+#[test]
 fn an_upgrade_is_refused() {
     if !differences::INTERIM.ringx_only() {
         return;

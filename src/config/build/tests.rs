@@ -1,5 +1,6 @@
 //! Small configurations and what they mean, or what is said about them. The messages are nginx 1.22.1's.
 
+use super::super::gateway::Protocol;
 use super::super::load::{LoadOptions, load};
 use super::super::model::{
     AliasConf, BalancerConf, CpuAffinity, HandlerConf, ListenAddr, LocationConf, LocationKind, LogTarget,
@@ -551,6 +552,61 @@ fn open_file_cache() {
     let written = "open_file_cache max=5; open_file_cache_valid 30s; open_file_cache_min_uses 2;
                    open_file_cache_errors on;";
     assert_eq!(cache(written), (5, 60, 30, 2, true));
+}
+
+#[test]
+fn gateways() {
+    let conf = conf(
+        "upstream app { server 127.0.0.1:9; }
+         uwsgi_param OUTER o; uwsgi_read_timeout 7s; fastcgi_index index.php; proxy_read_timeout 8s;
+         server {
+            location /a { uwsgi_pass app; uwsgi_modifier1 5; uwsgi_intercept_errors on; uwsgi_buffers 4 8k; }
+            location /b { uwsgi_pass uwsgi://127.0.0.1:3031; uwsgi_param A 1; uwsgi_param HTTP_X ''; }
+            location /c { fastcgi_pass unix:/run/php.sock; fastcgi_keep_conn on; fastcgi_catch_stderr oh;
+                          fastcgi_split_path_info ^(.+?[.]php)(/.*)$; }
+            location /d { scgi_pass $host:4000; }
+            location /e { uwsgi_pass suwsgi://127.0.0.1:1; }
+            location /f { proxy_pass http://app; location /f/in { } }
+         }",
+    );
+    let proxy = |name: &str| &location(&conf, name).proxy;
+    assert!(matches!(proxy("/a").protocol, Protocol::Uwsgi { modifier1: 5, modifier2: 0 }));
+    assert_eq!((proxy("/a").read_timeout.as_secs(), proxy("/a").buffers), (7, (4, 8192)));
+    assert!(proxy("/a").intercept_errors && !proxy("/a").http11 && proxy("/a").redirects.is_empty());
+    let names = |name: &str| -> Vec<String> {
+        proxy(name).params.params.iter().map(|param| param.name.clone()).collect()
+    };
+    assert_eq!((names("/a"), names("/b")), (vec!["OUTER".to_owned()], vec!["A".to_owned()]));
+    assert_eq!(proxy("/b").params.replaced, ["X"]);
+    assert!(
+        matches!(&proxy("/c").protocol, Protocol::Fastcgi { keep_conn: true, catch_stderr } if catch_stderr == &["oh"])
+    );
+    assert_eq!(location(&conf, "/c").fastcgi_script.index, "index.php");
+    assert!(location(&conf, "/c").fastcgi_script.split.is_some());
+    assert!(matches!(proxy("/d").protocol, Protocol::Scgi));
+    assert!(matches!(location(&conf, "/e").handler, HandlerConf::Refused(_)));
+    assert!(proxy("/f").protocol.is_http() && proxy("/f").read_timeout.as_secs() == 8);
+    assert!(matches!(location(&conf, "/f/in").handler, HandlerConf::Static));
+}
+
+#[test]
+fn gateways_that_are_wrong() {
+    for (text, message) in [
+        ("uwsgi_pass 127.0.0.1;", "no port in upstream \"127.0.0.1\""),
+        ("fastcgi_pass nosuch;", "no port in upstream \"nosuch\""),
+        ("uwsgi_pass http://127.0.0.1:1;", "invalid host in upstream \"http://127.0.0.1:1\""),
+        ("fastcgi_pass fastcgi://127.0.0.1:1;", "invalid host in upstream \"fastcgi://127.0.0.1:1\""),
+        ("scgi_pass unix:;", "no path in the unix domain socket in upstream \"unix:\""),
+        ("uwsgi_pass 127.0.0.1:1; uwsgi_pass 127.0.0.1:2;", "\"uwsgi_pass\" directive is duplicate"),
+        ("uwsgi_modifier1 256;", "value must be between 0 and 255"),
+        ("uwsgi_modifier2 x;", "\"uwsgi_modifier2\" directive invalid number"),
+        ("fastcgi_param A b c;", "invalid parameter \"c\""),
+        ("fastcgi_split_path_info ^(.*)$;", "pattern \"^(.*)$\" must have 2 captures"),
+        ("scgi_buffers 1 4k;", "there must be at least 2 \"scgi_buffers\""),
+        ("fastcgi_keep_conn on; fastcgi_keep_conn on;", "\"fastcgi_keep_conn\" directive is duplicate"),
+    ] {
+        refused(&format!("location / {{ {text} }}"), message);
+    }
 }
 
 #[test]

@@ -1,11 +1,13 @@
-//! What changes responses on their way out, resolved: `gzip*`, `gzip_static`, `gunzip`.
+//! What changes responses on their way out, resolved: `gzip*`, `gzip_static`, `gunzip`, `sub_filter*`, `charset*`, `add_trailer`.
 //!
 //! Part of the model: made by `build`, read by `filter` and `handler`. A location that uses none of it has no
 //! [`FilterConf`] at all.
 
 use std::sync::Arc;
 
+use super::model::AddHeaderConf;
 use super::pattern::Pattern;
+use super::template::Template;
 
 /// All filters of one location that work on bodies or need to see them.
 #[derive(Debug, Default)]
@@ -18,6 +20,43 @@ pub struct FilterConf {
     pub gunzip: bool,
     /// Which clients are served compressed bodies.
     pub gzip_clients: GzipClients,
+    /// `sub_filter`s, `None` when there is none.
+    pub sub: Option<SubConf>,
+    /// `charset`, `None` when off.
+    pub charset: Option<CharsetConf>,
+    /// `add_trailer`s of the level in force.
+    pub trailers: Arc<[AddHeaderConf]>,
+}
+
+/// `sub_filter*`.
+#[derive(Debug)]
+pub struct SubConf {
+    /// What is searched and what stands in its place, in order.
+    pub pairs: Arc<[SubPair]>,
+    /// `sub_filter_types`.
+    pub types: TypeSet,
+    /// `sub_filter_once`.
+    pub once: bool,
+    /// `sub_filter_last_modified`.
+    pub last_modified: bool,
+}
+
+/// One `sub_filter`.
+#[derive(Debug)]
+pub struct SubPair {
+    /// What is searched, without regard to case.
+    pub find: Template,
+    /// What stands in its place.
+    pub put: Template,
+}
+
+/// `charset` and the types it is for.
+#[derive(Debug)]
+pub struct CharsetConf {
+    /// The name that is added.
+    pub name: Template,
+    /// `charset_types`.
+    pub types: TypeSet,
 }
 
 /// `gzip on` and what it does to which answers.

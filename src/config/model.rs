@@ -488,7 +488,7 @@ pub struct ErrorPageConf {
 }
 
 /// One `add_header`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct AddHeaderConf {
     /// Name as written.
     pub name: String,

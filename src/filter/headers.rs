@@ -1,8 +1,8 @@
 //! `add_header`, and `expires` before it.
 
 use crate::config::model::LocationConf;
-use crate::http::{Exchange, Response, variables};
-use crate::http1::encode;
+use crate::http::trailers::is_safe_status;
+use crate::http::{Exchange, Response};
 
 use super::expires;
 
@@ -18,19 +18,10 @@ pub(super) fn apply(exchange: &mut Exchange, conf: &LocationConf) {
     let mut value = std::mem::take(&mut exchange.scratch);
     for header in conf.add_headers.iter().filter(|header| everywhere || header.always) {
         value.clear();
-        variables::evaluate(exchange, &header.value, &mut value);
-        if !encode::is_safe_value(&value) {
-            // `$uri` and captures are decoded: a line break in them must not become a header of its own.
-            value.retain(|b| crate::http1::is_value_byte(*b));
-        }
+        exchange.evaluate_field(header, &mut value);
         add(&mut exchange.response, &header.name, &value);
     }
     exchange.scratch = value;
-}
-
-/// The statuses that get `expires`, and headers without `always` (nginx's `ngx_http_headers_filter`).
-fn is_safe_status(status: u16) -> bool {
-    matches!(status, 200 | 201 | 204 | 206 | 301 | 302 | 303 | 304 | 307 | 308)
 }
 
 /// nginx replaces `Last-Modified` and `ETag` and adds every other name; an empty value removes those and adds nothing.

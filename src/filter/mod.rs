@@ -1,13 +1,16 @@
 //! From a response to a response: what nginx's header filters do, in nginx's order.
 //!
-//! `not_modified` (304, 412), `expires` and `headers` (`add_header`), `gzip`, `range` (206, 416). No I/O and no waiting; `phases` calls
+//! `not_modified` (304, 412), `expires` and `headers` (`add_header`), `trailers`, `sub`, `charset`, `gzip`, `range` (206, 416). No I/O and no waiting; `phases` calls
 //! [`apply`] once for every response, error pages included.
 
+mod charset;
 mod expires;
 mod gzip;
 mod headers;
 mod not_modified;
 mod range;
+mod sub;
+mod trailers;
 
 use crate::config::filters::FilterConf;
 use crate::config::model::LocationConf;
@@ -29,7 +32,7 @@ pub fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
     let refused = not_modified::apply(exchange, conf).or_else(|| {
         headers::apply(exchange, conf);
         if let Some(filters) = &conf.filters {
-            transform(exchange, filters);
+            transform(exchange, conf, filters);
         }
         range::apply(exchange, conf)
     });
@@ -43,8 +46,17 @@ pub fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
 }
 
 /// Filters that change bodies, in nginx's order.
-fn transform(exchange: &mut Exchange, conf: &FilterConf) {
+fn transform(exchange: &mut Exchange, location: &LocationConf, conf: &FilterConf) {
+    if !conf.trailers.is_empty() {
+        trailers::announce(exchange, location, conf);
+    }
     gzip::decompress(exchange, conf);
+    if let Some(sub) = &conf.sub {
+        sub::apply(exchange, sub);
+    }
+    if let Some(charset) = &conf.charset {
+        charset::apply(exchange, charset);
+    }
     gzip::compress(exchange, conf);
 }
 

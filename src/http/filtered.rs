@@ -76,7 +76,7 @@ impl Exchange {
         self.transform_slice(passage, b"", Then::Finish)?;
         if self.chunked {
             passage.out.extend_from_slice(b"0\r\n");
-            passage.out.extend_from_slice(&self.response.trailers);
+            self.push_trailers(passage.out);
             passage.out.extend_from_slice(b"\r\n");
         }
         self.send_out(passage.conf, passage.out).await

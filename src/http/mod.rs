@@ -15,6 +15,7 @@ pub mod path;
 pub mod relay;
 pub mod request_body;
 pub mod response;
+pub mod trailers;
 pub mod transform;
 mod tunnel;
 pub mod variables;

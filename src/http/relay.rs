@@ -444,7 +444,7 @@ impl Relay {
             source.connection.input = input;
         }
         if !self.is_open() {
-            flow.end(&self.decoder.trailers)?;
+            self.end_flow(exchange, flow)?;
             self.note_excess(exchange);
             self.release(exchange);
         }
@@ -581,11 +581,19 @@ impl Relay {
         }
     }
 
+    /// The body is whole: its trailers, and those that the configuration adds, follow.
+    fn end_flow(&mut self, exchange: &Exchange, flow: &mut Flow<'_>) -> io::Result<()> {
+        if exchange.response.has_trailers {
+            exchange.push_trailers(&mut self.decoder.trailers);
+        }
+        flow.end(&self.decoder.trailers)
+    }
+
     /// The app closed: the end of an answer without length, too early for any other.
     fn end_of_file(&mut self, exchange: &mut Exchange, flow: &mut Flow<'_>) -> io::Result<()> {
         if self.remaining == Remaining::UntilClose {
             self.remaining = Remaining::Nothing;
-            flow.end(&[])?;
+            self.end_flow(exchange, flow)?;
             self.release(exchange);
         } else {
             self.end_early(exchange, format_args!("upstream prematurely closed connection"));

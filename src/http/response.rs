@@ -47,8 +47,8 @@ pub struct Response {
     pub gzip_vary: bool,
     /// The client is served compressed bodies; `None` when nobody asked yet.
     pub gzip_accepted: Option<bool>,
-    /// Trailers to send after a chunked body, complete lines.
-    pub trailers: Vec<u8>,
+    /// `add_trailer` has something to say behind the body, if it is chunked.
+    pub has_trailers: bool,
     /// The connection must close after this response.
     pub close: bool,
 }
@@ -64,7 +64,7 @@ impl Response {
         self.clear_content();
         self.location.clear();
         self.fields.clear();
-        self.trailers.clear();
+        self.has_trailers = false;
         self.gzip_vary = false;
         self.gzip_accepted = None;
         self.close = false;

@@ -161,6 +161,10 @@ impl Exchange {
         if self.response.close || self.body.expects_continue() {
             self.keep_alive = false;
         }
+        if self.response.has_trailers && !self.header_only {
+            self.response.content_length = None;
+            return true;
+        }
         if self.response.content_length.is_some() || self.header_only || status == 101 {
             return false;
         }

@@ -9,7 +9,7 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 use crate::support::{DEADLINE, Origin, Response, Server, escape, get};
 
 /// What these gzip bytes hold; whether they are whole.
-fn unzip(packed: &[u8]) -> (Vec<u8>, bool) {
+pub fn unzip(packed: &[u8]) -> (Vec<u8>, bool) {
     let mut inflate = Inflate::new(true, 15 + 16);
     let mut out = Vec::new();
     let mut buffer = vec![0; 1 << 16];
@@ -510,18 +510,23 @@ fn a_stream_is_flushed_when_the_app_pauses() {
 
 /// What can be read so far of a chunked, compressed answer.
 fn payload(bytes: &[u8]) -> Vec<u8> {
+    unzip(&dechunk(bytes)).0
+}
+
+/// What has come of the body of a chunked answer, whose head is part of `bytes`.
+pub fn dechunk(bytes: &[u8]) -> Vec<u8> {
     let Some(head) = bytes.windows(4).position(|w| w == b"\r\n\r\n") else { return Vec::new() };
     let mut rest = &bytes[head + 4..];
-    let mut packed = Vec::new();
+    let mut body = Vec::new();
     while let Some(end) = rest.windows(2).position(|w| w == b"\r\n") {
         let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
-        if rest.len() < end + 4 + size {
+        if size == 0 || rest.len() < end + 4 + size {
             break;
         }
-        packed.extend_from_slice(&rest[end + 2..end + 2 + size]);
+        body.extend_from_slice(&rest[end + 2..end + 2 + size]);
         rest = &rest[end + 4 + size..];
     }
-    unzip(&packed).0
+    body
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod background;
 mod chaos;
 mod command_line;
 mod conditional;
+mod content_filters;
 mod differential;
 mod error_page;
 mod fastcgi;

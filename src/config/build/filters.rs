@@ -1,10 +1,14 @@
-//! Filters of responses: `gzip*`, `gzip_static`, `gunzip`.
+//! Filters of responses: `gzip*`, `gzip_static`, `gunzip`, `sub_filter*`, `charset*`.
 
 use std::sync::Arc;
 
 use super::super::ast::Directive;
-use super::super::filters::{FilterConf, GzipClients, GzipConf, GzipProxied, GzipStatic, TypeSet};
+use super::super::filters::{
+    CharsetConf, FilterConf, GzipClients, GzipConf, GzipProxied, GzipStatic, SubConf, SubPair, TypeSet,
+};
+use super::super::model::AddHeaderConf;
 use super::super::pattern::Pattern;
+use super::super::template::Template;
 use super::context::Context;
 use super::level::{List, inherit};
 
@@ -22,7 +26,24 @@ pub(super) struct RawFilters {
     gzip_proxied: Option<GzipProxied>,
     gzip_disable_msie6: Option<bool>,
     gzip_disable: List<Pattern>,
+    subs: List<SubPair>,
+    sub_types: Option<TypeSet>,
+    sub_once: Option<bool>,
+    sub_last_modified: Option<bool>,
+    /// The inner `None` is `off`.
+    charset: Option<Option<Template>>,
+    charset_types: Option<TypeSet>,
 }
+
+/// The types that nginx gives a charset.
+const CHARSET_TYPES: [&str; 6] = [
+    "text/html",
+    "text/xml",
+    "text/plain",
+    "text/vnd.wap.wml",
+    "application/javascript",
+    "application/rss+xml",
+];
 
 impl RawFilters {
     /// Reads one directive; false when it is of another family.
@@ -42,6 +63,15 @@ impl RawFilters {
             "gzip_http_version" => cx.choice(d, &mut self.gzip_http10, &[("1.0", true), ("1.1", false)]),
             "gzip_proxied" => self.gzip_proxied(cx, d),
             "gzip_disable" => self.gzip_disable(cx, d),
+            "sub_filter" => self.sub_filter(cx, d),
+            "sub_filter_types" => add_types(cx, d, &mut self.sub_types, &["text/html"]),
+            "sub_filter_once" => cx.flag(d, &mut self.sub_once),
+            "sub_filter_last_modified" => cx.flag(d, &mut self.sub_last_modified),
+            "charset" => cx.set(d, &mut self.charset, |cx, d| match d.arg(0) {
+                "off" => Some(None),
+                _ => cx.header_value(d, 0).map(Some),
+            }),
+            "charset_types" => add_types(cx, d, &mut self.charset_types, &["text/html"]),
             _ => return false,
         }
         true
@@ -50,20 +80,32 @@ impl RawFilters {
     /// Takes what is not written from the outer level.
     pub(super) fn inherit(&mut self, outer: &Self) {
         self.gzip_disable.inherit(&outer.gzip_disable);
+        self.subs.inherit(&outer.subs);
         inherit!(self, outer;
             gzip, gzip_types, gzip_min_length, gzip_comp_level, gzip_static, gunzip, gzip_vary, gzip_http10,
-            gzip_proxied, gzip_disable_msie6);
+            gzip_proxied, gzip_disable_msie6, sub_types, sub_once, sub_last_modified, charset, charset_types);
     }
 
-    /// What is in force; `None` when nothing is.
-    pub(super) fn resolve(&self) -> Option<Arc<FilterConf>> {
+    /// What is in force, with the `add_trailer`s in force; `None` when nothing is.
+    pub(super) fn resolve(&self, trailers: Option<Arc<[AddHeaderConf]>>) -> Option<Arc<FilterConf>> {
         let conf = FilterConf {
             gzip: self.gzip.unwrap_or(false).then(|| self.gzip()),
             gzip_static: self.gzip_static.unwrap_or_default(),
             gunzip: self.gunzip.unwrap_or(false),
             gzip_clients: self.gzip_clients(),
+            sub: self.subs.get().map(|pairs| self.sub(pairs)),
+            charset: self.charset.clone().flatten().map(|name| CharsetConf {
+                name,
+                types: self.charset_types.clone().unwrap_or_else(|| only(&CHARSET_TYPES)),
+            }),
+            trailers: trailers.unwrap_or_default(),
         };
-        let in_use = conf.gzip.is_some() || conf.gzip_static != GzipStatic::Off || conf.gunzip;
+        let in_use = conf.gzip.is_some()
+            || conf.gzip_static != GzipStatic::Off
+            || conf.gunzip
+            || conf.sub.is_some()
+            || conf.charset.is_some()
+            || !conf.trailers.is_empty();
         in_use.then(|| Arc::new(conf))
     }
 
@@ -82,6 +124,25 @@ impl RawFilters {
             proxied: self.gzip_proxied.unwrap_or_default(),
             disable_msie6: self.gzip_disable_msie6.unwrap_or(false),
             disable: self.gzip_disable.get().unwrap_or_default(),
+        }
+    }
+
+    fn sub(&self, pairs: Arc<[SubPair]>) -> SubConf {
+        SubConf {
+            pairs,
+            types: self.sub_types.clone().unwrap_or_else(|| only(&["text/html"])),
+            once: self.sub_once.unwrap_or(true),
+            last_modified: self.sub_last_modified.unwrap_or(false),
+        }
+    }
+
+    fn sub_filter(&mut self, cx: &mut Context, d: &Directive) {
+        if d.arg(0).is_empty() {
+            cx.error(d, "empty search pattern");
+            return;
+        }
+        if let (Some(find), Some(put)) = (cx.template(d, d.arg_bytes(0)), cx.template(d, d.arg_bytes(1))) {
+            self.subs.push(SubPair { find, put });
         }
     }
 

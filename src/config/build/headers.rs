@@ -1,15 +1,18 @@
-//! What is written into responses and redirects: `add_header`, `server_tokens`, `absolute_redirect` and its kin.
+//! What is written into responses and redirects: `add_header`, `add_trailer`, `server_tokens`, `absolute_redirect` and its kin.
 
 use super::super::ast::Directive;
 use super::super::expires::{self, ExpiresConf};
 use super::super::model::AddHeaderConf;
 use super::context::Context;
-use super::level::{List, inherit};
+use super::level::{Inherit, List, inherit};
 
 /// As written.
 #[derive(Debug, Default)]
 pub(super) struct RawHeaders {
     pub add_headers: List<AddHeaderConf>,
+    pub add_header_inherit: Option<Inherit>,
+    pub add_trailers: List<AddHeaderConf>,
+    pub add_trailer_inherit: Option<Inherit>,
     pub expires: Option<ExpiresConf>,
     pub server_tokens: Option<bool>,
     pub absolute_redirect: Option<bool>,
@@ -26,6 +29,13 @@ impl RawHeaders {
                     self.add_headers.push(header);
                 }
             }
+            "add_trailer" => {
+                if let Some(trailer) = add_header(cx, d) {
+                    self.add_trailers.push(trailer);
+                }
+            }
+            "add_header_inherit" => cx.choice(d, &mut self.add_header_inherit, &Inherit::WORDS),
+            "add_trailer_inherit" => cx.choice(d, &mut self.add_trailer_inherit, &Inherit::WORDS),
             "expires" => cx.set(d, &mut self.expires, expires),
             // `build` shows a build name that we have not: the version then.
             "server_tokens" => {
@@ -41,7 +51,9 @@ impl RawHeaders {
 
     /// Takes what is not written from the outer level.
     pub(super) fn inherit(&mut self, outer: &Self) {
-        self.add_headers.inherit(&outer.add_headers);
+        inherit!(self, outer; add_header_inherit, add_trailer_inherit);
+        self.add_headers.inherit_as(&outer.add_headers, self.add_header_inherit.unwrap_or_default());
+        self.add_trailers.inherit_as(&outer.add_trailers, self.add_trailer_inherit.unwrap_or_default());
         inherit!(self, outer; expires, server_tokens, absolute_redirect, port_in_redirect, server_name_in_redirect);
     }
 }

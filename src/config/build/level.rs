@@ -33,6 +33,24 @@ pub(super) struct List<T> {
     frozen: Option<Arc<[T]>>,
 }
 
+/// What becomes of the outer level's lines (`add_header_inherit`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Inherit {
+    /// One line of this level hides them.
+    #[default]
+    On,
+    /// They do not count.
+    Off,
+    /// They come behind the lines of this level.
+    Merge,
+}
+
+impl Inherit {
+    /// The words of the directive.
+    pub(super) const WORDS: [(&'static str, Self); 3] =
+        [("on", Self::On), ("off", Self::Off), ("merge", Self::Merge)];
+}
+
 impl<T> Default for List<T> {
     fn default() -> Self {
         Self { written: Vec::new(), frozen: None }
@@ -52,6 +70,23 @@ impl<T> List<T> {
         } else {
             Some(std::mem::take(&mut self.written).into())
         };
+    }
+
+    /// The same where a directive says how.
+    pub(super) fn inherit_as(&mut self, outer: &Self, how: Inherit)
+    where
+        T: Clone,
+    {
+        match how {
+            Inherit::On => self.inherit(outer),
+            Inherit::Off => self.inherit(&Self::default()),
+            Inherit::Merge => {
+                if !self.written.is_empty() {
+                    self.written.extend(outer.frozen.iter().flat_map(|lines| lines.iter().cloned()));
+                }
+                self.inherit(outer);
+            }
+        }
     }
 
     /// The lines in force; `None` when no level wrote any.
@@ -154,7 +189,27 @@ impl Level {
 
 #[cfg(test)]
 mod tests {
-    use super::List;
+    use super::{Inherit, List};
+
+    #[test]
+    fn a_directive_says_what_becomes_of_outer_lines() {
+        let mut outer = List::default();
+        outer.push(1);
+        outer.inherit(&List::default());
+        for (how, own, expected) in [
+            (Inherit::On, &[2][..], Some(&[2][..])),
+            (Inherit::On, &[], Some(&[1])),
+            (Inherit::Off, &[2], Some(&[2])),
+            (Inherit::Off, &[], None),
+            (Inherit::Merge, &[2, 3], Some(&[2, 3, 1])),
+            (Inherit::Merge, &[], Some(&[1])),
+        ] {
+            let mut inner = List::default();
+            own.iter().for_each(|line| inner.push(*line));
+            inner.inherit_as(&outer, how);
+            assert_eq!(inner.get().as_deref(), expected, "{how:?} {own:?}");
+        }
+    }
 
     #[test]
     fn one_inner_line_hides_all_outer_ones() {

@@ -322,7 +322,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         server_name_in_redirect: headers.server_name_in_redirect.unwrap_or(false),
         server_tokens: headers.server_tokens.unwrap_or(true),
         expires: headers.expires.clone().unwrap_or(ExpiresConf::Off),
-        filters: filters.resolve(),
+        filters: filters.resolve(headers.add_trailers.get()),
         add_headers: headers.add_headers.get().unwrap_or_default(),
         access_logs: logs.access_logs(&cx.default_access_log()),
         error_log: logs.error.get().unwrap_or_else(|| cx.main_error_log()),

@@ -50,14 +50,15 @@ directives! { HTTP_BROTLI, "ngx_http_brotli_module";
 
 directives! { HTTP_CHARSET_FILTER, "ngx_http_charset_filter_module";
     charset [HTTP SERVER LOCATION LOCATION_IF] (1) "charset | off" = "off"
-        => Ignored("Content-Type has no charset added"), "Adds a charset to Content-Type.";
-    source_charset [HTTP SERVER LOCATION LOCATION_IF] (1) "value" = ""
-        => Ignored("responses are sent as they are"), "";
-    override_charset [HTTP SERVER LOCATION LOCATION_IF] (flag) "on | off" = ""
-        => Ignored("responses are sent as they are"), "";
-    charset_types [HTTP SERVER LOCATION] (1+) "value ..." = ""
-        => Ignored("responses are sent as they are"), "";
-    charset_map [HTTP] (2) {Entries} "value value" = "" => Ignored("responses are sent as they are"), "";
+        => Supported, "Adds a charset to Content-Type.";
+    source_charset [HTTP SERVER LOCATION LOCATION_IF] (1) "charset" = ""
+        => Ignored("texts are not recoded"), "";
+    override_charset [HTTP SERVER LOCATION LOCATION_IF] (flag) "on | off" = "off"
+        => Ignored("a charset that the app names stays"), "";
+    charset_types [HTTP SERVER LOCATION] (1+) "mime-type ..."
+        = "text/html text/xml text/plain text/vnd.wap.wml application/javascript application/rss+xml"
+        => Supported, "MIME types that get a charset, besides text/html; * is all.";
+    charset_map [HTTP] (2) {Entries} "charset1 charset2" = "" => Ignored("texts are not recoded"), "";
 }
 
 directives! { HTTP_SSI_FILTER, "ngx_http_ssi_filter_module";
@@ -76,13 +77,14 @@ directives! { HTTP_SSI_FILTER, "ngx_http_ssi_filter_module";
 }
 
 directives! { HTTP_SUB_FILTER, "ngx_http_sub_filter_module";
-    sub_filter [HTTP SERVER LOCATION] (2) "value value" = "" => Ignored("responses are sent as they are"), "";
-    sub_filter_types [HTTP SERVER LOCATION] (1+) "value ..." = ""
-        => Ignored("responses are sent as they are"), "";
-    sub_filter_once [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("responses are sent as they are"), "";
-    sub_filter_last_modified [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("responses are sent as they are"), "";
+    sub_filter [HTTP SERVER LOCATION] (2) "string replacement" = ""
+        => Supported, "Replaces a text in responses.";
+    sub_filter_types [HTTP SERVER LOCATION] (1+) "mime-type ..." = "text/html"
+        => Supported, "MIME types to search besides text/html; * is all.";
+    sub_filter_once [HTTP SERVER LOCATION] (flag) "on | off" = "on"
+        => Supported, "Replaces each text once or everywhere.";
+    sub_filter_last_modified [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "Keeps Last-Modified of what is searched.";
 }
 
 directives! { HTTP_SUBS_FILTER, "ngx_http_subs_filter_module";

@@ -9,10 +9,11 @@ directives! { HTTP_HEADERS_FILTER, "ngx_http_headers_filter_module";
     add_header [HTTP SERVER LOCATION LOCATION_IF] (2 3) "name value [always]" = ""
         => Supported, "Adds a field to the response's header.";
     add_trailer [HTTP SERVER LOCATION LOCATION_IF] (2 3) "name value [always]" = ""
-        => Ignored("the field is not added"), "Adds a field behind the response.";
-    add_header_inherit [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("a level with add_header inherits none"), "";
-    add_trailer_inherit [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("trailers are not added"), "";
+        => Supported, "Adds a field behind the response.";
+    add_header_inherit [HTTP SERVER LOCATION] (1) "on | off | merge" = "on"
+        => Supported, "What a level does with the add_header of the outer one.";
+    add_trailer_inherit [HTTP SERVER LOCATION] (1) "on | off | merge" = "on"
+        => Supported, "What a level does with the add_trailer of the outer one.";
 }
 
 directives! { HTTP_HEADERS_MORE_FILTER, "ngx_http_headers_more_filter_module";

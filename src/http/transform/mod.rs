@@ -1,4 +1,4 @@
-//! Bodies changed on their way out: decompressed, compressed.
+//! Bodies changed on their way out: decompressed, searched and replaced, compressed.
 //!
 //! A [`Transform`] is a chain of stages in nginx's order of body filters. It takes a body in pieces and appends what
 //! comes of each to a buffer; it does no I/O and never waits. `filter` makes one and puts it into the response;
@@ -7,12 +7,14 @@
 
 mod gunzip;
 mod gzip;
+mod sub;
 
 use std::cell::RefCell;
 use std::fmt;
 
 use self::gunzip::Gunzip;
 use self::gzip::Gzip;
+pub use self::sub::Sub;
 
 /// Chains kept for reuse on one core; more are made when more bodies are changed at once.
 const POOLED_CHAINS: usize = 64;
@@ -52,6 +54,9 @@ pub struct Transform {
 #[derive(Default)]
 struct Chain {
     gunzip: Option<Gunzip>,
+    /// Searches the body while `substitutes`; keeps its memory else.
+    sub: Sub,
+    substitutes: bool,
     gzip: Option<Gzip>,
     /// What one stage hands to the next, and back.
     between: [Vec<u8>; 2],
@@ -75,7 +80,7 @@ impl Default for Transform {
 impl Drop for Transform {
     fn drop(&mut self) {
         let Some(mut chain) = self.chain.take() else { return };
-        (chain.gunzip, chain.gzip) = (None, None);
+        (chain.gunzip, chain.substitutes, chain.gzip) = (None, false, None);
         for buffer in chain.between.iter_mut().chain(&mut chain.slices) {
             buffer.clear();
             buffer.shrink_to(POOLED_BUFFER);
@@ -97,6 +102,23 @@ impl Transform {
         self.chain().gunzip = Some(Gunzip::default());
     }
 
+    /// Adds the search for texts that `add` names (`sub_filter`); `false` when it names none.
+    pub fn substitute(&mut self, once: bool, add: impl FnOnce(&mut Sub)) -> bool {
+        let chain = self.chain();
+        chain.sub.begin(once);
+        add(&mut chain.sub);
+        chain.sub.prepare();
+        chain.substitutes = !chain.sub.is_empty();
+        chain.substitutes
+    }
+
+    /// Nothing changes the body.
+    pub fn is_plain(&self) -> bool {
+        self.chain
+            .as_ref()
+            .is_none_or(|chain| chain.gunzip.is_none() && !chain.substitutes && chain.gzip.is_none())
+    }
+
     /// Adds compression with a level from 1 to 9 (`gzip`).
     pub fn compress(&mut self, level: u8) {
         self.chain().gzip = Some(Gzip::new(level));
@@ -112,11 +134,17 @@ impl Transform {
     /// # Errors
     /// The body is not what it says it is; nothing more can come of it.
     pub fn run(&mut self, input: &[u8], then: Then, out: &mut Vec<u8>) -> Result<(), TransformError> {
-        let Chain { gunzip, gzip, between, .. } = self.chain();
+        let Chain { gunzip, sub, substitutes, gzip, between, .. } = self.chain();
         let [from, to] = between;
         let mut stages = Stages { input: Some(input), from, to };
         if let Some(gunzip) = gunzip {
             stages.pass(|input, out| gunzip.run(input, then, out))?;
+        }
+        if *substitutes {
+            stages.pass(|input, out| {
+                sub.run(input, then, out);
+                Ok(())
+            })?;
         }
         match gzip {
             Some(gzip) => gzip.run(stages.current(), then, out)?,

@@ -192,15 +192,16 @@ mod tests {
         let lines = build_lines();
         let (_, arguments) = lines.split_once("configure arguments: ").unwrap();
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
-        for works in ["proxy", "autoindex", "upstream_keepalive", "upstream_hash", "upstream_zone"] {
+        for works in ["proxy", "rewrite", "autoindex", "upstream_keepalive", "upstream_hash", "upstream_zone"]
+        {
             assert!(arguments.contains(&format!("--with-http_{works}_module").as_str()), "{lines}");
         }
         // `map` and memcached do not.
         for missing in ["grpc", "map", "memcached", "browser"] {
             assert!(arguments.contains(&format!("--without-http_{missing}_module").as_str()), "{lines}");
         }
-        // `return` works, `rewrite` does not; TLS is nobody's default; the others are no arguments of configure.
-        for neither in ["http_rewrite", "http_ssl", "http_core", "regex", "event_core", "http_brotli"] {
+        // TLS is nobody's default; the others are no arguments of configure.
+        for neither in ["http_ssl", "http_core", "regex", "event_core", "http_brotli"] {
             assert!(!lines.contains(&format!("-{neither}_module")), "{lines}");
         }
     }

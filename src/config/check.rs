@@ -245,14 +245,9 @@ impl Checker {
             Support::Accepted(_) => {
                 self.accepted.insert(name);
             }
-            Support::Ignored(effect) => match guarding_return(statement) {
-                Some(pos) => {
-                    let message = "\"return\" in \"if\" is not supported yet";
-                    let note = "the condition keeps requests out: ignoring it would let them in";
-                    self.diagnostics.push(emerg(pos, message).note(note));
-                }
-                None => self.unsupported(statement.pos, message, &format!(", ignored ({effect})")),
-            },
+            Support::Ignored(effect) => {
+                self.unsupported(statement.pos, message, &format!(", ignored ({effect})"));
+            }
             Support::Closed(_) => self.unsupported(statement.pos, message, ANSWERED_502),
             Support::Refused { unless, .. }
                 if statement.args.len() == 1 && statement.args[0].text() == unless => {}
@@ -337,15 +332,6 @@ fn misspelled_handler(statement: Statement, here: Contexts, meant: Option<Neares
 
 fn is_misspelled_handler(here: Contexts, meant: Option<Nearest>) -> bool {
     here == Contexts::LOCATION && meant.is_some_and(|(spec, _)| spec.is_handler())
-}
-
-/// A `return` in this `if` that turns requests away.
-fn guarding_return(statement: &Statement) -> Option<Pos> {
-    let inner = statement.block.as_deref().filter(|_| statement.name.text() == "if")?;
-    let turns_away = |s: &&Statement| {
-        s.name.text() == "return" && s.args.first().is_some_and(|code| code.text().starts_with(['4', '5']))
-    };
-    inner.iter().find(turns_away).map(|s| s.pos)
 }
 
 /// A directive somewhere in these that guards something.

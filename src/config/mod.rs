@@ -20,6 +20,7 @@ mod mime_types;
 pub mod model;
 mod parser;
 pub mod pattern;
+pub mod rewrite;
 pub mod source;
 pub mod spec;
 pub mod template;

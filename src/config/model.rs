@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::gateway::{FastcgiScriptConf, ParamsConf, Protocol};
 use super::pattern::Pattern;
+use super::rewrite::Script;
 use super::template::Template;
 use crate::http1::headers::FieldNames;
 use crate::http1::{Known, Status};
@@ -114,8 +115,8 @@ pub struct HttpConf {
     pub listens: Vec<ListenConf>,
     /// `upstream` blocks, and one implicit upstream for each literal `proxy_pass` host.
     pub upstreams: Vec<UpstreamConf>,
-    /// Names of named regex captures; a capture's slot is its index (`VariableId::Named`).
-    pub capture_names: Vec<String>,
+    /// Names of the variables that have a slot, by slot (`VariableId::Named`, `VariableId::Set`).
+    pub slot_names: Vec<String>,
 }
 
 /// Index into [`HttpConf::locations`].
@@ -241,13 +242,15 @@ pub enum LocationKind {
     Regex(Pattern),
     /// `location @x`.
     Named(String),
+    /// The block of an `if`: never searched. Holds the prefix of the location around it.
+    If(Vec<u8>),
 }
 
 impl LocationKind {
     /// The literal prefix or exact path; empty for the other kinds. `alias` and a `proxy_pass` URI replace it.
     pub fn matched_prefix(&self) -> &[u8] {
         match self {
-            Self::Prefix { path, .. } | Self::Exact(path) => path,
+            Self::Prefix { path, .. } | Self::Exact(path) | Self::If(path) => path,
             Self::ServerLevel | Self::Regex(_) | Self::Named(_) => b"",
         }
     }
@@ -272,8 +275,10 @@ pub struct LocationConf {
     pub limit_except: Option<LimitExceptConf>,
     /// Who may come in; `None`: everybody.
     pub access: Option<AccessConf>,
-    /// `return`.
-    pub return_: Option<ReturnConf>,
+    /// `rewrite`, `if`, `set`, `break` and `return`.
+    pub script: Option<Box<Script>>,
+    /// `uninitialized_variable_warn`.
+    pub uninitialized_variable_warn: bool,
     /// The content handler.
     pub handler: HandlerConf,
     /// `root` or `alias`.
@@ -360,7 +365,7 @@ pub struct LocationConf {
     pub fastcgi_script: FastcgiScriptConf,
 }
 
-/// Which content handler a location has (`proxy_pass` wins over files; `return` runs before either).
+/// Which content handler a location has (`proxy_pass` wins over files; its script runs before either).
 #[derive(Debug)]
 pub enum HandlerConf {
     /// index, autoindex, static file.

@@ -15,7 +15,7 @@ pub struct Pattern {
     source: String,
     caseless: bool,
     regex: Regex,
-    /// Slots of the named groups: (group number, index into `HttpConf::capture_names`).
+    /// Slots of the named groups: (group number, index into `HttpConf::slot_names`).
     pub named: Vec<(usize, u16)>,
 }
 
@@ -63,6 +63,28 @@ impl Pattern {
     /// Does it match anywhere in `subject`? A match that runs into the step limit counts as none.
     pub fn is_match(&self, subject: &[u8]) -> bool {
         self.regex.is_match(subject).unwrap_or(false)
+    }
+
+    /// Like `is_match` and `captures`, for who must know of a match that was given up.
+    ///
+    /// # Errors
+    /// The engine's message: the step limit was reached.
+    pub fn search(&self, subject: &[u8], groups: &mut Vec<Option<(u32, u32)>>) -> Result<bool, String> {
+        if !self.has_groups() {
+            groups.clear();
+            return self.regex.is_match(subject).map_err(|e| e.to_string());
+        }
+        match self.regex.captures(subject) {
+            Ok(None) => Ok(false),
+            Ok(Some(found)) => {
+                groups.clear();
+                groups.extend(
+                    (0..found.len()).map(|i| found.get(i).map(|m| (m.start() as u32, m.end() as u32))),
+                );
+                Ok(true)
+            }
+            Err(e) => Err(e.to_string()),
+        }
     }
 
     /// Matches and appends each group's range (group 0 first; `None` where a group took no part) to `groups`.

@@ -17,23 +17,48 @@ pub enum Part {
     Var(VariableId),
 }
 
-/// Names that a configuration declares: named captures, and variables of modules that are not supported yet.
+/// Names that a configuration declares: variables with a slot, and those of modules that are not supported yet.
 #[derive(Debug, Default)]
 pub struct VariableScope {
-    /// Named captures in the order of their slots (`HttpConf::capture_names`).
-    pub captures: Vec<String>,
+    /// Named captures and variables of `set` in the order of their slots.
+    slots: Vec<Slot>,
     /// Names that exist but have no value here (`map`, `set`, `geo` and others that were listed and ignored).
     pub declared: Vec<String>,
 }
 
+/// A variable whose value is kept with the request.
+#[derive(Debug)]
+struct Slot {
+    /// Lower-case.
+    name: String,
+    /// A regular expression sets it: it has no value before (one of `set` is empty before).
+    captured: bool,
+}
+
 impl VariableScope {
-    /// The slot of a named capture, made when new.
+    /// The slot of a named capture, made when new. A variable of `set` of the same name is the same variable.
     pub fn capture_slot(&mut self, name: &str) -> u16 {
-        let at = self.captures.iter().position(|n| n == name).unwrap_or_else(|| {
-            self.captures.push(name.to_owned());
-            self.captures.len() - 1
-        });
+        self.slot(name, true)
+    }
+
+    /// The slot of a variable of `set` and its like, made when new.
+    pub fn set_slot(&mut self, name: &str) -> u16 {
+        self.slot(name, false)
+    }
+
+    fn slot(&mut self, name: &str, captured: bool) -> u16 {
+        let at =
+            self.slots.iter().position(|slot| slot.name.eq_ignore_ascii_case(name)).unwrap_or_else(|| {
+                self.slots.push(Slot { name: name.to_ascii_lowercase(), captured });
+                self.slots.len() - 1
+            });
+        self.slots[at].captured |= captured;
         u16::try_from(at).unwrap_or(u16::MAX)
+    }
+
+    /// The names by slot (`HttpConf::slot_names`).
+    pub fn into_names(self) -> Vec<String> {
+        self.slots.into_iter().map(|slot| slot.name).collect()
     }
 
     /// Makes a name known that will always be empty.
@@ -175,6 +200,10 @@ pub enum VariableId {
     Capture(u8),
     /// A named capture by slot
     Named(u16),
+    /// A variable of `set` by slot
+    Set(u16),
+    /// A variable of `set` by slot, and what it is worth before
+    SetOr(u16, Box<VariableId>),
     /// A variable of a module that is not supported yet: always empty
     Unsupported(Box<str>),
 }
@@ -340,9 +369,24 @@ impl VariableId {
         if let [digit @ b'1'..=b'9'] = name.as_bytes() {
             return Ok(Self::Capture(digit - b'0'));
         }
-        if let Some(slot) = scope.captures.iter().position(|n| n == name) {
-            return Ok(Self::Named(u16::try_from(slot).unwrap_or(u16::MAX)));
-        }
+        let Some(at) = scope.slots.iter().position(|slot| slot.name.eq_ignore_ascii_case(name)) else {
+            return Self::find_other(name, scope);
+        };
+        let slot = u16::try_from(at).unwrap_or(u16::MAX);
+        Ok(match Self::find_other(name, scope) {
+            Ok(before) => Self::SetOr(slot, Box::new(before)),
+            Err(_) if scope.slots[at].captured => Self::Named(slot),
+            Err(_) => Self::Set(slot),
+        })
+    }
+
+    /// A name of the table that nothing may change.
+    pub fn is_fixed(name: &str) -> bool {
+        PLAIN.binary_search_by(|(known, _)| known.cmp(&name)).is_ok()
+    }
+
+    /// A variable that has no slot.
+    fn find_other(name: &str, scope: &VariableScope) -> Result<Self, String> {
         if scope.declared.iter().any(|n| n == name) {
             return Ok(Self::Unsupported(name.into()));
         }

@@ -10,5 +10,6 @@ pub mod gzip_static;
 pub mod index;
 pub mod proxy;
 pub mod return_;
+pub mod rewrite;
 pub mod static_file;
 pub mod try_files;

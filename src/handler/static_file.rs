@@ -3,7 +3,7 @@
 //! The one place where a URI becomes a path that is opened, and where a path that would leave its root is refused.
 //! Called by `phases`; `index`, `try_files` and `autoindex` use its path.
 
-use crate::config::model::{LocationConf, RootConf};
+use crate::config::model::{AliasConf, LocationConf, RootConf};
 use crate::config::template::{Part, Template};
 use crate::cycle::Cycle;
 use crate::files::{OpenError, OpenFile, mime};
@@ -109,9 +109,16 @@ pub(super) fn log_failed(exchange: &Exchange, level: Level, path: &[u8], error: 
 /// The path of the URI in force.
 ///
 /// # Errors
-/// 404 when it would leave the directory that the configuration names (see [`leaves`]).
+/// 404 when it would leave the directory that the configuration names (see [`leaves`]); 500 for an `alias` whose prefix
+/// a `rewrite … break` has taken away.
 pub(super) fn map_path(exchange: &Exchange, conf: &LocationConf, path: &mut Vec<u8>) -> Result<(), Status> {
     path.clear();
+    if exchange.uri_is_whole && conf.root.alias != AliasConf::Root {
+        let name = &conf.name;
+        let message = format_args!("\"alias\" cannot be used in location \"{name}\" where URI was rewritten");
+        exchange.log_error(Level::Error, message);
+        return Err(Status::INTERNAL_SERVER_ERROR);
+    }
     path::map_uri(exchange, conf, path);
     if leaves(path, &[&conf.root.path]) {
         refuse(exchange, &conf.root, path);

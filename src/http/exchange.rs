@@ -11,6 +11,7 @@ use super::relay::Relay;
 use super::request_body::RequestBody;
 use super::response::Response;
 use crate::config::model::{LocationConf, LocationId, ServerConf, ServerId};
+use crate::config::pattern::Pattern;
 use crate::cycle::{Cycle, CycleRef};
 use crate::http1::{Known, Method, RequestHead, Status, base64};
 use crate::log::{Errno, Level, Raw};
@@ -41,6 +42,12 @@ pub struct Exchange {
     pub args: Vec<u8>,
     /// The URI in force is the client's own, untouched (`proxy_pass` without URI part then sends its bytes).
     pub uri_is_original: bool,
+    /// `rewrite … break` has changed the URI: `proxy_pass` sends it whole, whatever its own URI part is.
+    pub uri_is_whole: bool,
+    /// `rewrite` has changed the URI since the location was searched: it is searched again.
+    pub uri_changed: bool,
+    /// `set $limit_rate`: bytes a second.
+    pub limit_rate: Option<u64>,
     /// `try_files` found the URI in force below the `alias` of a regex location: it is appended after all.
     pub uri_below_alias: bool,
     /// `$host`: lower-case, without port and trailing dot; empty when the request names none.
@@ -123,8 +130,10 @@ pub struct Captures {
     pub subject: Vec<u8>,
     /// Ranges of the groups, the whole match first.
     pub groups: Vec<Option<(u32, u32)>>,
-    /// Values of named groups by slot, and whether they are set; they outlive the match that set them.
+    /// Values of named groups and of `set` by slot, and whether they are set; they outlive the match that set them.
     named: Vec<(bool, Vec<u8>)>,
+    /// Slots (of the first 64) whose emptiness was warned of.
+    warned: std::cell::Cell<u64>,
 }
 
 impl Captures {
@@ -143,6 +152,28 @@ impl Captures {
         for (set, _) in &mut self.named {
             *set = false;
         }
+        self.warned.set(0);
+    }
+
+    /// Forgets `$1` and so on.
+    pub fn clear_groups(&mut self) {
+        self.groups.clear();
+    }
+
+    /// Gives a variable its value, which is taken out of `value`; the old one's memory is left there.
+    pub fn set(&mut self, slot: usize, value: &mut Vec<u8>) {
+        if self.named.len() <= slot {
+            self.named.resize(slot + 1, (false, Vec::new()));
+        }
+        self.named[slot].0 = true;
+        std::mem::swap(&mut self.named[slot].1, value);
+    }
+
+    /// True once a request for each slot: it is empty and that is to be warned of.
+    pub fn first_warning(&self, slot: usize) -> bool {
+        let bit = 1_u64.checked_shl(slot as u32).unwrap_or(0);
+        let seen = self.warned.replace(self.warned.get() | bit);
+        bit != 0 && seen & bit == 0
     }
 
     /// The value of a named group by slot.
@@ -154,13 +185,31 @@ impl Captures {
     }
 
     /// Takes over the groups of `pattern` on `subject` if it matches; a pattern without groups leaves what was there.
-    pub fn take(&mut self, pattern: &crate::config::pattern::Pattern, subject: &[u8]) -> bool {
+    pub fn take(&mut self, pattern: &Pattern, subject: &[u8]) -> bool {
         if !pattern.has_groups() {
             return pattern.is_match(subject);
         }
         if !pattern.captures(subject, &mut self.groups) {
             return false;
         }
+        self.keep(pattern, subject);
+        true
+    }
+
+    /// Takes over the groups of `pattern` on `subject` if it matches; a pattern without groups leaves none.
+    ///
+    /// # Errors
+    /// The engine's message: the match was given up.
+    pub fn search(&mut self, pattern: &Pattern, subject: &[u8]) -> Result<bool, String> {
+        let found = pattern.search(subject, &mut self.groups)?;
+        if found && pattern.has_groups() {
+            self.keep(pattern, subject);
+        }
+        Ok(found)
+    }
+
+    /// Keeps what the groups point into, and the named ones.
+    fn keep(&mut self, pattern: &Pattern, subject: &[u8]) {
         self.subject.clear();
         self.subject.extend_from_slice(subject);
         for &(group, slot) in &pattern.named {
@@ -173,7 +222,6 @@ impl Captures {
             value.extend_from_slice(self.group(group));
             self.named[slot] = (true, value);
         }
-        true
     }
 }
 
@@ -335,6 +383,9 @@ impl Exchange {
             uri: Vec::new(),
             args: Vec::new(),
             uri_is_original: true,
+            uri_is_whole: false,
+            uri_changed: false,
+            limit_rate: None,
             uri_below_alias: false,
             host: Vec::new(),
             server: ServerId(0),
@@ -400,6 +451,9 @@ impl Exchange {
         self.uri.clear();
         self.args.clear();
         self.uri_is_original = true;
+        self.uri_is_whole = false;
+        self.uri_changed = false;
+        self.limit_rate = None;
         self.uri_below_alias = false;
         self.host.clear();
         self.captures.clear();

@@ -10,6 +10,7 @@ use crate::config::template::{Part, Template, VariableId};
 use crate::http1::headers::matches_variable;
 use crate::http1::{BodyFraming, HeaderField, Known, encode};
 use crate::io::SockAddr;
+use crate::log::Level;
 
 /// Whether a variable has a value at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,9 +145,26 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
             _ => Missing,
         },
         VariableId::Named(slot) => optional(out, e.captures.named(usize::from(*slot))),
+        VariableId::Set(slot) => match e.captures.named(usize::from(*slot)) {
+            Some(value) => bytes(out, value),
+            None => uninitialized(e, usize::from(*slot)),
+        },
+        VariableId::SetOr(slot, before) => match e.captures.named(usize::from(*slot)) {
+            Some(set) => bytes(out, set),
+            None => value(e, before, out),
+        },
         // Known names whose modules are not here yet: empty, and the configuration's warnings said so.
         _ => Missing,
     }
+}
+
+/// A variable of `set` before its `set`: empty, with a warning (`uninitialized_variable_warn`).
+fn uninitialized(e: &Exchange, slot: usize) -> Presence {
+    if e.location_conf(&e.cycle).uninitialized_variable_warn && e.captures.first_warning(slot) {
+        let name = e.cycle.conf.http.slot_names.get(slot).map_or("", String::as_str);
+        e.log_error(Level::Warn, format_args!("using uninitialized \"{name}\" variable"));
+    }
+    Found
 }
 
 fn bytes(out: &mut Vec<u8>, value: &[u8]) -> Presence {

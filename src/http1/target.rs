@@ -425,6 +425,43 @@ pub fn unescape(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Percent-decodes the path of a redirect's target up to its query, but for what could not stand there as it is
+/// (nginx's `ngx_unescape_uri` with `NGX_UNESCAPE_REDIRECT`: a `%` that encodes nothing is dropped).
+pub fn unescape_redirect(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        match first {
+            b'?' => {
+                out.push(b'?');
+                out.extend_from_slice(rest);
+                return;
+            }
+            b'%' => {
+                let [high, after @ ..] = rest else { return };
+                rest = after;
+                if hex_digit(*high).is_err() {
+                    out.push(*high);
+                    continue;
+                }
+                let [low, after @ ..] = rest else { return };
+                rest = after;
+                let (Ok(h), Ok(l)) = (hex_digit(*high), hex_digit(*low)) else { continue };
+                match (h << 4) | l {
+                    b'?' if !low.is_ascii_digit() => {
+                        out.push(b'?');
+                        out.extend_from_slice(rest);
+                        return;
+                    }
+                    decoded @ b'&'..=b'~' => out.push(decoded),
+                    _ => out.extend_from_slice(&[b'%', *high, *low]),
+                }
+            }
+            _ => out.push(*first),
+        }
+    }
+}
+
 /// Which bytes [`escape`] encodes; nginx's `ngx_escape_uri` types of these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escape {

@@ -47,6 +47,11 @@ impl FileInfo {
         self.mode & libc::S_IFMT == libc::S_IFREG
     }
 
+    /// Its owner may execute it.
+    pub fn is_executable(&self) -> bool {
+        self.mode & libc::S_IXUSR != 0
+    }
+
     /// A directory.
     pub fn is_dir(&self) -> bool {
         self.mode & libc::S_IFMT == libc::S_IFDIR

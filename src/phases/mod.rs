@@ -90,9 +90,20 @@ async fn enter_server(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> 
     let server = exchange.server_conf(cycle);
     exchange.location = server.root_location;
     let level = cycle.location(server.root_location);
-    if let Some(return_) = &level.return_ {
-        return handler::return_::run(exchange, cycle, level, return_);
+    if let Some(script) = &level.script
+        && let Some(decided) = handler::rewrite::run(exchange, cycle, script, shard)
+    {
+        return decided;
     }
+    match find_location(exchange, cycle) {
+        None => enter_location(exchange, cycle, shard).await,
+        Some(decided) => decided,
+    }
+}
+
+/// Finds the location of the URI in force; gives what is decided without entering it.
+fn find_location(exchange: &mut Exchange, cycle: &Cycle) -> Option<Outcome> {
+    exchange.uri_changed = false;
     let mut redirects = false;
     match cycle.router.location(exchange.server, &exchange.uri) {
         LocationMatch::None => {}
@@ -109,28 +120,59 @@ async fn enter_server(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> 
     }
     let conf = exchange.location_conf(cycle);
     if conf.internal && !exchange.internal {
-        return Outcome::Status(Status(404));
+        return Some(Outcome::Status(Status(404)));
     }
     if let Some(refusal) = oversized(exchange, conf) {
-        return refusal;
+        return Some(refusal);
     }
-    if redirects {
-        return auto_redirect(exchange, conf);
-    }
-    enter_location(exchange, cycle, shard).await
+    redirects.then(|| auto_redirect(exchange, conf))
 }
 
-async fn enter_location(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> Outcome {
-    let mut conf = exchange.location_conf(cycle);
-    if let Some(limited) = &conf.limit_except
+/// Rewrites in the location in force, then in each that is found for a rewritten URI.
+fn rewrite(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> Option<Outcome> {
+    loop {
+        let server_level = exchange.server_conf(cycle).root_location;
+        if let Some(script) = &exchange.location_conf(cycle).script
+            && exchange.location != server_level
+            && let Some(decided) = handler::rewrite::run(exchange, cycle, script, shard)
+        {
+            return Some(decided);
+        }
+        if !exchange.uri_changed {
+            return None;
+        }
+        exchange.redirects_left = exchange.redirects_left.saturating_sub(1);
+        if exchange.redirects_left == 0 {
+            let uri = Raw(&exchange.uri);
+            let message = format_args!("rewrite or internal redirection cycle while processing \"{uri}\"");
+            exchange.log_error(Level::Error, message);
+            return Some(Outcome::Status(Status::INTERNAL_SERVER_ERROR));
+        }
+        exchange.location = server_level;
+        if let Some(decided) = find_location(exchange, cycle) {
+            return Some(decided);
+        }
+        limit_methods(exchange, cycle);
+    }
+}
+
+/// `limit_except`: for all other methods its block is the location in force, which has no script.
+fn limit_methods(exchange: &mut Exchange, cycle: &Cycle) {
+    if let Some(limited) = &exchange.location_conf(cycle).limit_except
         && !limited.methods.contains(&exchange.method)
     {
         exchange.location = limited.location;
-        conf = exchange.location_conf(cycle);
     }
-    if let Some(return_) = &conf.return_ {
-        return handler::return_::run(exchange, cycle, conf, return_);
+}
+
+async fn enter_location(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> Outcome {
+    limit_methods(exchange, cycle);
+    if (exchange.uri_changed || exchange.location_conf(cycle).script.is_some())
+        && let Some(decided) = rewrite(exchange, cycle, shard)
+    {
+        return decided;
     }
+    let conf = exchange.location_conf(cycle);
     if let Some(access) = &conf.access
         && let Some(refusal) = access::run(exchange, shard, access).await
     {
@@ -209,6 +251,7 @@ fn internal_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Result<(), Statu
     count_redirect(exchange)?;
     exchange.internal = true;
     exchange.uri_is_original = false;
+    exchange.uri_is_whole = false;
     exchange.uri_below_alias = false;
     exchange.location = exchange.server_conf(cycle).root_location;
     Ok(())

@@ -49,7 +49,7 @@ impl LocationTree {
         for &id in ids {
             let conf = &http.locations[id.0 as usize];
             match &conf.kind {
-                LocationKind::ServerLevel => {}
+                LocationKind::ServerLevel | LocationKind::If(_) => {}
                 LocationKind::Prefix { path, stops_regex } => {
                     let nested = Self::build(http, &conf.children);
                     let entry = tree.entry(path);

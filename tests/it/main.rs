@@ -37,6 +37,8 @@ mod proxy_stream;
 mod refused;
 mod reload;
 mod returns;
+mod rewrite;
+mod rewrite_app;
 mod seed;
 mod server_name;
 mod slow_client;

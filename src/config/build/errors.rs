@@ -1,18 +1,15 @@
-//! `error_page`, `recursive_error_pages` and `return`.
+//! `error_page` and `recursive_error_pages`.
 
 use super::super::ast::Directive;
-use super::super::model::{ErrorPageConf, ReturnConf};
+use super::super::model::ErrorPageConf;
 use super::context::Context;
 use super::level::{List, inherit};
-use crate::http1::Status;
 
 /// As written.
 #[derive(Debug, Default)]
 pub(super) struct RawErrors {
     pub pages: List<ErrorPageConf>,
     pub recursive: Option<bool>,
-    /// Not inherited; the first of a level wins, the others are never reached.
-    pub return_: Option<ReturnConf>,
 }
 
 impl RawErrors {
@@ -25,12 +22,6 @@ impl RawErrors {
                 }
             }
             "recursive_error_pages" => cx.flag(d, &mut self.recursive),
-            "return" => {
-                let parsed = return_(cx, d);
-                if self.return_.is_none() {
-                    self.return_ = parsed;
-                }
-            }
             _ => return false,
         }
         true
@@ -77,25 +68,4 @@ fn error_pages(cx: &mut Context, d: &Directive) -> Option<Vec<ErrorPageConf>> {
         pages.push(ErrorPageConf { status, overwrite, target: cx.template(d, uri)? });
     }
     Some(pages)
-}
-
-/// `return code [text]`, `return code URL`, `return URL`.
-fn return_(cx: &mut Context, d: &Directive) -> Option<ReturnConf> {
-    let first = d.arg(0);
-    let digits = !first.is_empty() && first.bytes().all(|b| b.is_ascii_digit());
-    let code = first.parse::<u16>().ok().filter(|code| digits && *code <= 999);
-    match code {
-        Some(code) => {
-            let text = if d.args().len() > 1 { Some(cx.template(d, d.arg_bytes(1))?) } else { None };
-            Some(ReturnConf { status: Status(code), text })
-        }
-        None => {
-            let url = ["http://", "https://", "$scheme"].iter().any(|prefix| first.starts_with(prefix));
-            if d.args().len() > 1 || !url {
-                cx.error(d, format!("invalid return code \"{first}\""));
-                return None;
-            }
-            Some(ReturnConf { status: Status(302), text: Some(cx.template(d, first)?) })
-        }
-    }
 }

@@ -25,7 +25,7 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
             "log_format" => logs::log_format(cx, line),
             _ => {
                 if !head.apply(cx, line) {
-                    level.apply(cx, line, Place { location: None });
+                    level.apply(cx, line, Place { location: None, inside_if: false });
                 }
             }
         }
@@ -43,7 +43,7 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
         locations: cx.take_locations(),
         listens,
         upstreams: std::mem::take(&mut cx.upstreams).into_confs(),
-        capture_names: std::mem::take(&mut cx.scope.captures),
+        slot_names: std::mem::take(&mut cx.scope).into_names(),
     }
 }
 

@@ -17,6 +17,7 @@ use super::gateway::RawGateways;
 use super::headers::RawHeaders;
 use super::logs::RawLogs;
 use super::proxy::RawProxy;
+use super::rewrite::RawRewrite;
 
 /// Copies each named field that is not set here from the outer level.
 macro_rules! inherit {
@@ -108,6 +109,7 @@ pub(super) struct Level {
     pub headers: RawHeaders,
     pub logs: RawLogs,
     pub proxy: RawProxy,
+    pub rewrite: RawRewrite,
 }
 
 /// Directives that are not supported and that nothing may take the place of: requests are refused instead.
@@ -146,6 +148,8 @@ impl Closed {
 pub(super) struct Place<'a> {
     /// The enclosing location, `None` at http and server level.
     pub location: Option<&'a super::location::Place>,
+    /// In an `if` of that place.
+    pub inside_if: bool,
 }
 
 impl Level {
@@ -161,6 +165,7 @@ impl Level {
             || self.logs.apply(cx, d)
             || self.proxy.apply(cx, d, place)
             || self.gateways.apply(cx, d, place)
+            || self.rewrite.apply(cx, d, place)
     }
 
     /// Takes the content handler of the location that this nameless one stands in, unless it has its own.
@@ -184,6 +189,7 @@ impl Level {
         self.logs.inherit(&outer.logs);
         self.proxy.inherit(&outer.proxy);
         self.gateways.inherit(&outer.gateways);
+        self.rewrite.inherit(&outer.rewrite);
     }
 }
 

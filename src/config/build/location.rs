@@ -16,7 +16,7 @@ use super::super::pattern::Pattern;
 use super::super::template::{Template, VariableId};
 use super::context::Context;
 use super::level::{self, Level};
-use super::{proxy, proxy_pass};
+use super::{proxy, proxy_pass, rewrite};
 use crate::http1::Method;
 
 /// What kind of location a directive stands in.
@@ -165,7 +165,7 @@ pub(super) fn location(cx: &mut Context, d: &Directive, outer: Option<&Place>) -
             "internal" if internal => cx.duplicate(line),
             "internal" => internal = true,
             _ => {
-                level.apply(cx, line, level::Place { location: Some(&place) });
+                level.apply(cx, line, level::Place { location: Some(&place), inside_if: false });
             }
         }
     }
@@ -199,7 +199,7 @@ fn limit_except(cx: &mut Context, d: &Directive) -> Option<RawLimitExcept> {
     }
     let mut level = Level::default();
     for line in d.children() {
-        level.apply(cx, line, level::Place { location: None });
+        level.apply(cx, line, level::Place { location: None, inside_if: false });
     }
     Some(RawLimitExcept { methods, level })
 }
@@ -281,8 +281,11 @@ pub(super) struct Resolved {
 /// Puts nginx's defaults where nothing is written and registers the location.
 pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
     const TIMEOUT: Duration = Duration::from_secs(60);
+    let mut resolved = resolved;
+    let script = rewrite::resolve(cx, &mut resolved);
     let Resolved { kind, name, children, internal, limit_except, server, level } = resolved;
-    let Level { access, client, closed, errors, files, filters, gateways, headers, logs, proxy } = level;
+    let Level { access, client, closed, errors, files, filters, gateways, headers, logs, proxy, rewrite } =
+        level;
     let passing = if proxy.pass.is_some() { &proxy } else { gateways.passing().unwrap_or(&proxy) };
     let matched_prefix = kind.matched_prefix().to_vec();
     let handler = proxy_pass::resolve_handler(cx, closed.reason(), passing.pass.as_ref(), &matched_prefix);
@@ -306,7 +309,8 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         internal,
         limit_except,
         access: access.resolve(cx),
-        return_: errors.return_,
+        script,
+        uninitialized_variable_warn: rewrite.warns(),
         handler,
         root,
         index: files.index.get().unwrap_or_else(|| cx.default_index()),

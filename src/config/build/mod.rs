@@ -22,6 +22,7 @@ mod main;
 mod names;
 mod proxy;
 mod proxy_pass;
+mod rewrite;
 mod server;
 mod server_name;
 mod upstream;

@@ -7,8 +7,7 @@ use super::super::ast::Directive;
 use super::super::template::VariableScope;
 
 /// Directives that make a variable, and which argument names it (counted from 0; `usize::MAX` is the last).
-const DECLARING: [(&str, usize); 14] = [
-    ("set", 0),
+const DECLARING: [(&str, usize); 13] = [
     ("map", 1),
     ("geo", usize::MAX),
     ("split_clients", 1),
@@ -36,6 +35,12 @@ pub(super) fn collect(directives: &[Directive], scope: &mut VariableScope) {
             && let Some(name) = d.arg((*which).min(at)).strip_prefix('$')
         {
             scope.declare(name);
+        }
+        if d.name() == "set"
+            && let Some(name) = d.arg(0).strip_prefix('$')
+            && !["args", "limit_rate"].contains(&name.to_ascii_lowercase().as_str())
+        {
+            scope.set_slot(name);
         }
         if WITH_PATTERNS.contains(&d.name()) {
             for i in 0..d.args().len() {

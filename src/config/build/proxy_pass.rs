@@ -82,7 +82,8 @@ pub(super) fn proxy_pass(cx: &mut Context, d: &Directive, place: Place<'_>, pass
             return;
         }
     };
-    if parsed.uri.is_some() && !place.location.is_some_and(super::location::Place::has_prefix) {
+    let replaces = !place.inside_if && place.location.is_some_and(super::location::Place::has_prefix);
+    if parsed.uri.is_some() && !replaces {
         cx.error(
             d,
             "\"proxy_pass\" cannot have URI part in location given by regular expression, or inside named location, \

@@ -75,7 +75,7 @@ pub(super) fn server(cx: &mut Context, d: &Directive, id: ServerId) -> RawServer
             "location" => raw.locations.extend(location::location(cx, line, None)),
             _ => {
                 if !raw.head.apply(cx, line) {
-                    raw.level.apply(cx, line, Place { location: None });
+                    raw.level.apply(cx, line, Place { location: None, inside_if: false });
                 }
             }
         }

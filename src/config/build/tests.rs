@@ -6,6 +6,7 @@ use super::super::model::{
     AliasConf, BalancerConf, CpuAffinity, HandlerConf, ListenAddr, LocationConf, LocationKind, LogTarget,
     MainConf, PeerAddr, ProxyRedirectConf, ProxyTarget, ServerName, TryFilesFallback,
 };
+use super::super::rewrite::Step;
 use super::super::template::Template;
 use crate::http1::Status;
 use crate::log::Level;
@@ -235,7 +236,7 @@ fn locations() {
     // A nested location cuts what the outer `alias` cuts.
     assert_eq!((nested.root.alias, glued.children.len()), (AliasConf::Prefix(7), 1));
     assert_eq!(location(&conf, r"~ ^/u/(?<who>\w+)/").root.alias, AliasConf::Whole);
-    assert_eq!(conf.http.capture_names, ["who"]);
+    assert_eq!(conf.http.slot_names, ["who"]);
     assert!(matches!(&location(&conf, "@app").kind, LocationKind::Named(name) if name == "@app"));
     assert!(location(&conf, "/d/e").internal);
     assert!(matches!(&location(&conf, "= /e").kind, LocationKind::Exact(path) if path == b"/e"));
@@ -628,7 +629,7 @@ fn what_is_closed() {
 fn variables_that_are_always_empty_open_nothing() {
     let (conf, warnings) = loaded(
         "server {
-            set $base /srv; root $base;
+            root $geoip_country_code;
             access_log /l/a combined if=$loggable_by_map;
             location / { }
             location /own { root /srv; }
@@ -656,7 +657,10 @@ fn return_and_try_files() {
             error_page 494 497 /x;
          }",
     );
-    let status = |l: &LocationConf| l.return_.as_ref().map(|r| (r.status, r.text.is_some()));
+    let status = |l: &LocationConf| match l.script.as_ref()?.steps.first()? {
+        Step::Return(conf) => Some((conf.status, conf.text.is_some())),
+        _ => None,
+    };
     let server = &conf.http.locations[conf.http.servers[0].root_location.0 as usize];
     assert_eq!(status(server), Some((Status(301), true)));
     assert_eq!(status(location(&conf, "/a")), Some((Status(302), true)));

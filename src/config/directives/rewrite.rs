@@ -5,19 +5,16 @@ use crate::config::spec::Support::{Accepted, Ignored, Supported};
 
 directives! { HTTP_REWRITE, "ngx_http_rewrite_module";
     rewrite [SERVER LOCATION SERVER_IF LOCATION_IF] (2 3) "regex replacement [flag]" = ""
-        => Ignored("URIs stay as they are"), "Changes the URI.";
+        => Supported, "Changes the URI, or redirects.";
     return [SERVER LOCATION SERVER_IF LOCATION_IF] (1 2) "code [text] | code URL | URL" = ""
         => Supported, "Answers at once.";
-    break [SERVER LOCATION SERVER_IF LOCATION_IF] (0) "" = ""
-        => Ignored("there is no rewriting that it could end"), "Ends rewriting.";
-    if [SERVER LOCATION] (1+) {OfPlace} "(condition)" = ""
-        => Ignored("what is in it never applies"), "Directives for some requests.";
-    set [SERVER LOCATION SERVER_IF LOCATION_IF] (2) "$variable value" = ""
-        => Ignored("the variable is empty"), "Sets a variable.";
+    break [SERVER LOCATION SERVER_IF LOCATION_IF] (0) "" = "" => Supported, "Ends rewriting.";
+    if [SERVER LOCATION] (1+) {OfPlace} "(condition)" = "" => Supported, "Directives for some requests.";
+    set [SERVER LOCATION SERVER_IF LOCATION_IF] (2) "$variable value" = "" => Supported, "Sets a variable.";
     rewrite_log [HTTP SERVER LOCATION SERVER_IF LOCATION_IF] (flag) "on | off" = "off"
-        => Accepted("there is no rewriting to log"), "Logs rewriting.";
+        => Supported, "Logs rewriting, as notices.";
     uninitialized_variable_warn [HTTP SERVER LOCATION SERVER_IF LOCATION_IF] (flag) "on | off" = "on"
-        => Accepted("there are no warnings to turn off"), "Warns of empty variables.";
+        => Supported, "Warns of empty variables.";
 }
 
 directives! { HTTP_MAP, "ngx_http_map_module";

@@ -69,6 +69,7 @@ pub(super) fn destination<'c>(
             trace.proxy_port.extend_from_slice(port.as_bytes());
             let uri = match uri {
                 None => UriForm::Unchanged,
+                Some(_) if exchange.uri_is_whole => UriForm::Unchanged,
                 Some(uri) if exchange.uri.starts_with(&pass.location_prefix) => {
                     UriForm::Replaced(uri, pass.location_prefix.len())
                 }
@@ -301,7 +302,7 @@ fn push_method(exchange: &Exchange, proxy: &ProxyConf, out: &mut Vec<u8>) -> Res
 fn push_path(exchange: &Exchange, from: usize, out: &mut Vec<u8>) {
     let path = exchange.uri.get(from..).unwrap_or_default();
     let written = exchange.request.path.of(&exchange.input);
-    if exchange.internal || !exchange.uri_is_original || memchr::memchr(b'%', written).is_some() {
+    if exchange.internal || memchr::memchr(b'%', written).is_some() {
         escape(path, Escape::Uri, out);
     } else {
         push_without_controls(path, out);

@@ -4,6 +4,9 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use ringx::config::model::LocationConf;
+use ringx::config::rewrite::Step;
+use ringx::config::template::Template;
 use ringx::config::{self, LoadOptions, Loaded, Report};
 
 /// Any bytes as a configuration file.
@@ -70,10 +73,17 @@ fn quoting(text: &str) {
     }
     let loaded = load(&format!("server {{ listen 8080; return 200 \"{quoted}\"; }}"), true);
     let loaded = loaded.unwrap_or_else(|report| panic!("{}", report.render("ringx")));
-    let texts: Vec<_> =
-        loaded.conf.http.locations.iter().filter_map(|l| l.return_.as_ref()?.text.as_ref()).collect();
+    let texts: Vec<_> = loaded.conf.http.locations.iter().filter_map(returned).collect();
     assert!(!texts.is_empty());
     for template in texts {
         assert_eq!(template.as_literal(), Some(text.as_bytes()));
     }
+}
+
+/// The text of a location's first `return`.
+fn returned(location: &LocationConf) -> Option<&Template> {
+    location.script.as_ref()?.steps.iter().find_map(|step| match step {
+        Step::Return(conf) => conf.text.as_ref(),
+        _ => None,
+    })
 }

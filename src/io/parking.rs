@@ -40,6 +40,7 @@ pub struct ParkingLot<T> {
     next_over: Cell<u64>,
     /// What [`ParkingLot::hasty`] counts.
     hasty: Cell<usize>,
+    refused: Cell<Option<io::Error>>,
     table: RefCell<Table<T>>,
 }
 
@@ -51,6 +52,7 @@ impl<T> ParkingLot<T> {
             deadline: Deadline::new(),
             next_over: Cell::new(NEVER),
             hasty: Cell::new(0),
+            refused: Cell::new(None),
             table: RefCell::new(Table { chunks: Vec::new(), free: None, taken: 0 }),
         }
     }
@@ -89,13 +91,21 @@ impl<T> ParkingLot<T> {
         self.hasty.take()
     }
 
+    /// Why somebody was not parked since this was last asked: `EMFILE`, `ENOSPC` (too many watches) and the like,
+    /// `NotConnected` before [`ParkingLot::open`].
+    pub fn refused(&self) -> Option<io::Error> {
+        self.refused.take()
+    }
+
     /// Parks the socket of `stream` until `over_ms` of the monotonic clock; the caller drops the stream. (The socket
-    /// gets another descriptor, because the operation of a wait may still hold this one.)
-    ///
-    /// # Errors
-    /// `EMFILE`, `ENOSPC` (too many watches) and the like, `NotConnected` before [`ParkingLot::open`]: the stream is as
-    /// it was.
-    pub fn park(&self, stream: &Stream, over_ms: u64, record: T) -> io::Result<()> {
+    /// gets another descriptor, because the operation of a wait may still hold this one.) `false`: the stream is as it
+    /// was, and [`ParkingLot::refused`] says why.
+    pub fn park(&self, stream: &Stream, over_ms: u64, record: T) -> bool {
+        let parked = self.try_park(stream, over_ms, record);
+        parked.map_err(|error| self.refused.set(Some(error))).is_ok()
+    }
+
+    fn try_park(&self, stream: &Stream, over_ms: u64, record: T) -> io::Result<()> {
         let epoll = self.epoll_fd()?;
         let fd = duplicate(stream.fd())?;
         let raw = fd.as_raw_fd();
@@ -357,7 +367,7 @@ mod tests {
         near.set_nonblocking(true).unwrap();
         let stream = Stream::from_fd(near.into()).unwrap();
         let over_ms = time::refresh().monotonic_ms + u64::try_from(over.as_millis()).unwrap();
-        lot.park(&stream, over_ms, record).unwrap();
+        assert!(lot.park(&stream, over_ms, record));
         far
     }
 
@@ -431,7 +441,8 @@ mod tests {
             let lot = ParkingLot::new();
             let (near, _far) = UnixStream::pair().unwrap();
             let stream = Stream::from_fd(near.into()).unwrap();
-            assert_eq!(lot.park(&stream, 0, ()).unwrap_err().kind(), io::ErrorKind::NotConnected);
+            assert!(!lot.park(&stream, 0, ()));
+            assert_eq!(lot.refused().unwrap().kind(), io::ErrorKind::NotConnected);
             assert!(lot.is_empty() && lot.wait().await.is_err());
         });
     }

@@ -78,12 +78,16 @@ impl Deadline {
     /// Says whether this connection waits with nothing begun, so that [`interrupt_idle`] may end the wait.
     /// Setting it also forgets an earlier interruption.
     pub fn set_idle(&self, idle: bool) {
-        with_table(|table| {
+        let crowded = with_table(|table| {
             let waiter = &mut table.waiters[self.slot];
-            waiter.idle = idle;
+            let was_idle = std::mem::replace(&mut waiter.idle, idle);
             waiter.idle_since = now();
             waiter.interrupted = None;
+            table.count_idle(was_idle, idle)
         });
+        if let Some(waker) = crowded.flatten() {
+            waker.wake();
+        }
     }
 
     /// When it expires, in milliseconds of the monotonic clock.
@@ -164,6 +168,23 @@ pub fn interrupt_oldest_idle(most: usize) -> usize {
         ending + wanted
     })
     .unwrap_or(0)
+}
+
+/// Completes once more than `count` waits are idle. One task of the thread may wait for it.
+pub async fn crowded(count: usize) {
+    poll_fn(|context| {
+        let (is_crowded, old) = with_table(|table| {
+            let is_crowded = table.idle > count;
+            let waker = (!is_crowded).then(|| (count, context.waker().clone()));
+            (is_crowded, std::mem::replace(&mut table.crowd, waker))
+        })
+        .unwrap_or((true, None));
+        // Outside the table, like every waker.
+        drop(old);
+        if is_crowded { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    runtime::awake();
 }
 
 /// What [`park_idle`] found.
@@ -254,6 +275,10 @@ struct Table {
     at: Vec<u64>,
     waiters: Vec<Waiter>,
     free: Vec<usize>,
+    /// How many waits are idle.
+    idle: usize,
+    /// Who is to be woken when more than so many are.
+    crowd: Option<(usize, Waker)>,
     /// Slots whose end is to be met to the millisecond. Few: pauses of the worker's own.
     exact: Vec<usize>,
     /// When the table was looked at, and when the timer rings for the next look.
@@ -269,6 +294,8 @@ thread_local! {
             at: Vec::new(),
             waiters: Vec::new(),
             free: Vec::new(),
+            idle: 0,
+            crowd: None,
             exact: Vec::new(),
             last_look: 0,
             next_look: 0,
@@ -299,11 +326,27 @@ impl Table {
         slot
     }
 
+    /// Counts a wait that becomes idle or busy; gives who is to be woken for that.
+    fn count_idle(&mut self, was_idle: bool, idle: bool) -> Option<Waker> {
+        if idle == was_idle {
+            return None;
+        }
+        if !idle {
+            self.idle -= 1;
+            return None;
+        }
+        self.idle += 1;
+        let idle = self.idle;
+        self.crowd.take_if(|(count, _)| idle > *count).map(|(_, waker)| waker)
+    }
+
     fn release(&mut self, slot: usize) -> Option<Waker> {
         self.at[slot] = NEVER;
         self.free.push(slot);
+        if std::mem::take(&mut self.waiters[slot].idle) {
+            self.idle -= 1;
+        }
         let waiter = &mut self.waiters[slot];
-        waiter.idle = false;
         waiter.interrupted = None;
         if std::mem::take(&mut waiter.exact) {
             self.exact.retain(|exact| *exact != slot);
@@ -415,7 +458,9 @@ fn hear(fd: RawFd) {
 pub(super) fn forget_waiters() {
     let wakers = with_table(|table| {
         table.timer = None;
-        table.waiters.iter_mut().filter_map(|waiter| waiter.waker.take()).collect::<Vec<Waker>>()
+        let crowd = table.crowd.take().map(|(_, waker)| waker);
+        let waiting = table.waiters.iter_mut().filter_map(|waiter| waiter.waker.take());
+        waiting.chain(crowd).collect::<Vec<Waker>>()
     });
     drop(wakers);
 }
@@ -549,6 +594,7 @@ mod tests {
                 assert_eq!(deadline.over().await.kind(), io::ErrorKind::WouldBlock);
                 deadline.set_idle(false);
             }
+            crowded(0).await;
             // What is to end, ends.
             old[0].set_idle(true);
             sleep(Duration::from_millis(60)).await;
@@ -556,6 +602,33 @@ mod tests {
             interrupt_idle();
             assert_eq!(old[0].over().await.kind(), io::ErrorKind::Interrupted);
             assert_eq!(young.over().await.kind(), io::ErrorKind::Interrupted);
+        });
+    }
+
+    #[test]
+    fn a_crowd_is_noticed_when_it_is_one() {
+        each_mode(|| async {
+            let waits: Vec<Deadline> = (0..6).map(|_| Deadline::new()).collect();
+            let noticed = std::rc::Rc::new(Cell::new(false));
+            let notice = std::rc::Rc::clone(&noticed);
+            runtime::spawn(async move {
+                crowded(4).await;
+                notice.set(true);
+            });
+            for wait in &waits[..4] {
+                wait.set_idle(true);
+                wait.set_idle(true);
+            }
+            waits[3].set_idle(false);
+            waits[4].set_idle(true);
+            sleep(Duration::from_millis(5)).await;
+            assert!(!noticed.get());
+            waits[5].set_idle(true);
+            while !noticed.get() {
+                sleep(Duration::from_millis(1)).await;
+            }
+            drop(waits);
+            assert_eq!(with_table(|table| table.idle), Some(0));
         });
     }
 

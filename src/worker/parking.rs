@@ -28,11 +28,11 @@ const LONGEST_REST: Duration = Duration::from_secs(2);
 /// So many that come back at once say that it does not pay.
 const HASTY: usize = 32;
 
-/// How often it is looked whether some are to be parked.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often it is looked who is to be parked, while there are more than [`KEPT`].
+const LOOK: Duration = Duration::from_millis(10);
 
-/// How often while there are more than [`KEPT`].
-const NEXT_LOOK: Duration = Duration::from_millis(10);
+/// How long nobody is asked when somebody could not be parked.
+const REFUSED: Duration = Duration::from_secs(10);
 
 /// Connections parked in a row before others get their turn.
 const AT_ONCE: usize = 256;
@@ -45,41 +45,55 @@ const RETURNED_AT_LAST: usize = 1024;
 
 /// Has idle connections parked when there are many, for as long as the worker runs.
 pub(super) async fn relieve(shard: Rc<Shard>) {
-    let (mut pause, mut rest) = (LOOK, SHORTEST_REST);
-    let mut freed = 0;
+    let (mut rest, mut freed, mut looked_ms) = (SHORTEST_REST, 0, 0);
     loop {
-        io::timer::sleep(pause).await;
+        // A small site never gets further.
+        io::timer::crowded(KEPT).await;
         if shard.draining.get() {
             return;
         }
+        let now_ms = crate::time::now().monotonic_ms;
+        rest = rest_after(rest, shard.parked.hasty(), now_ms.saturating_sub(looked_ms));
+        looked_ms = now_ms;
+        if let Err(error) = open(&shard) {
+            // They stay as they are.
+            let text = format_args!("idle connections cannot be parked ({})", Errno(&error));
+            super::log(&shard, Level::Warn, text);
+            io::timer::sleep(REFUSED).await;
+            continue;
+        }
         let idle = io::timer::park_idle(KEPT, rest, AT_ONCE);
-        pause = if idle.left > KEPT { NEXT_LOOK } else { LOOK };
-        rest = rest_after(rest, shard.parked.hasty(), if idle.left > KEPT { 1 } else { 5 });
         freed += idle.asked;
-        if (idle.asked == 0 && freed >= RETURNED) || freed >= RETURNED_AT_LAST {
+        // Those that were asked are parked in this turn.
+        io::timer::sleep(LOOK).await;
+        let settled = idle.asked == 0 || idle.left <= KEPT;
+        if freed >= if settled { RETURNED } else { RETURNED_AT_LAST } {
             io::sys::return_memory();
             freed = 0;
-        }
-        if idle.asked > 0 && !shard.parked.is_open() {
-            match shard.parked.open() {
-                Ok(()) => io::runtime::spawn(watch(Rc::clone(&shard))),
-                // They stay as they are.
-                Err(error) => {
-                    super::log(
-                        &shard,
-                        Level::Crit,
-                        format_args!("epoll_create() failed ({})", Errno(&error)),
-                    );
-                }
-            }
         }
     }
 }
 
-/// Twice as long when `hasty` ones came back in a look, and slowly shorter otherwise: half in about three seconds.
-fn rest_after(rest: Duration, hasty: usize, looks: u32) -> Duration {
-    let rest = if hasty >= HASTY { rest * 2 } else { rest - rest * looks / 200 };
-    rest.clamp(SHORTEST_REST, LONGEST_REST)
+/// Opens the lot when it is used for the first time. An error says that it takes nobody at the moment.
+fn open(shard: &Rc<Shard>) -> std::io::Result<()> {
+    if let Some(error) = shard.parked.refused() {
+        return Err(error);
+    }
+    if !shard.parked.is_open() {
+        shard.parked.open()?;
+        io::runtime::spawn(watch(Rc::clone(shard)));
+    }
+    Ok(())
+}
+
+/// Twice as long when `hasty` ones came back since the last look, and slowly shorter otherwise: half in about a second
+/// and a half.
+fn rest_after(rest: Duration, hasty: usize, passed_ms: u64) -> Duration {
+    if hasty >= HASTY {
+        return (rest * 2).min(LONGEST_REST);
+    }
+    let passed = u32::try_from(passed_ms.min(1000)).unwrap_or(1000);
+    (rest - rest * passed / 2000).max(SHORTEST_REST)
 }
 
 /// Brings parked connections back whose client says something, and closes those whose time is over.
@@ -94,7 +108,7 @@ async fn watch(shard: Rc<Shard>) {
 pub(super) fn park(shard: &Shard, client: &Rc<Client>) -> bool {
     // Whoever else holds the client may still need its stream.
     Rc::strong_count(client) == 1
-        && shard.parked.park(&client.stream, client.deadline.expires_ms(), client.parked()).is_ok()
+        && shard.parked.park(&client.stream, client.deadline.expires_ms(), client.parked())
 }
 
 /// The worker drains: parked connections close. A request that came in the same moment is served, and one that did
@@ -157,15 +171,16 @@ mod tests {
     fn who_comes_back_at_once_makes_the_rest_longer() {
         let mut rest = SHORTEST_REST;
         for _ in 0..20 {
-            rest = rest_after(rest, HASTY, 1);
+            rest = rest_after(rest, HASTY, 10);
         }
         assert_eq!(rest, LONGEST_REST);
         let mut looks = 0;
         while rest > SHORTEST_REST {
-            let shorter = rest_after(rest, HASTY - 1, 5);
+            let shorter = rest_after(rest, HASTY - 1, 10);
             assert!(shorter < rest);
             (rest, looks) = (shorter, looks + 1);
         }
-        assert!((100..200).contains(&looks), "{looks} looks");
+        assert_eq!(rest_after(LONGEST_REST, 0, u64::MAX), LONGEST_REST / 2);
+        assert!((500..1500).contains(&looks), "{looks} looks");
     }
 }

@@ -598,6 +598,8 @@ pub struct ProxyConf {
     pub replaced_headers: FieldNames,
     /// `proxy_hide_header` and nginx's own hidden ones minus `proxy_pass_header`.
     pub hide_headers: FieldNames,
+    /// `proxy_ignore_headers`: fields of the app that are not obeyed.
+    pub ignore_headers: FieldNames,
     /// `proxy_pass_header`: lower-case.
     pub pass_headers: Vec<String>,
     /// `proxy_redirect`.

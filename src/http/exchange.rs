@@ -431,7 +431,8 @@ impl Exchange {
         self.client = ClientSlot(None);
         self.input.clear();
         self.consumed = 0;
-        for buffer in [&mut self.input, &mut self.scratch, &mut self.body.memory] {
+        for buffer in [&mut self.input, &mut self.scratch, &mut self.body.memory, &mut self.upstream.raw_head]
+        {
             buffer.shrink_to(keep);
         }
     }

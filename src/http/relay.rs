@@ -59,6 +59,8 @@ pub struct Relay {
     cut: bool,
     /// Payload bytes read.
     received: u64,
+    /// The answer comes in FastCGI records.
+    in_records: bool,
     /// FastCGI: how far the records have been read.
     records: Records,
     /// FastCGI: payload that `Content-Length` says is still to come.
@@ -184,6 +186,7 @@ impl Relay {
         self.source = Some(source);
         (self.keep_alive, self.buffering) = (keep_alive, buffering);
         (self.tunnel, self.cut, self.received) = (false, false, 0);
+        (self.in_records, self.excess) = (false, false);
     }
 
     /// Makes it ready for a tunnel: raw bytes both ways after the head of a 101.
@@ -203,8 +206,8 @@ impl Relay {
     ) {
         self.begin(source, BodyFraming::UntilClose, keep_alive, buffering);
         self.remaining = Remaining::Records;
+        self.in_records = true;
         self.records = records;
-        self.excess = false;
         self.stderr.clear();
         self.expected = match framing {
             BodyFraming::Length(length) => Some(length),
@@ -573,7 +576,8 @@ impl Relay {
     /// Says so when the app sent more than it announced; the rest is not looked at, and the connection closes.
     fn note_excess(&self, exchange: &mut Exchange) {
         let Some(source) = &self.source else { return };
-        let more = self.excess || !source.connection.input.is_empty();
+        // Behind a FastCGI answer stands the end of the request.
+        let more = self.excess || !(self.in_records || source.connection.input.is_empty());
         if more && exchange.upstream.head.headers.has(Known::ContentLength) {
             exchange.note_upstream(&source.lease.peer().name);
             let said = "upstream sent more data than specified in \"Content-Length\" header";

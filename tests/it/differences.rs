@@ -150,6 +150,12 @@ pub const FASTCGI_END: Difference = Difference {
     reason: "so an app that crashed looks: an answer that ended early must not look whole",
 };
 
+/// A uwsgi app that answers in chunks: nginx drops `Transfer-Encoding` and passes the chunks on as the body.
+pub const CHUNKED_UWSGI: Difference = Difference {
+    documented: "A uwsgi or SCGI app's HTTP/1.1 answer in chunks is understood",
+    reason: "the client would get the framing as content",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {
@@ -186,6 +192,7 @@ fn every_difference_is_documented() {
         &KEPT_BEHIND_412,
         &CGI_FIELDS,
         &FASTCGI_END,
+        &CHUNKED_UWSGI,
         &BACKGROUND,
         &NARROW_ADDRESS,
     ];

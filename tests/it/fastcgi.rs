@@ -381,6 +381,14 @@ fn more_than_the_length_says_is_dropped() {
     let response = server.get("/");
     assert_eq!((response.text().as_str(), response.incomplete), ("body", false));
     server.wait_error("upstream sent more data than specified in \"Content-Length\" header");
+
+    let origin = answering(whole("Content-Length: 4\nContent-Type: a/b\n\nbody"));
+    let server = Server::proxying(&origin, PLAIN);
+    assert_eq!(server.get("/").text(), "body");
+    // What comes later in the log tells that this did not come.
+    drop(origin);
+    assert_eq!(server.get("/later").status, 502);
+    assert!(!server.wait_error("GET /later").contains("more data"));
 }
 
 #[test]

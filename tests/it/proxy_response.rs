@@ -645,3 +645,44 @@ fn an_intercepted_status_comes_before_x_accel_redirect() {
     assert_eq!(server.get("/").text(), "the page");
     assert_eq!(server.get("/not/").text(), "the other");
 }
+
+#[test]
+fn fields_that_are_not_obeyed() {
+    let accel =
+        "X-Accel-Redirect: /inside\r\nX-Accel-Buffering: no\r\nX-B: b\r\nContent-Length: 4\r\n\r\nbody";
+    let origin = Origin::answering(format!("HTTP/1.1 200 OK\r\n{accel}"));
+    let uwsgi = Origin::start(move |connection| {
+        if crate::support::gateway::uwsgi_request(connection).is_some() {
+            connection.send(accel);
+        }
+    });
+    let server = Server::setup().app(&origin).named_app("uwsgi", &uwsgi).start(
+        "server { listen {{port}}; proxy_ignore_headers X-Accel-Redirect Vary;
+           uwsgi_ignore_headers x-accel-redirect; uwsgi_ignore_headers X-Accel-Buffering;
+           location / { proxy_pass http://{{app}}; }
+           location /obeyed { proxy_pass http://{{app}}; proxy_ignore_headers Expires; }
+           location /uwsgi { uwsgi_pass {{uwsgi}}; }
+           location /inside { internal; return 200 inside; } }",
+    );
+    server.check_get(
+        "/",
+        expect![[r#"
+        HTTP/1.1 200 OK
+        Content-Length: 4
+        Connection: keep-alive
+        X-B: b
+
+        body"#]],
+    );
+    assert_eq!(server.get("/obeyed").text(), "inside");
+    server.check_get(
+        "/uwsgi",
+        expect![[r#"
+        HTTP/1.1 200 OK
+        Content-Length: 4
+        Connection: keep-alive
+        X-B: b
+
+        body"#]],
+    );
+}

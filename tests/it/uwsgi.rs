@@ -353,6 +353,13 @@ fn answers_in_all_their_forms() {
 }
 
 #[test]
+fn an_answer_in_chunks() {
+    let answer = answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+    let body = answer.rsplit_once("\n\n").unwrap().1;
+    assert_eq!(body, differences::CHUNKED_UWSGI.pick("2\\r\nok\\r\n0\\r\n\\r\n", "ok"), "{answer}");
+}
+
+#[test]
 fn answers_that_are_refused() {
     for bad in [
         "",

@@ -54,6 +54,7 @@ pub(super) struct RawProxy {
     set_headers: Option<HeaderLines>,
     hide_headers: Option<Vec<String>>,
     pass_headers: Option<Vec<String>>,
+    ignore_headers: Option<FieldNames>,
     http11: Option<bool>,
     method: Option<Template>,
     connect_timeout: Option<Duration>,
@@ -101,6 +102,7 @@ impl RawProxy {
             }
             "proxy_hide_header" => push_name(d, &mut self.hide_headers),
             "proxy_pass_header" => push_name(d, &mut self.pass_headers),
+            "proxy_ignore_headers" => ignore_headers(cx, d, &mut self.ignore_headers),
             "proxy_http_version" => cx.choice(d, &mut self.http11, &[("1.1", true), ("1.0", false)]),
             "proxy_method" => cx.set(d, &mut self.method, |cx, d| cx.template(d, d.arg(0))),
             "proxy_connect_timeout" => cx.time(d, &mut self.connect_timeout),
@@ -136,7 +138,7 @@ impl RawProxy {
     /// Takes what is not written from the outer level.
     pub(super) fn inherit(&mut self, outer: &Self) {
         inherit!(self, outer;
-            redirects, set_headers, hide_headers, pass_headers, http11, method, connect_timeout, send_timeout, read_timeout,
+            redirects, set_headers, hide_headers, pass_headers, ignore_headers, http11, method, connect_timeout, send_timeout, read_timeout,
             buffering, buffers, buffer_size, max_temp_file_size, temp_path, request_buffering, intercept_errors,
             next_upstream, next_upstream_tries, next_upstream_timeout, ignore_client_abort, pass_request_headers,
             pass_request_body, socket_keepalive);
@@ -159,6 +161,7 @@ impl RawProxy {
             set_headers,
             replaced_headers,
             hide_headers: self.resolve_hidden(),
+            ignore_headers: self.ignore_headers.clone().unwrap_or_default(),
             pass_headers: self.pass_headers.clone().unwrap_or_default(),
             redirects: super::proxy_pass::resolve_redirects(self, matched_prefix),
             http11,
@@ -232,6 +235,33 @@ impl RawProxy {
 
 fn push_name(d: &Directive, names: &mut Option<Vec<String>>) {
     names.get_or_insert_default().push(d.arg(0).to_ascii_lowercase());
+}
+
+/// `proxy_ignore_headers field ...`: those that say what is to be done with an answer.
+fn ignore_headers(cx: &mut Context, d: &Directive, names: &mut Option<FieldNames>) {
+    const OBEYED: [&str; 9] = [
+        "X-Accel-Redirect",
+        "X-Accel-Expires",
+        "X-Accel-Limit-Rate",
+        "X-Accel-Buffering",
+        "X-Accel-Charset",
+        "Expires",
+        "Cache-Control",
+        "Set-Cookie",
+        "Vary",
+    ];
+    let names = names.get_or_insert_default();
+    for i in 0..d.args().len() {
+        let name = d.arg(i);
+        if !OBEYED.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            cx.error(d, format!("invalid value \"{name}\""));
+            return;
+        }
+        if names.contains_name(name.as_bytes()) {
+            cx.warn(d, format!("duplicate value \"{name}\""));
+        }
+        names.insert(name.as_bytes());
+    }
 }
 
 /// `proxy_buffers number size`.

@@ -95,7 +95,7 @@ directives! { HTTP_FASTCGI, "ngx_http_fastcgi_module";
     fastcgi_hide_header [HTTP SERVER LOCATION] (1) "field" = ""
         => Supported, "Keeps a field of the app's response from the client.";
     fastcgi_ignore_headers [HTTP SERVER LOCATION] (1+) "field ..." = ""
-        => Ignored("X-Accel-* fields of the app are honoured"), "Does not honour fields of the app.";
+        => Supported, "Does not obey these fields of the app.";
     fastcgi_catch_stderr [HTTP SERVER LOCATION] (1) "string" = ""
         => Supported, "Text in stderr that makes an answer a failed one.";
     fastcgi_keep_conn [HTTP SERVER LOCATION] (flag) "on | off" = "off"
@@ -190,7 +190,7 @@ directives! { HTTP_UWSGI, "ngx_http_uwsgi_module";
     uwsgi_hide_header [HTTP SERVER LOCATION] (1) "field" = ""
         => Supported, "Keeps a field of the app's response from the client.";
     uwsgi_ignore_headers [HTTP SERVER LOCATION] (1+) "field ..." = ""
-        => Ignored("X-Accel-* fields of the app are honoured"), "Does not honour fields of the app.";
+        => Supported, "Does not obey these fields of the app.";
     uwsgi_ssl_session_reuse [HTTP SERVER LOCATION] (flag) "on | off" = ""
         => Ignored("TLS to apps is not supported yet"), "";
     uwsgi_ssl_protocols [HTTP SERVER LOCATION] (1+) "value ..." = ""
@@ -300,7 +300,7 @@ directives! { HTTP_SCGI, "ngx_http_scgi_module";
     scgi_hide_header [HTTP SERVER LOCATION] (1) "field" = ""
         => Supported, "Keeps a field of the app's response from the client.";
     scgi_ignore_headers [HTTP SERVER LOCATION] (1+) "field ..." = ""
-        => Ignored("X-Accel-* fields of the app are honoured"), "Does not honour fields of the app.";
+        => Supported, "Does not obey these fields of the app.";
 }
 
 directives! { HTTP_MEMCACHED, "ngx_http_memcached_module";

@@ -108,7 +108,7 @@ directives! { HTTP_PROXY, "ngx_http_proxy_module";
     proxy_hide_header [HTTP SERVER LOCATION] (1) "field" = ""
         => Supported, "Keeps a field of the app's response from the client.";
     proxy_ignore_headers [HTTP SERVER LOCATION] (1+) "field ..." = ""
-        => Ignored("X-Accel-* fields of the app are honoured"), "Does not honour fields of the app.";
+        => Supported, "Does not obey these fields of the app.";
     proxy_http_version [HTTP SERVER LOCATION] (1) "1.0 | 1.1" = "1.1"
         => Supported, "HTTP version spoken to the app.";
     proxy_ssl_session_reuse [HTTP SERVER LOCATION] (flag) "on | off" = ""

@@ -54,7 +54,9 @@ pub(super) fn accept(
         }
         return Outcome::Status(status);
     }
-    if exchange.upstream.head.headers.has(Known::XAccelRedirect) {
+    if exchange.upstream.head.headers.has(Known::XAccelRedirect)
+        && !conf.proxy.ignore_headers.has(Known::XAccelRedirect)
+    {
         let peer = Rc::clone(&source.lease.peer().name);
         discard(exchange, source, request);
         return accel_redirect(exchange, cycle, &peer);
@@ -141,11 +143,13 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
     for field in &head.headers {
         match field.known {
             Known::Connection | Known::KeepAlive | Known::TransferEncoding | Known::ContentLength => continue,
-            Known::XAccelBuffering => match field.value.of(bytes) {
-                value if value.eq_ignore_ascii_case(b"no") => buffering = false,
-                value if value.eq_ignore_ascii_case(b"yes") => buffering = true,
-                _ => {}
-            },
+            Known::XAccelBuffering if !proxy.ignore_headers.has(Known::XAccelBuffering) => {
+                match field.value.of(bytes) {
+                    value if value.eq_ignore_ascii_case(b"no") => buffering = false,
+                    value if value.eq_ignore_ascii_case(b"yes") => buffering = true,
+                    _ => {}
+                }
+            }
             _ => {}
         }
         if proxy.hide_headers.contains(field, bytes) {

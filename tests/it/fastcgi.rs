@@ -684,3 +684,39 @@ fn what_debian_includes() {
     "#]],
     );
 }
+
+/// `snippets/fastcgi-php.conf`, and a location with `if` in it.
+#[test]
+fn scripts_with_a_path_behind_their_name() {
+    let origin = echo();
+    let server = Server::setup()
+        .app(&origin)
+        .file("root/a.php", "<?php")
+        .file(
+            "snippet.conf",
+            "fastcgi_split_path_info ^(.+?\\.php)(/.*)$;\ntry_files $fastcgi_script_name =404;\n
+             set $path_info $fastcgi_path_info;\nfastcgi_param PATH_INFO $path_info;\nfastcgi_index index.php;\n",
+        )
+        .start(
+            "server { listen {{port}}; root {{root}}; fastcgi_pass_request_headers off;
+               location ~ \\.php(/|$) {
+                 include {{dir}}/snippet.conf;
+                 fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name; fastcgi_pass {{app}};
+                 if ($arg_no) { return 403; }
+                 if ($arg_yes) { set $unused 1; } } }",
+        );
+    let mut text = String::new();
+    for path in ["/a.php", "/a.php/b/c?d", "/a.php/b?yes=1", "/a.php?no=1", "/b.php/a"] {
+        let response = server.get(path);
+        let body = if response.status == 200 { response.text() } else { String::new() };
+        let body = body.replace(&server.dir().display().to_string(), "{dir}").replace('\n', " ");
+        text += &format!("{path} {} {body}\n", response.status);
+    }
+    expect![[r#"
+        /a.php 200 role 1 flags 0 PATH_INFO= SCRIPT_FILENAME={dir}/root/a.php  
+        /a.php/b/c?d 200 role 1 flags 0 PATH_INFO=/b/c SCRIPT_FILENAME={dir}/root/a.php  
+        /a.php/b?yes=1 200 role 1 flags 0 PATH_INFO=/b SCRIPT_FILENAME={dir}/root/a.php  
+        /a.php?no=1 403 
+        /b.php/a 404 
+    "#]].assert_eq(&text);
+}

@@ -718,5 +718,6 @@ fn scripts_with_a_path_behind_their_name() {
         /a.php/b?yes=1 200 role 1 flags 0 PATH_INFO=/b SCRIPT_FILENAME={dir}/root/a.php  
         /a.php?no=1 403 
         /b.php/a 404 
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }

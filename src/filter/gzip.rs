@@ -114,8 +114,9 @@ fn allows_proxies(proxied: GzipProxied, response: &Response, has_credentials: bo
     }
     let has_date = response.last_modified.is_some() || response.fields.get(b"last-modified").is_some();
     let has_tag = !response.etag.is_empty() || response.fields.get(b"etag").is_some();
-    !(proxied.has(GzipProxied::NO_LAST_MODIFIED) && has_date)
-        && !(proxied.has(GzipProxied::NO_ETAG) && has_tag)
+    let vetoed_by_date = proxied.has(GzipProxied::NO_LAST_MODIFIED) && has_date;
+    let vetoed_by_tag = proxied.has(GzipProxied::NO_ETAG) && has_tag;
+    !vetoed_by_date && !vetoed_by_tag
 }
 
 /// `private` and `private="x"` are both this directive.

@@ -2,7 +2,7 @@
 
 use super::weaken_etag;
 use crate::config::filters::SubConf;
-use crate::http::{Exchange, Transform, variables};
+use crate::http::{Exchange, variables};
 
 /// Has the body searched when it is of one of the types.
 pub(super) fn apply(exchange: &mut Exchange, conf: &SubConf) {
@@ -10,7 +10,7 @@ pub(super) fn apply(exchange: &mut Exchange, conf: &SubConf) {
     if response.content_length == Some(0) || !conf.types.contains(&response.content_type) {
         return;
     }
-    let mut transform = exchange.response.transform.take().unwrap_or_else(Transform::default);
+    let mut transform = exchange.response.transform.take().unwrap_or_default();
     let searched = transform.substitute(conf.once, |sub| {
         for pair in conf.pairs.iter() {
             sub.add(|find, put| {

@@ -207,6 +207,15 @@ fn a_form_for_the_app() {
 }
 
 #[test]
+fn bodies_that_are_changed() {
+    let site = Site::new();
+    for path in ["/gzip/small.css", "/gzip-app/", "/gzip-app/long", "/sub/small.css"] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n");
+        site.costs_nothing(&request, "200 OK", site.chunked_size(&request));
+    }
+}
+
+#[test]
 fn the_counter_sees_an_allocation() {
     let counter: &'static Counter = Box::leak(Box::default());
     std::thread::spawn(move || {
@@ -253,6 +262,15 @@ impl Site {
         assert!(matches!(heard.recv_timeout(PATIENCE), Ok(Report::Started(..))));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Site { dir, address, counter, orders, worker: Some(worker) }
+    }
+
+    /// Length of the answer's chunked body.
+    fn chunked_size(&self, request: &str) -> usize {
+        let mut client = Client::connect(self.address);
+        client.send(request);
+        let head = client.read_head();
+        assert!(head.contains("Transfer-Encoding: chunked"), "{head}");
+        client.read_chunks()
     }
 
     /// Sends the request over and over; once warm, the worker must not allocate for it.
@@ -337,6 +355,9 @@ fn cycle(dir: &Path, port: u16, app: SocketAddr) -> Arc<Cycle> {
                 listen 127.0.0.1:{port};
                 location /static/ {{ alias {dir}/static/; }}
                 location / {{ proxy_pass http://{app}; }}
+                location /gzip/ {{ alias {dir}/static/; gzip on; gzip_types *; gzip_vary on; }}
+                location /gzip-app/ {{ proxy_pass http://{app}/; gzip on; gzip_types *; gzip_comp_level 5; }}
+                location /sub/ {{ alias {dir}/static/; sub_filter_types *; sub_filter yx $uri; sub_filter x z; sub_filter_once off; }}
                 location /hash/ {{ proxy_pass http://hashed; }}
                 location /ip/ {{ proxy_pass http://sticky; }}
                 location /variable/ {{ proxy_pass http://app$request_uri; }}

@@ -9,10 +9,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::config::model::{
-    ErrorLogConf, Level, ListenAddr, ListenConf, ListenId, LocationConf, LocationId, LogTarget, MainConf,
-    ServerConf, ServerId, UpstreamConf, UpstreamId,
+    ErrorLogConf, Level, LimitZoneConf, ListenAddr, ListenConf, ListenId, LocationConf, LocationId,
+    LogTarget, MainConf, ServerConf, ServerId, UpstreamConf, UpstreamId,
 };
 use crate::io::{self, SockAddr};
+use crate::limits::{ConnectionZone, RequestZone};
 use crate::log;
 use crate::route::Router;
 
@@ -32,6 +33,54 @@ pub struct Cycle {
     pub hostname: String,
     /// The open logs.
     pub logs: LogFiles,
+    /// What `limit_req` and `limit_conn` count.
+    pub limits: LimitZones,
+}
+
+/// The zones of a configuration, by their index in it.
+#[derive(Default)]
+pub struct LimitZones(Vec<LimitZone>);
+
+#[derive(Clone)]
+enum LimitZone {
+    Requests(Arc<RequestZone>),
+    Connections(Arc<ConnectionZone>),
+}
+
+impl LimitZones {
+    fn new(conf: &MainConf, old: Option<&Cycle>) -> Self {
+        let make = |zone: &LimitZoneConf| match zone.rate {
+            Some(_) => LimitZone::Requests(Arc::new(RequestZone::new(zone.size))),
+            None => LimitZone::Connections(Arc::new(ConnectionZone::new(zone.size))),
+        };
+        let kept = |zone: &LimitZoneConf| {
+            let old = old?;
+            // A rate may change; another key would mix what is counted.
+            let is_same = |had: &LimitZoneConf| {
+                (&had.name, &had.key, had.size, had.rate.is_some())
+                    == (&zone.name, &zone.key, zone.size, zone.rate.is_some())
+            };
+            let at = old.conf.http.limit_zones.iter().position(is_same)?;
+            old.limits.0.get(at).cloned()
+        };
+        Self(conf.http.limit_zones.iter().map(|zone| kept(zone).unwrap_or_else(|| make(zone))).collect())
+    }
+
+    /// The zone of a `limit_req`.
+    pub fn requests(&self, zone: usize) -> Option<&RequestZone> {
+        match self.0.get(zone) {
+            Some(LimitZone::Requests(zone)) => Some(zone),
+            _ => None,
+        }
+    }
+
+    /// The zone of a `limit_conn`.
+    pub fn connections(&self, zone: usize) -> Option<&Arc<ConnectionZone>> {
+        match self.0.get(zone) {
+            Some(LimitZone::Connections(zone)) => Some(zone),
+            _ => None,
+        }
+    }
 }
 
 impl Cycle {
@@ -40,9 +89,18 @@ impl Cycle {
     /// # Errors
     /// The path of a log that cannot be opened, and why.
     pub fn new(conf: MainConf, generation: u64) -> Result<Self, LogOpenError> {
+        Self::after(conf, generation, None)
+    }
+
+    /// The same after an `old` one, whose counts go on in the zones that stay the same.
+    ///
+    /// # Errors
+    /// As [`Cycle::new`].
+    pub fn after(conf: MainConf, generation: u64, old: Option<&Self>) -> Result<Self, LogOpenError> {
         let router = Router::build(&conf.http);
         let logs = LogFiles::open(&conf)?;
-        Ok(Self { conf, router, generation, hostname: io::sys::hostname(), logs })
+        let limits = LimitZones::new(&conf, old);
+        Ok(Self { conf, router, generation, hostname: io::sys::hostname(), logs, limits })
     }
 
     /// A server by id.

@@ -8,7 +8,7 @@
 //! | 0 | [`time`] |
 //! | 1 | [`log`], [`http1`], [`cgi`] |
 //! | 2 | [`config`], [`io`], [`password`] |
-//! | 3 | [`route`], [`upstream`], [`files`] |
+//! | 3 | [`route`], [`upstream`], [`files`], [`limits`] |
 //! | 4 | [`cycle`] |
 //! | 5 | [`http`] |
 //! | 6 | [`filter`], [`shard`] |
@@ -28,6 +28,7 @@ pub mod handler;
 pub mod http;
 pub mod http1;
 pub mod io;
+pub mod limits;
 pub mod log;
 pub mod master;
 pub mod password;

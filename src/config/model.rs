@@ -4,6 +4,7 @@
 //! default. Built once per load, immutable afterwards, shared by all workers inside a `Cycle`. No I/O, no state.
 
 mod access;
+mod limits;
 
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use crate::http1::headers::FieldNames;
 use crate::http1::{Known, Status};
 
 pub use access::{AccessClients, AccessConf, AccessRule, BasicAuthConf, LimitExceptConf};
+pub use limits::{LimitConnConf, LimitReqConf, LimitZoneConf, LimitsConf, OnLimit};
 
 /// The whole file: nginx's main context and the one `http` block.
 #[derive(Debug)]
@@ -115,6 +117,8 @@ pub struct HttpConf {
     pub listens: Vec<ListenConf>,
     /// `upstream` blocks, and one implicit upstream for each literal `proxy_pass` host.
     pub upstreams: Vec<UpstreamConf>,
+    /// `limit_req_zone` and `limit_conn_zone`.
+    pub limit_zones: Vec<LimitZoneConf>,
     /// Names of the variables that have a slot, by slot (`VariableId::Named`, `VariableId::Set`).
     pub slot_names: Vec<String>,
 }
@@ -273,6 +277,8 @@ pub struct LocationConf {
     pub internal: bool,
     /// `limit_except`.
     pub limit_except: Option<LimitExceptConf>,
+    /// `limit_req` and `limit_conn`.
+    pub limits: Option<LimitsConf>,
     /// Who may come in; `None`: everybody.
     pub access: Option<AccessConf>,
     /// `rewrite`, `if`, `set`, `break` and `return`.

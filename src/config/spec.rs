@@ -160,15 +160,27 @@ pub struct DirectiveSpec {
     pub doc: &'static str,
 }
 
+/// What keeps somebody or something out and is supported.
+const GUARDS: [&str; 8] = [
+    "allow",
+    "auth_basic",
+    "auth_basic_user_file",
+    "deny",
+    "internal",
+    "limit_conn",
+    "limit_except",
+    "limit_req",
+];
+
 impl DirectiveSpec {
     /// It keeps somebody or something out: it must never be ignored in silence, nor a misspelling of it.
     pub fn guards(&self) -> bool {
-        matches!(self.support, Support::Refused { .. }) || self.name == "internal"
+        matches!(self.support, Support::Refused { .. }) || GUARDS.contains(&self.name)
     }
 
     /// It answers a location's requests.
     pub fn is_handler(&self) -> bool {
-        matches!(self.support, Support::Closed(_)) || self.name == "proxy_pass"
+        matches!(self.support, Support::Closed(_)) || self.name.ends_with("_pass")
     }
 
     /// The whole line: `listen address …;`.

@@ -148,6 +148,10 @@ pub enum VariableId {
     ProxyPort,
     /// `$scheme`
     Scheme,
+    /// `$limit_req_status`
+    LimitReqStatus,
+    /// `$limit_conn_status`
+    LimitConnStatus,
     /// `$https`
     Https,
     /// `$status`
@@ -227,6 +231,8 @@ const PLAIN: &[(&str, VariableId)] = &[
     ("hostname", VariableId::Hostname),
     ("https", VariableId::Https),
     ("is_args", VariableId::IsArgs),
+    ("limit_conn_status", VariableId::LimitConnStatus),
+    ("limit_req_status", VariableId::LimitReqStatus),
     ("msec", VariableId::Msec),
     ("nginx_version", VariableId::NginxVersion),
     ("pid", VariableId::Pid),
@@ -278,9 +284,7 @@ const UNSUPPORTED: &[&str] = &[
     "http2",
     "http3",
     "invalid_referer",
-    "limit_conn_status",
     "limit_rate",
-    "limit_req_status",
     "modern_browser",
     "msie",
     "proxy_internal_body_length",

@@ -14,6 +14,7 @@ use crate::config::model::{LocationConf, LocationId, ServerConf, ServerId};
 use crate::config::pattern::Pattern;
 use crate::cycle::{Cycle, CycleRef};
 use crate::http1::{Known, Method, RequestHead, Status, base64};
+use crate::limits::Held;
 use crate::log::{Errno, Level, Raw};
 use crate::time::Now;
 
@@ -98,12 +99,46 @@ pub struct Exchange {
     pub request_id: std::cell::Cell<Option<[u8; 32]>>,
     /// Scratch for evaluated templates and response heads.
     pub scratch: Vec<u8>,
+    /// `$limit_req_status`; set once a request.
+    pub limit_req_status: Option<LimitStatus>,
+    /// `$limit_conn_status`; set once a request.
+    pub limit_conn_status: Option<LimitStatus>,
+    /// What `limit_conn` counts, until the request is over.
+    pub held_limits: Vec<Held>,
     /// Scratch for the ranges a request asks for.
     pub ranges: Vec<(u64, u64)>,
     /// The relay of an earlier request, to be used again.
     pub spare_relay: Option<Box<Relay>>,
     /// Nothing of a request is here: `clear` has nothing to do.
     is_clear: bool,
+}
+
+/// What became of a request at a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitStatus {
+    /// It was within.
+    Passed,
+    /// It had to wait.
+    Delayed,
+    /// It was refused.
+    Rejected,
+    /// It would have had to wait.
+    DelayedDryRun,
+    /// It would have been refused.
+    RejectedDryRun,
+}
+
+impl LimitStatus {
+    /// As the variables show it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "PASSED",
+            Self::Delayed => "DELAYED",
+            Self::Rejected => "REJECTED",
+            Self::DelayedDryRun => "DELAYED_DRY_RUN",
+            Self::RejectedDryRun => "REJECTED_DRY_RUN",
+        }
+    }
 }
 
 /// What a handler decided.
@@ -411,6 +446,9 @@ impl Exchange {
             request_length: 0,
             request_id: std::cell::Cell::new(None),
             scratch: Vec::new(),
+            limit_req_status: None,
+            limit_conn_status: None,
+            held_limits: Vec::new(),
             ranges: Vec::new(),
             spare_relay: None,
             is_clear: true,
@@ -477,6 +515,9 @@ impl Exchange {
         self.body_bytes_sent = 0;
         self.request_length = 0;
         self.request_id.set(None);
+        self.limit_req_status = None;
+        self.limit_conn_status = None;
+        self.held_limits.clear();
     }
 
     /// `$status`.

@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use super::exchange::{Exchange, UpstreamTry};
+use super::exchange::{Exchange, LimitStatus, UpstreamTry};
 use crate::config::template::{Part, Template, VariableId};
 use crate::http1::headers::matches_variable;
 use crate::http1::{BodyFraming, HeaderField, Known, encode};
@@ -91,6 +91,8 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::ProxyHost => found_unless_empty(out, &e.upstream.proxy_host),
         VariableId::ProxyPort => found_unless_empty(out, &e.upstream.proxy_port),
         VariableId::Scheme => bytes(out, b"http"),
+        VariableId::LimitReqStatus => limit_status(e.limit_req_status, out),
+        VariableId::LimitConnStatus => limit_status(e.limit_conn_status, out),
         VariableId::Https => Found,
         VariableId::Status => status(e, out),
         VariableId::BytesSent => number(out, e.bytes_sent),
@@ -328,6 +330,10 @@ fn sent_header(e: &Exchange, name: &[u8], out: &mut Vec<u8>) -> Presence {
 fn status(e: &Exchange, out: &mut Vec<u8>) -> Presence {
     let _ = write!(out, "{:03}", e.logged_status().0);
     Found
+}
+
+fn limit_status(status: Option<LimitStatus>, out: &mut Vec<u8>) -> Presence {
+    optional(out, status.map(|status| status.as_str().as_bytes()))
 }
 
 /// `$proxy_add_x_forwarded_for`: what the client sent, joined, and its address.

@@ -56,7 +56,7 @@ pub fn run(options: &LoadOptions, mut conf: MainConf) -> Result<(), StartError> 
     let error_log = Arc::clone(&conf.error_log);
     let opened = identity(&conf).and_then(|identity| {
         temp_paths::prepare(&mut conf, identity.as_ref())?;
-        Ok((open_cycle(conf, 1)?, identity))
+        Ok((open_cycle(conf, None)?, identity))
     });
     let (cycle, identity) = opened.inspect_err(|error| log_unopened(&error_log, error))?;
     let started = start(options, &cycle, identity);
@@ -132,7 +132,7 @@ fn failed(call: &str, error: &std::io::Error) -> StartError {
 /// # Errors
 /// What cannot be had.
 pub fn check(conf: MainConf) -> Result<(), StartError> {
-    let cycle = open_cycle(conf, 1)?;
+    let cycle = open_cycle(conf, None)?;
     let pid_file = || PidFile::try_write(&cycle.conf.pid).map_err(|e| cannot_open(&cycle.conf.pid, &e));
     listeners::try_all(&cycle)
         .and_then(|()| pid_file())
@@ -154,8 +154,9 @@ pub fn find_user(user: &str, group: Option<&str>) -> Result<(), String> {
 }
 
 /// Compiles a configuration and opens its logs.
-fn open_cycle(conf: MainConf, generation: u64) -> Result<Arc<Cycle>, StartError> {
-    Cycle::new(conf, generation).map(Arc::new).map_err(|e| cannot_open(&e.path, &e.error))
+fn open_cycle(conf: MainConf, old: Option<&Cycle>) -> Result<Arc<Cycle>, StartError> {
+    let generation = old.map_or(1, |old| old.generation + 1);
+    Cycle::after(conf, generation, old).map(Arc::new).map_err(|e| cannot_open(&e.path, &e.error))
 }
 
 fn cannot_open(path: &Path, error: &std::io::Error) -> StartError {
@@ -271,7 +272,7 @@ impl Master<'_> {
 
     fn take_up(&mut self, mut conf: MainConf, workers: &mut Workers) -> Result<(), StartError> {
         temp_paths::prepare(&mut conf, workers.identity())?;
-        let cycle = open_cycle(conf, self.cycle.generation + 1)?;
+        let cycle = open_cycle(conf, Some(&self.cycle))?;
         let old = Arc::clone(&self.cycle);
         let new_pid_file = cycle.conf.pid != old.conf.pid;
         if new_pid_file {

@@ -4,6 +4,7 @@
 //! bound of ten holds.
 
 mod access;
+mod limits;
 
 use crate::config::filters::GzipStatic;
 use crate::config::model::{HandlerConf, LocationConf, LocationId};
@@ -173,6 +174,11 @@ async fn enter_location(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -
         return decided;
     }
     let conf = exchange.location_conf(cycle);
+    if let Some(limits) = &conf.limits
+        && let Some(refusal) = limits::run(exchange, cycle, limits).await
+    {
+        return refusal;
+    }
     if let Some(access) = &conf.access
         && let Some(refusal) = access::run(exchange, shard, access).await
     {

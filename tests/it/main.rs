@@ -25,6 +25,7 @@ mod headers;
 mod hostile;
 mod language;
 mod limits;
+mod limits_shared;
 mod listen;
 mod location;
 mod logs;

@@ -10,12 +10,15 @@ use std::time::Duration;
 use super::super::ast::{Arg, Directive};
 use super::super::error::{Diagnostics, Pos};
 use super::super::load::FindUser;
-use super::super::model::{AccessLogConf, ErrorLogConf, LocationConf, LocationId, LogFormat, UpstreamId};
+use super::super::model::{
+    AccessLogConf, ErrorLogConf, LimitZoneConf, LocationConf, LocationId, LogFormat, UpstreamId,
+};
 use super::super::pattern::Pattern;
 use super::super::template::{Template, VariableScope};
 use super::super::value;
 use super::BuildOptions;
 use super::addr::Url;
+use super::limits::ZoneUse;
 use super::listen::ListenTable;
 use super::logs;
 use super::upstream::Upstreams;
@@ -30,6 +33,10 @@ pub(super) struct Context {
     pub listens: ListenTable,
     /// Upstreams.
     pub upstreams: Upstreams,
+    /// `limit_req_zone` and `limit_conn_zone`.
+    pub limit_zones: Vec<LimitZoneConf>,
+    /// Where they are used.
+    pub limit_zone_uses: Vec<ZoneUse>,
     /// Started as root.
     pub superuser: bool,
     /// Looks up a user and a group.
@@ -55,6 +62,8 @@ impl Context {
             scope,
             listens: ListenTable::default(),
             upstreams: Upstreams::default(),
+            limit_zones: Vec::new(),
+            limit_zone_uses: Vec::new(),
             superuser: options.superuser,
             find_user: options.find_user,
             prefix: options.prefix,
@@ -334,6 +343,11 @@ impl Context {
                 None
             }
         }
+    }
+
+    /// The index of a zone.
+    pub(super) fn limit_zone(&self, name: &str) -> Option<usize> {
+        self.limit_zones.iter().position(|zone| zone.name == name)
     }
 
     // Defaults that many locations share.

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::level::{Level, Place};
 use super::server::{self, RawHead, RawServer};
 use super::server_name::{Claim, Claims};
-use super::{listen, logs, upstream};
+use super::{limits, listen, logs, upstream};
 
 /// Reads the `http` block and resolves it.
 pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
@@ -22,6 +22,7 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
                 servers.push(server::server(cx, line, id));
             }
             "upstream" => upstream::upstream(cx, line),
+            "limit_req_zone" | "limit_conn_zone" => limits::zone(cx, line),
             "log_format" => logs::log_format(cx, line),
             _ => {
                 if !head.apply(cx, line) {
@@ -35,6 +36,7 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
         level.files.add_shipped_types();
     }
     level.inherit(&Level::default());
+    limits::check(cx);
     let servers: Vec<ServerConf> = servers.into_iter().map(|raw| raw.resolve(cx, &level, &head)).collect();
     let listens = std::mem::take(&mut cx.listens).finish(cx.prefix());
     check_names(cx, &listens, &servers);
@@ -43,6 +45,7 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
         locations: cx.take_locations(),
         listens,
         upstreams: std::mem::take(&mut cx.upstreams).into_confs(),
+        limit_zones: std::mem::take(&mut cx.limit_zones),
         slot_names: std::mem::take(&mut cx.scope).into_names(),
     }
 }

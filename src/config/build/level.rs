@@ -15,6 +15,7 @@ use super::files::RawFiles;
 use super::filters::RawFilters;
 use super::gateway::RawGateways;
 use super::headers::RawHeaders;
+use super::limits::RawLimits;
 use super::logs::RawLogs;
 use super::proxy::RawProxy;
 use super::rewrite::RawRewrite;
@@ -107,6 +108,7 @@ pub(super) struct Level {
     pub gateways: RawGateways,
     pub filters: RawFilters,
     pub headers: RawHeaders,
+    pub limits: RawLimits,
     pub logs: RawLogs,
     pub proxy: RawProxy,
     pub rewrite: RawRewrite,
@@ -162,6 +164,7 @@ impl Level {
             || self.errors.apply(cx, d)
             || self.filters.apply(cx, d)
             || self.headers.apply(cx, d)
+            || self.limits.apply(cx, d)
             || self.logs.apply(cx, d)
             || self.proxy.apply(cx, d, place)
             || self.gateways.apply(cx, d, place)
@@ -186,6 +189,7 @@ impl Level {
         self.files.inherit(&outer.files);
         self.filters.inherit(&outer.filters);
         self.headers.inherit(&outer.headers);
+        self.limits.inherit(&outer.limits);
         self.logs.inherit(&outer.logs);
         self.proxy.inherit(&outer.proxy);
         self.gateways.inherit(&outer.gateways);

@@ -284,8 +284,20 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
     let mut resolved = resolved;
     let script = rewrite::resolve(cx, &mut resolved);
     let Resolved { kind, name, children, internal, limit_except, server, level } = resolved;
-    let Level { access, client, closed, errors, files, filters, gateways, headers, logs, proxy, rewrite } =
-        level;
+    let Level {
+        access,
+        client,
+        closed,
+        errors,
+        files,
+        filters,
+        gateways,
+        headers,
+        limits,
+        logs,
+        proxy,
+        rewrite,
+    } = level;
     let passing = if proxy.pass.is_some() { &proxy } else { gateways.passing().unwrap_or(&proxy) };
     let matched_prefix = kind.matched_prefix().to_vec();
     let handler = proxy_pass::resolve_handler(cx, closed.reason(), passing.pass.as_ref(), &matched_prefix);
@@ -308,6 +320,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         auto_redirect,
         internal,
         limit_except,
+        limits: limits.resolve(cx),
         access: access.resolve(cx),
         script,
         uninitialized_variable_warn: rewrite.warns(),

@@ -15,6 +15,7 @@ mod gateway;
 mod headers;
 mod http;
 mod level;
+mod limits;
 mod listen;
 mod location;
 mod logs;

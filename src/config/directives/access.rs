@@ -40,28 +40,28 @@ directives! { HTTP_AUTH_OIDC, "ngx_http_auth_oidc_module";
 
 directives! { HTTP_LIMIT_CONN, "ngx_http_limit_conn_module";
     limit_conn_zone [HTTP] (2) "key zone=name:size" = ""
-        => Ignored("limits are refused where they are used"), "Memory of limit_conn.";
+        => Supported, "Memory of limit_conn.";
     limit_conn [HTTP SERVER LOCATION] (2) "zone number" = ""
-        => refused("it limits connections"), "Limits connections by key.";
+        => Supported, "Limits connections by key.";
     limit_conn_log_level [HTTP SERVER LOCATION] (1) "info | notice | warn | error" = "error"
-        => Ignored("limits are refused where they are used"), "Level of messages.";
+        => Supported, "Level of messages.";
     limit_conn_status [HTTP SERVER LOCATION] (1) "code" = "503"
-        => Ignored("limits are refused where they are used"), "Status of refused requests.";
+        => Supported, "Status of refused requests.";
     limit_conn_dry_run [HTTP SERVER LOCATION] (flag) "on | off" = "off"
-        => Ignored("limits are refused where they are used"), "Only counts.";
+        => Supported, "Only counts.";
 }
 
 directives! { HTTP_LIMIT_REQ, "ngx_http_limit_req_module";
     limit_req_zone [HTTP] (3) "key zone=name:size rate=rate" = ""
-        => Ignored("limits are refused where they are used"), "Memory of limit_req.";
+        => Supported, "Memory of limit_req.";
     limit_req [HTTP SERVER LOCATION] (1 2 3) "zone=name [burst=number] [nodelay | delay=number]" = ""
-        => refused("it limits requests"), "Limits requests by key.";
+        => Supported, "Limits requests by key.";
     limit_req_log_level [HTTP SERVER LOCATION] (1) "info | notice | warn | error" = "error"
-        => Ignored("limits are refused where they are used"), "Level of messages.";
+        => Supported, "Level of messages.";
     limit_req_status [HTTP SERVER LOCATION] (1) "code" = "503"
-        => Ignored("limits are refused where they are used"), "Status of refused requests.";
+        => Supported, "Status of refused requests.";
     limit_req_dry_run [HTTP SERVER LOCATION] (flag) "on | off" = "off"
-        => Ignored("limits are refused where they are used"), "Only counts.";
+        => Supported, "Only counts.";
 }
 
 directives! { HTTP_REALIP, "ngx_http_realip_module";

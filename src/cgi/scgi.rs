@@ -2,11 +2,12 @@
 //! follows as it is.
 
 use super::open_gap;
+use std::io::Write;
 
 /// Begins a request at the start of `out`; `body` is the length of the body in bytes.
 pub fn begin(body: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"CONTENT_LENGTH\0");
-    out.extend_from_slice(body.to_string().as_bytes());
+    push_decimal(body, out);
     out.push(0);
 }
 
@@ -32,9 +33,17 @@ pub fn seal(start: usize, value: usize, out: &mut Vec<u8>) {
 
 /// Completes the request's head: the length in front, the comma behind.
 pub fn finish(out: &mut Vec<u8>) {
-    let prefix = format!("{}:", out.len());
-    open_gap(out, 0, prefix.len()).copy_from_slice(prefix.as_bytes());
+    let len = out.len();
+    push_decimal(len as u64, out);
+    out.push(b':');
+    let prefix = out.len() - len;
+    out.rotate_right(prefix);
     out.push(b',');
+}
+
+fn push_decimal(number: u64, out: &mut Vec<u8>) {
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "{number}");
 }
 
 #[cfg(test)]

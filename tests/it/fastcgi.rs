@@ -617,6 +617,22 @@ fn errors_are_intercepted_and_accel_headers_obeyed() {
 }
 
 #[test]
+fn too_many_variables() {
+    let origin = echo();
+    let server = Server::proxying(
+        &origin,
+        "server { listen {{port}}; large_client_header_buffers 16 8k; location / { fastcgi_pass {{app}}; } }",
+    );
+    let mut request = "GET / HTTP/1.1\r\nHost: a\r\n".to_owned();
+    for n in 0..10 {
+        request += &format!("X-{n}: {}\r\n", "x".repeat(7000));
+    }
+    assert_eq!(server.send(request + "\r\n").status, 500);
+    let said = logged(&server, "fastcgi request");
+    assert!(said.starts_with("fastcgi request record is too big: 70"), "{said}");
+}
+
+#[test]
 fn answers_are_compressed() {
     let body = "compressible ".repeat(20_000);
     let origin =

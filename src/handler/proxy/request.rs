@@ -412,8 +412,8 @@ impl Refused {
             }
             Self::TooBig(len) => {
                 let scheme = exchange.location_conf(&exchange.cycle).proxy.protocol.scheme();
-                let name = scheme.trim_end_matches("://");
-                exchange.log_error(Level::Alert, format_args!("{name} request is too big: {len}"));
+                let what = if scheme == "fastcgi://" { "fastcgi request record" } else { "uwsgi request" };
+                exchange.log_error(Level::Alert, format_args!("{what} is too big: {len}"));
                 Status::INTERNAL_SERVER_ERROR
             }
             Self::HeaderValue(name) => {

@@ -85,11 +85,7 @@ pub(super) async fn request(
     let sent = match &exchange.body.file {
         Some(file) if request.in_records => records(file.as_fd(), exchange.body.length, connection).await?,
         Some(body) => file(body.as_fd(), 0..exchange.body.length, connection).await?,
-        None if request.in_records => {
-            let mut framed = Vec::with_capacity(exchange.body.memory.len() + JOIN_LIMIT);
-            frame(true, request.framing, &exchange.body.memory, true, &mut framed);
-            push(connection, &framed, false, &mut true).await?
-        }
+        None if request.in_records => memory_records(&exchange.body.memory, connection).await?,
         None => push(connection, &exchange.body.memory, false, &mut true).await?,
     };
     exchange.upstream.note_sent(usize::try_from(exchange.body.length).unwrap_or(usize::MAX));
@@ -161,6 +157,18 @@ async fn file(
     Ok(Sent::Whole)
 }
 
+/// Sends a body in memory in FastCGI records.
+async fn memory_records(body: &[u8], connection: &mut PeerConnection) -> Result<Sent, PeerError> {
+    for share in body.chunks(fastcgi::STDIN_SHARE) {
+        for part in [&fastcgi::stdin_header(share.len())[..], share, fastcgi::stdin_padding(share.len())] {
+            if push(connection, part, true, &mut true).await? == Sent::Part {
+                return Ok(Sent::Part);
+            }
+        }
+    }
+    push(connection, &fastcgi::stdin_header(0), false, &mut true).await
+}
+
 /// Sends the body's temporary file in FastCGI records.
 async fn records(
     body: BorrowedFd<'_>,
@@ -178,9 +186,11 @@ async fn records(
         }
         at += share;
     }
-    let mut end = fastcgi::stdin_padding((length % fastcgi::STDIN_SHARE as u64) as usize).to_vec();
-    fastcgi::push_stdin_end(&mut end);
-    push(connection, &end, false, &mut true).await
+    let padding = fastcgi::stdin_padding((length % fastcgi::STDIN_SHARE as u64) as usize);
+    if push(connection, padding, true, &mut true).await? == Sent::Part {
+        return Ok(Sent::Part);
+    }
+    push(connection, &fastcgi::stdin_header(0), false, &mut true).await
 }
 
 /// Passes the body on as it comes from the client.

@@ -92,7 +92,7 @@ impl Client {
             generation: generation.get(),
             serial: *serial,
             accepted_ms: *accepted_ms,
-            requests: requests.get(),
+            requests: u32::try_from(requests.get()).unwrap_or(u32::MAX),
         }
     }
 
@@ -111,7 +111,7 @@ impl Client {
             serial: parked.serial,
             accepted_ms: parked.accepted_ms,
             keepalive_timeout: Cell::new(Duration::ZERO),
-            requests: Cell::new(parked.requests),
+            requests: Cell::new(parked.requests.into()),
         }
     }
 
@@ -156,10 +156,11 @@ pub struct ParkedClient {
     generation: u64,
     serial: u64,
     accepted_ms: u64,
-    requests: u64,
+    /// No connection lives to see more than fit.
+    requests: u32,
 }
 
-const _: () = assert!(size_of::<ParkedClient>() <= 80, "it is the memory of an idle connection");
+const _: () = assert!(size_of::<ParkedClient>() <= 72, "it is the memory of an idle connection");
 
 impl ParkedClient {
     /// Whether it sent no request yet.

@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_place_costs_next_to_nothing_beside_the_record() {
-        assert_eq!(size_of::<Place<[u64; 10]>>(), 88);
+        assert_eq!(size_of::<Place<[u64; 9]>>(), 80);
     }
 
     const LONG: Duration = Duration::from_secs(60);

@@ -154,7 +154,7 @@ fn lookups(runner: &Runner) {
         black_box(cycle.router.server(ListenId(0), black_box(b"shop.example.com")));
     });
     runner.run("location of a URI, 20 prefixes", || {
-        black_box(cycle.router.location(ServerId(1), black_box(b"/app17/orders/2024/")));
+        black_box(cycle.router.location(ServerId(1), black_box(b"/app17/orders/2024/"), |_| {}));
     });
 }
 

@@ -71,8 +71,11 @@ impl Pattern {
     /// The engine's message: the step limit was reached.
     pub fn search(&self, subject: &[u8], groups: &mut Vec<Option<(u32, u32)>>) -> Result<bool, String> {
         if !self.has_groups() {
-            groups.clear();
-            return self.regex.is_match(subject).map_err(|e| e.to_string());
+            let found = self.regex.is_match(subject).map_err(|e| e.to_string())?;
+            if found {
+                groups.clear();
+            }
+            return Ok(found);
         }
         match self.regex.captures(subject) {
             Ok(None) => Ok(false),

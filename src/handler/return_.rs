@@ -43,7 +43,8 @@ fn redirect(exchange: &mut Exchange, status: Status, url: Option<&Template>) -> 
 
 fn respond(exchange: &mut Exchange, conf: &LocationConf, status: Status, text: Option<&Template>) {
     exchange.response.status = status;
-    if status == Status::NO_CONTENT {
+    // As the page of an error that keeps its status it is an empty answer.
+    if status == Status::NO_CONTENT && exchange.status_override.is_none() {
         return;
     }
     let body = match text {

@@ -219,19 +219,12 @@ impl Captures {
         }
     }
 
-    /// Takes over the groups of `pattern` on `subject` if it matches; a pattern without groups leaves what was there.
+    /// Takes over the groups of `pattern` on `subject` if it matches; a pattern without groups leaves none.
     pub fn take(&mut self, pattern: &Pattern, subject: &[u8]) -> bool {
-        if !pattern.has_groups() {
-            return pattern.is_match(subject);
-        }
-        if !pattern.captures(subject, &mut self.groups) {
-            return false;
-        }
-        self.keep(pattern, subject);
-        true
+        self.search(pattern, subject).unwrap_or(false)
     }
 
-    /// Takes over the groups of `pattern` on `subject` if it matches; a pattern without groups leaves none.
+    /// Like `take`, for who must know of a match that was given up.
     ///
     /// # Errors
     /// The engine's message: the match was given up.

@@ -539,6 +539,22 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn targets_of_redirects_are_decoded_where_they_may_be() {
+        for (text, expected) in [
+            ("/a%2Fb%41", "/a/bA"),
+            ("/a%20b%25%C3%a9", "/a%20b%25%C3%a9"),
+            ("/a?%41", "/a?%41"),
+            ("/a%3Fb%41", "/a?b%41"),
+            ("/a%zb%4", "/azb"),
+            ("/a%4gb%", "/ab"),
+        ] {
+            let mut out = Vec::new();
+            unescape_redirect(text.as_bytes(), &mut out);
+            assert_eq!(out, expected.as_bytes(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_line_break_cannot_end_the_header() {
         let mut out = Vec::new();
         escape_controls(b"/a\r\nSet-Cookie: x=1\t\x7f\xc3\xa9", &mut out);

@@ -106,14 +106,13 @@ async fn enter_server(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> 
 fn find_location(exchange: &mut Exchange, cycle: &Cycle) -> Option<Outcome> {
     exchange.uri_changed = false;
     let mut redirects = false;
-    match cycle.router.location(exchange.server, &exchange.uri) {
+    let (uri, captures) = (&exchange.uri, &mut exchange.captures);
+    let found = cycle.router.location(exchange.server, uri, |pattern| {
+        captures.take(pattern, uri);
+    });
+    match found {
         LocationMatch::None => {}
-        LocationMatch::Found(id, pattern) => {
-            exchange.location = id;
-            if let Some(pattern) = pattern {
-                exchange.captures.take(pattern, &exchange.uri);
-            }
-        }
+        LocationMatch::Found(id) => exchange.location = id,
         LocationMatch::AutoRedirect(id) => {
             exchange.location = id;
             redirects = true;

@@ -8,9 +8,9 @@ use crate::config::pattern::Pattern;
 
 /// The result of a search.
 #[derive(Debug, Clone, Copy)]
-pub enum LocationMatch<'r> {
-    /// This location, and the regex that chose it.
-    Found(LocationId, Option<&'r Pattern>),
+pub enum LocationMatch {
+    /// This location.
+    Found(LocationId),
     /// `/x` was asked and `/x/` is a proxied location: redirect to its name.
     AutoRedirect(LocationId),
     /// No location: the server's own level serves it.
@@ -81,24 +81,28 @@ impl LocationTree {
         self.named.iter().find(|(n, _)| n == name).map(|(_, id)| *id)
     }
 
-    pub(super) fn find(&self, uri: &[u8]) -> LocationMatch<'_> {
+    /// Searches, and calls `matched` with each regex on the way to the location, the outermost first.
+    pub(super) fn find<'r>(&'r self, uri: &[u8], matched: &mut dyn FnMut(&'r Pattern)) -> LocationMatch {
+        self.search(uri, matched).0
+    }
+
+    /// The second value: a regex has decided, and the levels around ask theirs no more.
+    fn search<'r>(&'r self, uri: &[u8], matched: &mut dyn FnMut(&'r Pattern)) -> (LocationMatch, bool) {
         let mut best = LocationMatch::None;
         let mut stops_regex = false;
         match self.find_static(uri) {
-            StaticMatch::Exact(id) => return LocationMatch::Found(id, None),
-            StaticMatch::AutoRedirect(id) => return LocationMatch::AutoRedirect(id),
+            StaticMatch::Exact(id) => return (LocationMatch::Found(id), false),
+            StaticMatch::AutoRedirect(id) => return (LocationMatch::AutoRedirect(id), false),
             StaticMatch::Prefix(entry) => {
                 stops_regex = entry.stops_regex;
-                best = LocationMatch::Found(entry.id, None);
-                match entry.nested.find(uri) {
-                    LocationMatch::None => {}
-                    found @ LocationMatch::AutoRedirect(_) | found @ LocationMatch::Found(_, Some(_)) => {
-                        return found;
-                    }
-                    found @ LocationMatch::Found(id, None) => {
+                best = LocationMatch::Found(entry.id);
+                match entry.nested.search(uri, matched) {
+                    (LocationMatch::None, _) => {}
+                    decided @ ((LocationMatch::AutoRedirect(_), _) | (_, true)) => return decided,
+                    (found @ LocationMatch::Found(id), false) => {
                         best = found;
                         if entry.nested.is_exact(uri, id) {
-                            return best;
+                            return (best, false);
                         }
                     }
                 }
@@ -108,19 +112,15 @@ impl LocationTree {
         if !stops_regex {
             for (pattern, id, nested) in &self.patterns {
                 if pattern.is_match(uri) {
-                    return match nested.find(uri) {
-                        LocationMatch::None => LocationMatch::Found(*id, Some(pattern)),
-                        found @ LocationMatch::AutoRedirect(_) => found,
-                        LocationMatch::Found(id, inner) => {
-                            // A pattern without groups leaves `$1` to the one around it.
-                            let inner = inner.filter(|inner| inner.has_groups());
-                            LocationMatch::Found(id, Some(inner.unwrap_or(pattern)))
-                        }
+                    matched(pattern);
+                    return match nested.search(uri, matched).0 {
+                        LocationMatch::None => (LocationMatch::Found(*id), true),
+                        found => (found, true),
                     };
                 }
             }
         }
-        best
+        (best, false)
     }
 
     /// True when `id` is an exact location for `uri` somewhere below: nginx ends its search there.

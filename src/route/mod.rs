@@ -1,7 +1,7 @@
 //! From listening socket, host and URI to server and location.
 //!
 //! Compiled once per cycle; a look-up allocates nothing and awaits nothing. Whoever needs the captures of a matched
-//! pattern runs it again: the answer names the pattern.
+//! pattern runs it again: a look-up names it.
 
 mod location;
 mod server_name;
@@ -10,6 +10,7 @@ pub use location::LocationMatch;
 pub use server_name::ServerMatch;
 
 use crate::config::model::{HttpConf, ListenId, ServerId};
+use crate::config::pattern::Pattern;
 
 /// All look-ups of one configuration.
 pub struct Router {
@@ -35,9 +36,14 @@ impl Router {
         self.listens[listen.0 as usize].find(host)
     }
 
-    /// The location for a decoded URI.
-    pub fn location(&self, server: ServerId, uri: &[u8]) -> LocationMatch<'_> {
-        self.servers[server.0 as usize].find(uri)
+    /// The location for a decoded URI; `matched` gets each regex on the way to it, the outermost first.
+    pub fn location<'r>(
+        &'r self,
+        server: ServerId,
+        uri: &[u8],
+        mut matched: impl FnMut(&'r Pattern),
+    ) -> LocationMatch {
+        self.servers[server.0 as usize].find(uri, &mut matched)
     }
 
     /// A named location (`@name`, with the `@`).

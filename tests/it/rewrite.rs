@@ -160,6 +160,14 @@ fn groups_and_names() {
             location ~ ^/later2/(.*) { return 200 "keeps $keep"; }
             location /x/ { return 200 "$uri $who $what"; }
             location /nine/ { rewrite ^/nine/(.)(.)(.)(.)(.)(.)(.)(.)(.)(.)$ /x/$9$8$7$6$5$4$3$2$1$10; }
+            location ~ ^/outer/(?<app>\w+)/(.*)$ {
+                location ~ in$ { return 200 "[$1][$2][$app]"; }
+                location ~ i(x)$ { return 200 "[$1][$2][$app]"; }
+                return 200 "[$1][$2][$app]";
+            }
+            if ($arg_s ~ (.*)) { set $unused 1; }
+            location ~ ^/bare { return 200 "[$1]"; }
+            location /prefix { return 200 "[$1]"; }
             location /quoted/ { rewrite "^/quoted/(\d{2,3})$" /x/$1; return 200 "not two or three"; }
         }"#,
     );
@@ -180,6 +188,11 @@ fn groups_and_names() {
         "/nine/abcdefghij",
         "/quoted/1",
         "/quoted/12",
+        "/outer/a/in",
+        "/outer/a/ix",
+        "/outer/a/x",
+        "/bare?s=1",
+        "/prefix?s=1",
     ]);
     expect![[r#"
         /loc/a/b -> 200 a b a []
@@ -198,6 +211,11 @@ fn groups_and_names() {
         /nine/abcdefghij -> 200 /x/ihgfedcbaa0
         /quoted/1 -> 200 not two or three
         /quoted/12 -> 200 not two or three
+        /outer/a/in -> 200 [][][a]
+        /outer/a/ix -> 200 [x][][a]
+        /outer/a/x -> 200 [a][x][a]
+        /bare?s=1 -> 200 []
+        /prefix?s=1 -> 200 [1]
     "#]]
     .assert_eq(&table);
     let named = server.send(lines("GET /loc/a/b HTTP/1.1\nHost: www.test"));
@@ -511,6 +529,9 @@ fn redirects_inside_run_it_again() {
             location /pot/ { return 200 "pot $uri"; }
             location /cup { return 200 "cup $uri"; }
             location /403/ { return 403; }
+            error_page 405 /no-content;
+            location /405/ { return 405; }
+            location = /no-content { return 204; }
             location /moved/ { rewrite ^/moved/(.*)$ /now/$1 last; }
             location /now/ { return 200 "now $uri"; }
             location /fall/ { try_files $uri /now$uri; }
@@ -527,6 +548,7 @@ fn redirects_inside_run_it_again() {
         /tea/x -> 200 pot /pot/cup
         /plain-tea/x -> 200 pot /pot/plain-tea/x
         /403/ -> 200 now /now/403
+        /405/ -> 405
         /moved/a -> 200 now /now/a
         /fall/x -> 200 now /now/fall/x
         /fall-named/x -> 200 pot /pot/fall-named/x
@@ -541,6 +563,7 @@ fn redirects_inside_run_it_again() {
         "/tea/x",
         "/plain-tea/x",
         "/403/",
+        "/405/",
         "/moved/a",
         "/fall/x",
         "/fall-named/x",

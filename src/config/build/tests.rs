@@ -393,6 +393,30 @@ fn proxy_pass_forms() {
 }
 
 #[test]
+fn rewrite_errors() {
+    for (inner, message) in [
+        ("if ($uri ~) { }", "invalid condition \"$uri\""),
+        ("if ($uri == a) { }", "unexpected \"==\" in condition"),
+        ("if (a = b) { }", "invalid condition \"a\""),
+        ("if (-g x) { }", "invalid condition \"-g\""),
+        ("if (! -f x) { }", "invalid condition \"!\""),
+        ("if $uri { }", "invalid condition \"$uri\""),
+        ("if (!$uri) { }", "invalid condition \"!$uri\""),
+        ("if ($1) { }", "unknown \"1\" variable"),
+        ("if ($nope) { }", "unknown \"nope\" variable"),
+        ("set $host x;", "the duplicate \"host\" variable"),
+        ("set $ x;", "invalid variable name \"$\""),
+        ("set x y;", "invalid variable name \"x\""),
+        ("rewrite a \"\";", "empty replacement"),
+        ("rewrite a b nope;", "invalid parameter \"nope\""),
+        ("return 1000;", "invalid return code \"1000\""),
+    ] {
+        let said = errors(&format!("server {{ location / {{ {inner} }} }}"));
+        assert!(said.iter().any(|line| line.contains(message)), "{inner}: {said:?}");
+    }
+}
+
+#[test]
 fn proxy_pass_errors() {
     const NO_URI: &str = "\"proxy_pass\" cannot have URI part in location given by regular expression, or inside \
                           named location, or inside \"if\" statement, or inside \"limit_except\" block";

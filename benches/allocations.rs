@@ -207,6 +207,15 @@ fn a_form_for_the_app() {
 }
 
 #[test]
+fn an_answer_of_a_fastcgi_app() {
+    let site = Site::new();
+    site.costs_nothing("GET /fastcgi/small?a=b HTTP/1.1\r\nHost: a\r\nX-Field: b\r\n\r\n", "200 OK", 10);
+    let body = "a=b&".repeat(500);
+    let form = format!("POST /fastcgi/ HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    site.costs_nothing(&form, "200 OK", 10);
+}
+
+#[test]
 fn bodies_that_are_changed() {
     let site = Site::new();
     for path in ["/gzip/small.css", "/gzip-app/", "/gzip-app/long", "/sub/small.css"] {
@@ -248,7 +257,7 @@ impl Site {
         let any = SockAddr::Inet(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let listens = ListenSocket::bind(&any, &ListenOptions::default(), 1).unwrap();
         let port = listens[0].addr().port().unwrap();
-        let cycle = cycle(&dir, port, serve_app());
+        let cycle = cycle(&dir, port, serve_app(serve_connection), serve_app(serve_records));
 
         let counter: &'static Counter = Box::leak(Box::default());
         let (orders, inbox) = mailbox().unwrap();
@@ -336,7 +345,7 @@ fn write_old(path: &Path, content: &str) {
     file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_704_164_645)).unwrap();
 }
 
-fn cycle(dir: &Path, port: u16, app: SocketAddr) -> Arc<Cycle> {
+fn cycle(dir: &Path, port: u16, app: SocketAddr, fastcgi: SocketAddr) -> Arc<Cycle> {
     let dir = dir.display();
     let text = format!(
         r#"
@@ -346,9 +355,11 @@ fn cycle(dir: &Path, port: u16, app: SocketAddr) -> Arc<Cycle> {
         http {{
             access_log {dir}/access.log;
             proxy_temp_path {dir}/temp;
+            fastcgi_temp_path {dir}/temp;
             client_body_temp_path {dir}/temp;
             keepalive_requests 100000;
             upstream app {{ server {app}; keepalive 8; keepalive_requests 100000; }}
+            upstream fastcgi {{ server {fastcgi}; keepalive 8; keepalive_requests 100000; }}
             upstream hashed {{ server {app}; server 127.0.0.1:1 down; hash $request_uri consistent; keepalive 8; keepalive_requests 100000; }}
             upstream sticky {{ server {app}; ip_hash; keepalive 8; keepalive_requests 100000; }}
             server {{
@@ -358,6 +369,13 @@ fn cycle(dir: &Path, port: u16, app: SocketAddr) -> Arc<Cycle> {
                 location /gzip/ {{ alias {dir}/static/; gzip on; gzip_types *; gzip_vary on; }}
                 location /gzip-app/ {{ proxy_pass http://{app}/; gzip on; gzip_types *; gzip_comp_level 5; }}
                 location /sub/ {{ alias {dir}/static/; sub_filter_types *; sub_filter yx $uri; sub_filter x z; sub_filter_once off; }}
+                location /fastcgi/ {{
+                    fastcgi_pass fastcgi;
+                    fastcgi_keep_conn on;
+                    fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
+                    fastcgi_param CONTENT_LENGTH $content_length;
+                    fastcgi_param HTTPS $https if_not_empty;
+                }}
                 location /hash/ {{ proxy_pass http://hashed; }}
                 location /ip/ {{ proxy_pass http://sticky; }}
                 location /variable/ {{ proxy_pass http://app$request_uri; }}
@@ -469,15 +487,38 @@ fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
 }
 
 /// The app: keeps its connections, one thread each. It ends with the process.
-fn serve_app() -> SocketAddr {
+fn serve_app(serve: fn(TcpStream)) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || serve_connection(stream));
+            std::thread::spawn(move || serve(stream));
         }
     });
     address
+}
+
+/// The same in FastCGI: each request gets ten bytes.
+fn serve_records(mut stream: TcpStream) {
+    const END_OF_BODY: &[u8] = &[1, 5, 0, 1, 0, 0, 0, 0];
+    stream.set_nodelay(true).unwrap();
+    let text = "Content-Type: text/plain\r\nContent-Length: 10\r\n\r\n0123456789";
+    let mut answer = vec![1, 6, 0, 1, 0, text.len() as u8, 3, 0];
+    answer.extend_from_slice(text.as_bytes());
+    answer.extend_from_slice(&[0; 3]);
+    answer.extend_from_slice(&[1, 6, 0, 1, 0, 0, 0, 0]);
+    answer.extend_from_slice(&[1, 3, 0, 1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let mut input = Vec::new();
+    let mut piece = [0; 65_536];
+    while let Ok(count @ 1..) = stream.read(&mut piece) {
+        input.extend_from_slice(&piece[..count]);
+        if input.ends_with(END_OF_BODY) {
+            input.clear();
+            if stream.write_all(&answer).is_err() {
+                return;
+            }
+        }
+    }
 }
 
 fn serve_connection(stream: TcpStream) {

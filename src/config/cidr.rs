@@ -31,6 +31,11 @@ impl Cidr {
         Some((Self { address: kept, bits }, kept != address))
     }
 
+    /// One address.
+    pub fn of(address: IpAddr) -> Self {
+        Self { address, bits: if address.is_ipv4() { 32 } else { 128 } }
+    }
+
     /// Whether an address is in it; one that is IPv4 within IPv6 counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         masked(address.to_canonical(), self.bits) == self.address

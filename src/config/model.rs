@@ -19,7 +19,9 @@ use super::template::Template;
 use crate::http1::headers::FieldNames;
 use crate::http1::{Known, Status};
 
-pub use access::{AccessClients, AccessConf, AccessRule, BasicAuthConf, LimitExceptConf};
+pub use access::{
+    AccessClients, AccessConf, AccessRule, BasicAuthConf, LimitExceptConf, RealIpConf, RealIpHeader,
+};
 pub use limits::{LimitConnConf, LimitReqConf, LimitZoneConf, LimitsConf, OnLimit};
 
 /// The whole file: nginx's main context and the one `http` block.
@@ -277,6 +279,8 @@ pub struct LocationConf {
     pub internal: bool,
     /// `limit_except`.
     pub limit_except: Option<LimitExceptConf>,
+    /// `set_real_ip_from`: who tells the client's address.
+    pub real_ip: Option<RealIpConf>,
     /// `limit_req` and `limit_conn`.
     pub limits: Option<LimitsConf>,
     /// Who may come in; `None`: everybody.

@@ -148,6 +148,10 @@ pub enum VariableId {
     ProxyPort,
     /// `$scheme`
     Scheme,
+    /// `$realip_remote_addr`
+    RealipRemoteAddr,
+    /// `$realip_remote_port`
+    RealipRemotePort,
     /// `$limit_req_status`
     LimitReqStatus,
     /// `$limit_conn_status`
@@ -241,6 +245,8 @@ const PLAIN: &[(&str, VariableId)] = &[
     ("proxy_host", VariableId::ProxyHost),
     ("proxy_port", VariableId::ProxyPort),
     ("query_string", VariableId::QueryString),
+    ("realip_remote_addr", VariableId::RealipRemoteAddr),
+    ("realip_remote_port", VariableId::RealipRemotePort),
     ("realpath_root", VariableId::RealpathRoot),
     ("remote_addr", VariableId::RemoteAddr),
     ("remote_port", VariableId::RemotePort),
@@ -292,8 +298,6 @@ const UNSUPPORTED: &[&str] = &[
     "proxy_protocol_port",
     "proxy_protocol_server_addr",
     "proxy_protocol_server_port",
-    "realip_remote_addr",
-    "realip_remote_port",
     "secure_link",
     "secure_link_expires",
     "slice_range",

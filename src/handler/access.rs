@@ -5,6 +5,6 @@ use crate::http::exchange::Exchange;
 
 /// What the rules say to this client; `None` when none of them is about it.
 pub fn verdict(exchange: &Exchange, rules: &[AccessRule]) -> Option<bool> {
-    let client = exchange.client.remote.ip();
+    let client = exchange.remote().ip();
     rules.iter().find(|rule| rule.who.contain(client)).map(|rule| rule.allow)
 }

@@ -9,6 +9,7 @@ pub mod autoindex;
 pub mod gzip_static;
 pub mod index;
 pub mod proxy;
+pub mod realip;
 pub mod return_;
 pub mod rewrite;
 pub mod static_file;

@@ -14,6 +14,7 @@ use crate::config::model::{LocationConf, LocationId, ServerConf, ServerId};
 use crate::config::pattern::Pattern;
 use crate::cycle::{Cycle, CycleRef};
 use crate::http1::{Known, Method, RequestHead, Status, base64};
+use crate::io::SockAddr;
 use crate::limits::Held;
 use crate::log::{Errno, Level, Raw};
 use crate::time::Now;
@@ -105,6 +106,10 @@ pub struct Exchange {
     pub limit_conn_status: Option<LimitStatus>,
     /// What `limit_conn` counts, until the request is over.
     pub held_limits: Vec<Held>,
+    /// The client's address as a trusted proxy tells it.
+    pub told_remote: Option<SockAddr>,
+    /// The same as text.
+    told_remote_text: Vec<u8>,
     /// Scratch for the ranges a request asks for.
     pub ranges: Vec<(u64, u64)>,
     /// The relay of an earlier request, to be used again.
@@ -442,6 +447,8 @@ impl Exchange {
             limit_req_status: None,
             limit_conn_status: None,
             held_limits: Vec::new(),
+            told_remote: None,
+            told_remote_text: Vec::new(),
             ranges: Vec::new(),
             spare_relay: None,
             is_clear: true,
@@ -511,6 +518,7 @@ impl Exchange {
         self.limit_req_status = None;
         self.limit_conn_status = None;
         self.held_limits.clear();
+        self.told_remote = None;
     }
 
     /// `$status`.
@@ -525,7 +533,7 @@ impl Exchange {
             return;
         }
         let server = &self.cycle.server(self.server).primary_name;
-        let client = Raw(&self.client.remote_text);
+        let client = Raw(self.remote_text());
         let mut details = String::new();
         let _ = write!(details, ", client: {client}, server: {server}");
         let line = self.request.line_so_far(&self.input);
@@ -576,6 +584,28 @@ impl Exchange {
     /// The location in force.
     pub fn location_conf<'c>(&self, cycle: &'c Cycle) -> &'c LocationConf {
         cycle.location(self.location)
+    }
+
+    /// The client's address, as a trusted proxy tells it if there is one.
+    pub fn remote(&self) -> &SockAddr {
+        self.told_remote.as_ref().unwrap_or(&self.client.remote)
+    }
+
+    /// The same as `$remote_addr` shows it.
+    pub fn remote_text(&self) -> &[u8] {
+        if self.told_remote.is_some() { &self.told_remote_text } else { &self.client.remote_text }
+    }
+
+    /// A trusted proxy tells this address.
+    pub fn set_remote(&mut self, address: SockAddr) {
+        let mut text = std::mem::take(&mut self.told_remote_text);
+        text.clear();
+        let _ = match address.ip() {
+            Some(ip) => std::io::Write::write_fmt(&mut text, format_args!("{ip}")),
+            None => std::io::Write::write_all(&mut text, b"unix:"),
+        };
+        self.told_remote_text = text;
+        self.told_remote = Some(address);
     }
 
     /// Appends `user:password` of Basic authorization (RFC 7617) and gives the length of the user's name; `None` when

@@ -80,13 +80,12 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::RequestFilename => super::path::request_filename(e, out),
         VariableId::RequestCompletion => bytes(out, if e.completed { b"OK" } else { b"" }),
         VariableId::RequestTime => seconds(out, elapsed_ms(e)),
-        VariableId::RemoteAddr => bytes(out, &e.client.remote_text),
-        VariableId::RemotePort => match e.client.remote.port() {
-            Some(port) => number(out, u64::from(port)),
-            None => Missing,
-        },
+        VariableId::RemoteAddr => bytes(out, e.remote_text()),
+        VariableId::RemotePort => port(e.remote(), out),
+        VariableId::RealipRemoteAddr => bytes(out, &e.client.remote_text),
+        VariableId::RealipRemotePort => port(&e.client.remote, out),
         VariableId::RemoteUser => remote_user(e, out),
-        VariableId::BinaryRemoteAddr => binary_address(&e.client.remote, out),
+        VariableId::BinaryRemoteAddr => binary_address(e.remote(), out),
         VariableId::ProxyAddXForwardedFor => add_forwarded_for(e, out),
         VariableId::ProxyHost => found_unless_empty(out, &e.upstream.proxy_host),
         VariableId::ProxyPort => found_unless_empty(out, &e.upstream.proxy_port),
@@ -341,7 +340,16 @@ fn add_forwarded_for(e: &Exchange, out: &mut Vec<u8>) -> Presence {
     if joined_header(e, b"x_forwarded_for", out) == Found {
         out.extend_from_slice(b", ");
     }
-    bytes(out, &e.client.remote_text)
+    bytes(out, e.remote_text())
+}
+
+/// A port that a proxy did not tell is empty.
+fn port(address: &SockAddr, out: &mut Vec<u8>) -> Presence {
+    match address.port() {
+        Some(0) => Found,
+        Some(port) => number(out, u64::from(port)),
+        None => Missing,
+    }
 }
 
 fn binary_address(address: &SockAddr, out: &mut Vec<u8>) -> Presence {

@@ -91,6 +91,11 @@ async fn enter_server(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> 
     let server = exchange.server_conf(cycle);
     exchange.location = server.root_location;
     let level = cycle.location(server.root_location);
+    if let Some(real_ip) = &level.real_ip
+        && !exchange.internal
+    {
+        handler::realip::run(exchange, real_ip);
+    }
     if let Some(script) = &level.script
         && let Some(decided) = handler::rewrite::run(exchange, cycle, script, shard)
     {
@@ -173,6 +178,9 @@ async fn enter_location(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -
         return decided;
     }
     let conf = exchange.location_conf(cycle);
+    if let Some(real_ip) = &conf.real_ip {
+        handler::realip::run(exchange, real_ip);
+    }
     if let Some(limits) = &conf.limits
         && let Some(refusal) = limits::run(exchange, cycle, limits).await
     {

@@ -35,6 +35,7 @@ mod proxy_log;
 mod proxy_request;
 mod proxy_response;
 mod proxy_stream;
+mod real_ip;
 mod refused;
 mod reload;
 mod returns;

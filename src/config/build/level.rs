@@ -18,6 +18,7 @@ use super::headers::RawHeaders;
 use super::limits::RawLimits;
 use super::logs::RawLogs;
 use super::proxy::RawProxy;
+use super::real_ip::RawRealIp;
 use super::rewrite::RawRewrite;
 
 /// Copies each named field that is not set here from the outer level.
@@ -111,6 +112,7 @@ pub(super) struct Level {
     pub limits: RawLimits,
     pub logs: RawLogs,
     pub proxy: RawProxy,
+    pub real_ip: RawRealIp,
     pub rewrite: RawRewrite,
 }
 
@@ -165,6 +167,7 @@ impl Level {
             || self.filters.apply(cx, d)
             || self.headers.apply(cx, d)
             || self.limits.apply(cx, d)
+            || self.real_ip.apply(cx, d)
             || self.logs.apply(cx, d)
             || self.proxy.apply(cx, d, place)
             || self.gateways.apply(cx, d, place)
@@ -190,6 +193,7 @@ impl Level {
         self.filters.inherit(&outer.filters);
         self.headers.inherit(&outer.headers);
         self.limits.inherit(&outer.limits);
+        self.real_ip.inherit(&outer.real_ip);
         self.logs.inherit(&outer.logs);
         self.proxy.inherit(&outer.proxy);
         self.gateways.inherit(&outer.gateways);

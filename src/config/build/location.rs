@@ -296,6 +296,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         limits,
         logs,
         proxy,
+        real_ip,
         rewrite,
     } = level;
     let passing = if proxy.pass.is_some() { &proxy } else { gateways.passing().unwrap_or(&proxy) };
@@ -320,6 +321,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         auto_redirect,
         internal,
         limit_except,
+        real_ip: real_ip.resolve(),
         limits: limits.resolve(cx),
         access: access.resolve(cx),
         script,

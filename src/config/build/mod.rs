@@ -23,6 +23,7 @@ mod main;
 mod names;
 mod proxy;
 mod proxy_pass;
+mod real_ip;
 mod rewrite;
 mod server;
 mod server_name;

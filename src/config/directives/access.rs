@@ -66,11 +66,11 @@ directives! { HTTP_LIMIT_REQ, "ngx_http_limit_req_module";
 
 directives! { HTTP_REALIP, "ngx_http_realip_module";
     set_real_ip_from [HTTP SERVER LOCATION] (1) "address | CIDR | unix:" = ""
-        => Ignored("$remote_addr is the address of the connection"), "Trusted proxies in front.";
+        => Supported, "Trusted proxies in front.";
     real_ip_header [HTTP SERVER LOCATION] (1) "field | X-Real-IP | X-Forwarded-For | proxy_protocol" = "X-Real-IP"
-        => Ignored("$remote_addr is the address of the connection"), "Field with the client's address.";
+        => Supported, "Field with the client's address.";
     real_ip_recursive [HTTP SERVER LOCATION] (flag) "on | off" = "off"
-        => Ignored("$remote_addr is the address of the connection"), "Looks behind several proxies.";
+        => Supported, "Looks behind several proxies.";
 }
 
 directives! { HTTP_REFERER, "ngx_http_referer_module";

@@ -72,3 +72,25 @@ pub struct BasicAuthConf {
     /// The folder of the configuration file, with a slash at its end.
     pub folder: Arc<[u8]>,
 }
+
+/// `set_real_ip_from`, `real_ip_header` and `real_ip_recursive`.
+#[derive(Debug)]
+pub struct RealIpConf {
+    /// Who is believed.
+    pub from: Arc<[AccessClients]>,
+    /// What tells the address.
+    pub header: RealIpHeader,
+    /// Addresses of trusted proxies are skipped.
+    pub recursive: bool,
+}
+
+/// `real_ip_header`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RealIpHeader {
+    /// `X-Forwarded-For`: a list, over several fields.
+    ForwardedFor,
+    /// `proxy_protocol`
+    ProxyProtocol,
+    /// Any other field, lower-case.
+    Field(Box<[u8]>),
+}

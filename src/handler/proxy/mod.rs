@@ -135,7 +135,7 @@ async fn ask_peers(
     exchange.upstream.uri.clear();
     exchange.upstream.uri.extend_from_slice(&request.head[request.uri.clone()]);
     destination.hash_key(exchange);
-    let client = exchange.client.remote.ip();
+    let client = exchange.remote().ip();
     let upstream = destination.upstream;
     let mut selection = Selection::new(Rc::clone(&upstream));
     let mut limit = if proxy.next_upstream_tries == 0 { u32::MAX } else { proxy.next_upstream_tries };

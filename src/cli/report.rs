@@ -192,12 +192,13 @@ mod tests {
         let lines = build_lines();
         let (_, arguments) = lines.split_once("configure arguments: ").unwrap();
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
-        for works in ["proxy", "rewrite", "autoindex", "upstream_keepalive", "upstream_hash", "upstream_zone"]
+        for works in
+            ["proxy", "rewrite", "autoindex", "upstream_keepalive", "upstream_hash", "upstream_zone", "map"]
         {
             assert!(arguments.contains(&format!("--with-http_{works}_module").as_str()), "{lines}");
         }
-        // `map` and memcached do not.
-        for missing in ["grpc", "map", "memcached", "browser"] {
+        // memcached does not.
+        for missing in ["grpc", "memcached", "browser"] {
             assert!(arguments.contains(&format!("--without-http_{missing}_module").as_str()), "{lines}");
         }
         // TLS is nobody's default; the others are no arguments of configure.

@@ -61,6 +61,11 @@ impl Directive {
         self.name.text()
     }
 
+    /// The same, as written.
+    pub fn name_bytes(&self) -> &[u8] {
+        self.name.bytes()
+    }
+
     /// The arguments.
     pub fn args(&self) -> &[Arg] {
         &self.args

@@ -36,6 +36,16 @@ impl Cidr {
         Self { address, bits: if address.is_ipv4() { 32 } else { 128 } }
     }
 
+    /// Its address.
+    pub fn address(self) -> IpAddr {
+        self.address
+    }
+
+    /// How many of the address's bits count.
+    pub fn bits(self) -> u8 {
+        self.bits
+    }
+
     /// Whether an address is in it; one that is IPv4 within IPv6 counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         masked(address.to_canonical(), self.bits) == self.address

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::derived::DerivedConf;
 use super::gateway::{FastcgiScriptConf, ParamsConf, Protocol};
 use super::pattern::Pattern;
 use super::rewrite::Script;
@@ -119,6 +120,8 @@ pub struct HttpConf {
     pub listens: Vec<ListenConf>,
     /// `upstream` blocks, and one implicit upstream for each literal `proxy_pass` host.
     pub upstreams: Vec<UpstreamConf>,
+    /// `map`, `geo` and `split_clients`, by the number in `VariableId::Derived`.
+    pub derived: Vec<DerivedConf>,
     /// `limit_req_zone` and `limit_conn_zone`.
     pub limit_zones: Vec<LimitZoneConf>,
     /// Names of the variables that have a slot, by slot (`VariableId::Named`, `VariableId::Set`).

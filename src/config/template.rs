@@ -22,7 +22,9 @@ pub enum Part {
 pub struct VariableScope {
     /// Named captures and variables of `set` in the order of their slots.
     slots: Vec<Slot>,
-    /// Names that exist but have no value here (`map`, `set`, `geo` and others that were listed and ignored).
+    /// Variables derived from others (`map`, `geo`, `split_clients`), lower-case.
+    pub derived: Vec<String>,
+    /// Names that exist but have no value here (of directives that were listed and ignored).
     pub declared: Vec<String>,
 }
 
@@ -59,6 +61,14 @@ impl VariableScope {
     /// The names by slot (`HttpConf::slot_names`).
     pub fn into_names(self) -> Vec<String> {
         self.slots.into_iter().map(|slot| slot.name).collect()
+    }
+
+    /// Makes a derived variable known.
+    pub fn declare_derived(&mut self, name: &str) {
+        let name = name.to_ascii_lowercase();
+        if !self.derived.contains(&name) && !VariableId::is_fixed(&name) {
+            self.derived.push(name);
+        }
     }
 
     /// Makes a name known that will always be empty.
@@ -212,6 +222,8 @@ pub enum VariableId {
     Set(u16),
     /// A variable of `set` by slot, and what it is worth before
     SetOr(u16, Box<VariableId>),
+    /// A variable derived from others by its number (`HttpConf::derived`)
+    Derived(u16),
     /// A variable of a module that is not supported yet: always empty
     Unsupported(Box<str>),
 }
@@ -369,6 +381,11 @@ impl Template {
 }
 
 impl VariableId {
+    /// A name of the table that nothing may change.
+    pub fn is_fixed(name: &str) -> bool {
+        PLAIN.binary_search_by(|(known, _)| known.cmp(&name)).is_ok()
+    }
+
     /// The variable of a name, without `$`.
     ///
     /// # Errors
@@ -388,13 +405,11 @@ impl VariableId {
         })
     }
 
-    /// A name of the table that nothing may change.
-    pub fn is_fixed(name: &str) -> bool {
-        PLAIN.binary_search_by(|(known, _)| known.cmp(&name)).is_ok()
-    }
-
     /// A variable that has no slot.
     fn find_other(name: &str, scope: &VariableScope) -> Result<Self, String> {
+        if let Some(at) = scope.derived.iter().position(|derived| derived.eq_ignore_ascii_case(name)) {
+            return Ok(Self::Derived(u16::try_from(at).unwrap_or(u16::MAX)));
+        }
         if scope.declared.iter().any(|n| n == name) {
             return Ok(Self::Unsupported(name.into()));
         }

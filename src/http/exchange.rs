@@ -7,6 +7,7 @@ use std::fmt::{self, Write};
 use std::rc::Rc;
 
 use super::client::Client;
+use super::derived::DerivedValues;
 use super::relay::Relay;
 use super::request_body::RequestBody;
 use super::response::Response;
@@ -60,6 +61,8 @@ pub struct Exchange {
     pub location: LocationId,
     /// Captures of the last regex that matched.
     pub captures: Captures,
+    /// Values of variables that are derived from others.
+    pub derived: DerivedValues,
     /// The request was there before the one before it was answered (`$pipe`).
     pub pipelined: bool,
     /// The head was refused: `input` is not looked at any further.
@@ -424,6 +427,7 @@ impl Exchange {
             server: ServerId(0),
             location: LocationId(0),
             captures: Captures::default(),
+            derived: DerivedValues::default(),
             pipelined: false,
             refused: false,
             internal: false,
@@ -496,6 +500,7 @@ impl Exchange {
         self.uri_below_alias = false;
         self.host.clear();
         self.captures.clear();
+        self.derived.clear();
         self.pipelined = false;
         self.refused = false;
         self.internal = false;

@@ -7,6 +7,7 @@
 pub mod body;
 pub mod client;
 pub mod connection;
+mod derived;
 pub mod error_page;
 pub mod exchange;
 mod filtered;

@@ -145,7 +145,11 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
             Some(Some(_)) => bytes(out, e.captures.group(usize::from(*group))),
             _ => Missing,
         },
-        VariableId::Named(slot) => optional(out, e.captures.named(usize::from(*slot))),
+        VariableId::Named(slot) => match e.captures.named(usize::from(*slot)) {
+            Some(value) => bytes(out, value),
+            None => e.derived.group(*slot, out),
+        },
+        VariableId::Derived(at) => super::derived::value(e, *at, out),
         VariableId::Set(slot) => match e.captures.named(usize::from(*slot)) {
             Some(value) => bytes(out, value),
             None => uninitialized(e, usize::from(*slot)),

@@ -29,6 +29,7 @@ mod limits_shared;
 mod listen;
 mod location;
 mod logs;
+mod maps;
 mod parked;
 mod proxy_failure;
 mod proxy_log;

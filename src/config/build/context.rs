@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::ast::{Arg, Directive};
+use super::super::derived::DerivedConf;
 use super::super::error::{Diagnostics, Pos};
 use super::super::load::FindUser;
 use super::super::model::{
@@ -29,6 +30,8 @@ pub(super) struct Context {
     pub diagnostics: Diagnostics,
     /// Named captures and declared variables.
     pub scope: VariableScope,
+    /// Variables derived from others.
+    pub derived: Vec<DerivedConf>,
     /// Sockets.
     pub listens: ListenTable,
     /// Upstreams.
@@ -60,6 +63,7 @@ impl Context {
         let mut cx = Self {
             diagnostics,
             scope,
+            derived: Vec::new(),
             listens: ListenTable::default(),
             upstreams: Upstreams::default(),
             limit_zones: Vec::new(),
@@ -108,6 +112,13 @@ impl Context {
     /// `"x" directive is duplicate`.
     pub(super) fn duplicate(&mut self, d: &Directive) {
         self.error(d, format!("\"{}\" directive is duplicate", d.name()));
+    }
+
+    /// All derived variables, in the order in which templates know them.
+    pub(super) fn take_derived(&mut self) -> Vec<DerivedConf> {
+        let mut derived = std::mem::take(&mut self.derived);
+        derived.sort_by_key(|conf| self.scope.derived.iter().position(|name| *name == conf.name));
+        derived
     }
 
     // Single values.

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::level::{Level, Place};
 use super::server::{self, RawHead, RawServer};
 use super::server_name::{Claim, Claims};
-use super::{limits, listen, logs, upstream};
+use super::{derived, limits, listen, logs, upstream};
 
 /// Reads the `http` block and resolves it.
 pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
@@ -23,6 +23,7 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
             }
             "upstream" => upstream::upstream(cx, line),
             "limit_req_zone" | "limit_conn_zone" => limits::zone(cx, line),
+            "map" | "geo" | "split_clients" => derived::derived(cx, line),
             "log_format" => logs::log_format(cx, line),
             _ => {
                 if !head.apply(cx, line) {
@@ -45,6 +46,7 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
         locations: cx.take_locations(),
         listens,
         upstreams: std::mem::take(&mut cx.upstreams).into_confs(),
+        derived: cx.take_derived(),
         limit_zones: std::mem::take(&mut cx.limit_zones),
         slot_names: std::mem::take(&mut cx.scope).into_names(),
     }

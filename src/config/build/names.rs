@@ -6,11 +6,8 @@
 use super::super::ast::Directive;
 use super::super::template::VariableScope;
 
-/// Directives that make a variable, and which argument names it (counted from 0; `usize::MAX` is the last).
-const DECLARING: [(&str, usize); 13] = [
-    ("map", 1),
-    ("geo", usize::MAX),
-    ("split_clients", 1),
+/// Directives that make a variable, and which argument names it (counted from 0).
+const DECLARING: [(&str, usize); 10] = [
     ("auth_request_set", 0),
     ("perl_set", 0),
     ("js_set", 0),
@@ -24,8 +21,11 @@ const DECLARING: [(&str, usize); 13] = [
 ];
 
 /// Directives whose arguments may be regular expressions with named groups.
-const WITH_PATTERNS: [&str; 7] =
-    ["location", "server_name", "proxy_redirect", "if", "rewrite", "map", "valid_referers"];
+const WITH_PATTERNS: [&str; 6] =
+    ["location", "server_name", "proxy_redirect", "if", "rewrite", "valid_referers"];
+
+/// Directives whose last argument names a variable that they derive from others.
+const DERIVING: [&str; 3] = ["map", "geo", "split_clients"];
 
 /// Collects all names of `directives` and of the blocks in them.
 pub(super) fn collect(directives: &[Directive], scope: &mut VariableScope) {
@@ -49,9 +49,14 @@ pub(super) fn collect(directives: &[Directive], scope: &mut VariableScope) {
                 });
             }
         }
-        if d.name() == "map" {
-            for line in d.children() {
-                groups(line.name(), |name| scope.declare(name));
+        if DERIVING.contains(&d.name()) {
+            if let Some(name) = d.args().last().and_then(|name| name.text().strip_prefix('$')) {
+                scope.declare_derived(name);
+            }
+            for line in d.children().iter().filter(|line| line.name().starts_with('~')) {
+                groups(line.name(), |name| {
+                    scope.capture_slot(name);
+                });
             }
         } else {
             collect(d.children(), scope);

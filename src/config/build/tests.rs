@@ -654,12 +654,11 @@ fn variables_that_are_always_empty_open_nothing() {
     let (conf, warnings) = loaded(
         "server {
             root $geoip_country_code;
-            access_log /l/a combined if=$loggable_by_map;
+            access_log /l/a combined if=$geoip_country_code;
             location / { }
             location /own { root /srv; }
             location /app { proxy_pass http://127.0.0.1; }
-         }
-         map $uri $loggable_by_map { default 1; }",
+         }",
     );
     assert!(matches!(&location(&conf, "/").handler, HandlerConf::Refused(_)));
     assert!(matches!(&location(&conf, "/own").handler, HandlerConf::Static));
@@ -696,4 +695,23 @@ fn return_and_try_files() {
     assert!(matches!(&tried("/d").fallback, TryFilesFallback::Named(name) if name == "@app"));
     assert!(matches!(&tried("/e").fallback, TryFilesFallback::Status(Status(404))));
     assert_eq!(location(&conf, "/a").error_pages[0].overwrite, Some(400));
+}
+
+#[test]
+fn maps_that_are_wrong() {
+    for (made, message) in [
+        ("map $uri v { }", "invalid variable name \"v\""),
+        ("map $uri $host { }", "the duplicate \"host\" variable"),
+        ("map $uri $v { a 1; A 2; }", "conflicting parameter \"A\""),
+        ("map $uri $v { default 1; default 2; }", "duplicate default map parameter"),
+        ("map $uri $v { a 1 2; }", "invalid number of the map parameters"),
+        ("map $uri $v { a $nothing_here; }", "unknown \"nothing_here\" variable"),
+        ("geo $v { 10.0.0.0/33 a; }", "invalid network \"10.0.0.0/33\""),
+        ("geo $v { a b c; }", "invalid number of the geo parameters"),
+        ("split_clients $uri $v { 60% a; 50% b; }", "percent total is greater than 100%"),
+        ("split_clients $uri $v { x a; }", "invalid percent value \"x\""),
+    ] {
+        let said = errors(&format!("http {{ {made} server {{ }} }} events {{ }}"));
+        assert!(said.iter().any(|line| line.contains(message)), "{made}: {said:?}");
+    }
 }

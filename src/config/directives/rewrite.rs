@@ -19,19 +19,19 @@ directives! { HTTP_REWRITE, "ngx_http_rewrite_module";
 
 directives! { HTTP_MAP, "ngx_http_map_module";
     map [HTTP] (2) {Entries} "string $variable" = ""
-        => Ignored("the variable is empty"), "A variable from another one.";
+        => Supported, "A variable from others: each key has its value. Keys are compared without regard to case; `~` and `~*` begin a regular expression; `default`, `hostnames`, `volatile` and `include` are words of their own.";
     map_hash_max_size [HTTP] (1) "size" = "2048" => Accepted("tables size themselves"), "Table of a map.";
     map_hash_bucket_size [HTTP] (1) "size" = "64" => Accepted("tables size themselves"), "Table of a map.";
 }
 
 directives! { HTTP_GEO, "ngx_http_geo_module";
     geo [HTTP] (1 2) {Entries} "[$address] $variable" = ""
-        => Ignored("the variable is empty"), "A variable from the client's address.";
+        => Supported, "A variable from the client's address, by network or (`ranges`) by range; `default`, `delete`, `proxy`, `proxy_recursive` and `include` are words of their own.";
 }
 
 directives! { HTTP_SPLIT_CLIENTS, "ngx_http_split_clients_module";
     split_clients [HTTP] (2) {Entries} "string $variable" = ""
-        => Ignored("the variable is empty"), "A variable that splits clients into shares.";
+        => Supported, "A variable that splits clients into shares, as nginx splits them.";
 }
 
 directives! { HTTP_BROWSER, "ngx_http_browser_module";

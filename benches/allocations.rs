@@ -146,6 +146,11 @@ fn a_file_by_regex() {
 }
 
 #[test]
+fn a_rewritten_uri() {
+    Site::new().costs_nothing("GET /script/x HTTP/1.1\r\nHost: a\r\n\r\n", "200 OK", 1000);
+}
+
+#[test]
 fn an_index() {
     Site::new().costs_nothing("GET /static/ HTTP/1.1\r\nHost: a\r\n\r\n", "200 OK", 1000);
 }
@@ -375,6 +380,13 @@ fn cycle(dir: &Path, port: u16, app: SocketAddr, fastcgi: SocketAddr) -> Arc<Cyc
                     fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
                     fastcgi_param CONTENT_LENGTH $content_length;
                     fastcgi_param HTTPS $https if_not_empty;
+                }}
+                location /script/ {{
+                    set $kind css;
+                    set $name "small.$kind";
+                    if ($uri ~ "no such") {{ return 403; }}
+                    if ($name = small.css) {{ set $from $uri; }}
+                    rewrite ^/script /static/$name last;
                 }}
                 location /hash/ {{ proxy_pass http://hashed; }}
                 location /ip/ {{ proxy_pass http://sticky; }}

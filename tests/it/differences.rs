@@ -40,6 +40,12 @@ pub const ALIAS_TRAVERSAL: Difference = Difference {
     reason: "no configuration means this; `..` behind the prefix is 404",
 };
 
+/// A hostile URI and an expression that tries all ways to match it: nginx's bound is a hundred times higher.
+pub const GIVEN_UP: Difference = Difference {
+    documented: "An `if` or `rewrite` whose match takes more than 100,000 steps of back-tracking is 500",
+    reason: "one URI must not hold a core for seconds",
+};
+
 /// Files are kept for `open_file_cache_valid`, 1 s when unset.
 #[allow(dead_code, reason = "holds in every case, none asks for it")]
 pub const FILE_CACHE: Difference = Difference {

@@ -2,6 +2,7 @@
 
 use expect_test::expect;
 
+use crate::differences;
 use crate::support::{Server, lines};
 
 /// What a URI has become, everywhere in these cases.
@@ -672,4 +673,41 @@ fn what_is_logged() {
         /group/ [] [-]
     "#]]
     .assert_eq(&lines);
+}
+
+#[test]
+fn two_dots_that_a_rewrite_makes_do_not_leave_the_root() {
+    if !differences::ALIAS_TRAVERSAL.ringx_only() {
+        return;
+    }
+    let server =
+        Server::setup().file("root/files/a", "a").file("root/secret", "s").file("secret", "s").start(
+            "server { listen {{port}}; root {{root}};
+            location /dl { rewrite ^/dl(.*)$ /files/$1 break; }
+            location /set { set $name $arg_n; root {{root}}/files/$name; }
+        }",
+        );
+    let table = server.table(&["/dl/a", "/dl../secret", "/set?n=..", "/set/secret?n=.."]);
+    expect![[r#"
+        /dl/a -> 200 a
+        /dl../secret -> 404
+        /set?n=.. -> 404
+        /set/secret?n=.. -> 404
+    "#]]
+    .assert_eq(&table);
+}
+
+#[test]
+fn a_match_that_is_given_up_lets_nobody_in() {
+    if !differences::GIVEN_UP.ringx_only() {
+        return;
+    }
+    let server = Server::start(
+        r#"server { listen {{port}};
+            location / { if ($uri ~ ^/(a|aa|a(?=a))+\1b$) { return 403; } return 200 in; }
+        }"#,
+    );
+    let long = format!("/{}", "a".repeat(200));
+    let answers: Vec<u16> = ["/aaab", "/c", &long].iter().map(|path| server.get(path).status).collect();
+    assert_eq!(answers, [403, 200, 500]);
 }

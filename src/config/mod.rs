@@ -21,6 +21,7 @@ mod mime_types;
 pub mod model;
 mod parser;
 pub mod pattern;
+pub mod referer;
 pub mod rewrite;
 pub mod source;
 pub mod spec;

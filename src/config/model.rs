@@ -282,6 +282,8 @@ pub struct LocationConf {
     pub internal: bool,
     /// `limit_except`.
     pub limit_except: Option<LimitExceptConf>,
+    /// `valid_referers`; `None`: every request is valid.
+    pub referers: Option<Arc<super::referer::Referers>>,
     /// `set_real_ip_from`: who tells the client's address.
     pub real_ip: Option<RealIpConf>,
     /// `limit_req` and `limit_conn`.

@@ -161,7 +161,7 @@ pub struct DirectiveSpec {
 }
 
 /// What keeps somebody or something out and is supported.
-const GUARDS: [&str; 8] = [
+const GUARDS: [&str; 9] = [
     "allow",
     "auth_basic",
     "auth_basic_user_file",
@@ -170,6 +170,7 @@ const GUARDS: [&str; 8] = [
     "limit_conn",
     "limit_except",
     "limit_req",
+    "valid_referers",
 ];
 
 impl DirectiveSpec {

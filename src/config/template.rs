@@ -162,6 +162,8 @@ pub enum VariableId {
     RealipRemoteAddr,
     /// `$realip_remote_port`
     RealipRemotePort,
+    /// `$invalid_referer`
+    InvalidReferer,
     /// `$limit_req_status`
     LimitReqStatus,
     /// `$limit_conn_status`
@@ -246,6 +248,7 @@ const PLAIN: &[(&str, VariableId)] = &[
     ("host", VariableId::Host),
     ("hostname", VariableId::Hostname),
     ("https", VariableId::Https),
+    ("invalid_referer", VariableId::InvalidReferer),
     ("is_args", VariableId::IsArgs),
     ("limit_conn_status", VariableId::LimitConnStatus),
     ("limit_req_status", VariableId::LimitReqStatus),
@@ -301,7 +304,6 @@ const UNSUPPORTED: &[&str] = &[
     "gzip_ratio",
     "http2",
     "http3",
-    "invalid_referer",
     "limit_rate",
     "modern_browser",
     "msie",

@@ -90,6 +90,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::ProxyHost => found_unless_empty(out, &e.upstream.proxy_host),
         VariableId::ProxyPort => found_unless_empty(out, &e.upstream.proxy_port),
         VariableId::Scheme => bytes(out, b"http"),
+        VariableId::InvalidReferer => bytes(out, if invalid_referer(e) { b"1" } else { b"" }),
         VariableId::LimitReqStatus => limit_status(e.limit_req_status, out),
         VariableId::LimitConnStatus => limit_status(e.limit_conn_status, out),
         VariableId::Https => Found,
@@ -333,6 +334,15 @@ fn sent_header(e: &Exchange, name: &[u8], out: &mut Vec<u8>) -> Presence {
 fn status(e: &Exchange, out: &mut Vec<u8>) -> Presence {
     let _ = write!(out, "{:03}", e.logged_status().0);
     Found
+}
+
+/// `$invalid_referer` of the location in force.
+fn invalid_referer(e: &Exchange) -> bool {
+    let conf = e.location_conf(&e.cycle);
+    conf.referers.as_ref().is_some_and(|referers| {
+        let referer = e.request.headers.get(Known::Referer, &e.input);
+        !referers.allow(referer, &e.cycle.server(conf.server).names)
+    })
 }
 
 fn limit_status(status: Option<LimitStatus>, out: &mut Vec<u8>) -> Presence {

@@ -37,6 +37,7 @@ mod proxy_request;
 mod proxy_response;
 mod proxy_stream;
 mod real_ip;
+mod referers;
 mod refused;
 mod reload;
 mod returns;

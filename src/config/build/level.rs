@@ -19,6 +19,7 @@ use super::limits::RawLimits;
 use super::logs::RawLogs;
 use super::proxy::RawProxy;
 use super::real_ip::RawRealIp;
+use super::referers::RawReferers;
 use super::rewrite::RawRewrite;
 
 /// Copies each named field that is not set here from the outer level.
@@ -113,6 +114,7 @@ pub(super) struct Level {
     pub logs: RawLogs,
     pub proxy: RawProxy,
     pub real_ip: RawRealIp,
+    pub referers: RawReferers,
     pub rewrite: RawRewrite,
 }
 
@@ -168,6 +170,7 @@ impl Level {
             || self.headers.apply(cx, d)
             || self.limits.apply(cx, d)
             || self.real_ip.apply(cx, d)
+            || self.referers.apply(cx, d)
             || self.logs.apply(cx, d)
             || self.proxy.apply(cx, d, place)
             || self.gateways.apply(cx, d, place)
@@ -194,6 +197,7 @@ impl Level {
         self.headers.inherit(&outer.headers);
         self.limits.inherit(&outer.limits);
         self.real_ip.inherit(&outer.real_ip);
+        self.referers.inherit(&outer.referers);
         self.logs.inherit(&outer.logs);
         self.proxy.inherit(&outer.proxy);
         self.gateways.inherit(&outer.gateways);

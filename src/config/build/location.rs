@@ -297,6 +297,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         logs,
         proxy,
         real_ip,
+        referers,
         rewrite,
     } = level;
     let passing = if proxy.pass.is_some() { &proxy } else { gateways.passing().unwrap_or(&proxy) };
@@ -321,6 +322,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         auto_redirect,
         internal,
         limit_except,
+        referers: referers.resolve(cx),
         real_ip: real_ip.resolve(),
         limits: limits.resolve(cx),
         access: access.resolve(cx),

@@ -25,6 +25,7 @@ mod names;
 mod proxy;
 mod proxy_pass;
 mod real_ip;
+mod referers;
 mod rewrite;
 mod server;
 mod server_name;

@@ -393,6 +393,41 @@ fn proxy_pass_forms() {
 }
 
 #[test]
+fn limit_and_access_errors() {
+    let zone = "limit_req_zone $uri zone=a:1m rate=1r/s; limit_conn_zone $uri zone=c:1m;";
+    for (inner, message) in [
+        (
+            "server { location / { valid_referers none; } }",
+            "referers are specified in the \"valid_referers\"",
+        ),
+        ("server { location / { valid_referers a.*.b; } }", "invalid hostname or wildcard \"a.*.b\""),
+        ("server { limit_req zone=b; }", "zero size shared memory zone \"b\""),
+        (
+            "server { limit_req zone=c; }",
+            "the shared memory zone \"c\" is already declared for a different use",
+        ),
+        ("server { limit_req burst=1; }", "\"limit_req\" must have \"zone\" parameter"),
+        ("server { limit_req zone=a burst=0; }", "invalid burst value \"burst=0\""),
+        ("server { limit_req zone=a; limit_req zone=a; }", "\"limit_req\" directive is duplicate"),
+        ("server { limit_conn c 0; }", "invalid number of connections \"0\""),
+        ("server { limit_conn c 65536; }", "connection limit must be less 65536"),
+        ("server { limit_req_status 399; }", "value must be between 400 and 599"),
+        ("limit_req_zone $uri zone=x:1k rate=1r/s;", "zone \"zone=x:1k\" is too small"),
+        ("limit_req_zone $uri zone=x rate=1r/s;", "invalid zone size \"zone=x\""),
+        ("limit_req_zone $uri zone=x:1m rate=0r/s;", "invalid rate \"rate=0r/s\""),
+        ("limit_conn_zone $host zone=a:1m;", "is already declared for a different use"),
+        ("limit_req_zone $ssl_x zone=s:1m rate=1r/s; server { limit_req zone=s; }", "is not supported yet"),
+        ("server { allow 10.0.0.0/33; }", "invalid parameter \"10.0.0.0/33\""),
+        ("server { deny nobody; }", "invalid parameter \"nobody\""),
+        ("server { location / { limit_except FOO { deny all; } } }", "invalid method \"FOO\""),
+        ("server { satisfy some; }", "invalid value \"some\""),
+    ] {
+        let found = errors(&format!("events {{}} http {{ {zone} {inner} }}"));
+        assert!(found.iter().any(|error| error.contains(message)), "{inner}: {found:?}");
+    }
+}
+
+#[test]
 fn rewrite_errors() {
     for (inner, message) in [
         ("if ($uri ~) { }", "invalid condition \"$uri\""),

@@ -75,7 +75,7 @@ directives! { HTTP_REALIP, "ngx_http_realip_module";
 
 directives! { HTTP_REFERER, "ngx_http_referer_module";
     valid_referers [SERVER LOCATION] (1+) "none | blocked | server_names | string ..." = ""
-        => refused("it keeps out requests by Referer"), "Sets $invalid_referer.";
+        => Supported, "Sets $invalid_referer.";
     referer_hash_max_size [SERVER LOCATION] (1) "size" = "2048"
         => Accepted("tables size themselves"), "Table of referers.";
     referer_hash_bucket_size [SERVER LOCATION] (1) "size" = "64"

@@ -1,4 +1,4 @@
-//! What changes responses on their way out, resolved: `gzip*`, `gzip_static`, `gunzip`, `sub_filter*`, `charset*`, `add_trailer`.
+//! What changes responses on their way out, resolved: `gzip*`, `gzip_static`, `gunzip`, `sub_filter*`, `charset*`, `ssi*`, `add_trailer`.
 //!
 //! Part of the model: made by `build`, read by `filter` and `handler`. A location that uses none of it has no
 //! [`FilterConf`] at all.
@@ -24,8 +24,21 @@ pub struct FilterConf {
     pub sub: Option<SubConf>,
     /// `charset`, `None` when off.
     pub charset: Option<CharsetConf>,
+    /// `ssi on`.
+    pub ssi: Option<SsiConf>,
     /// `add_trailer`s of the level in force.
     pub trailers: Arc<[AddHeaderConf]>,
+}
+
+/// `ssi*`.
+#[derive(Debug)]
+pub struct SsiConf {
+    /// `ssi_types`.
+    pub types: TypeSet,
+    /// `ssi_silent_errors`.
+    pub silent_errors: bool,
+    /// `ssi_last_modified`.
+    pub last_modified: bool,
 }
 
 /// `sub_filter*`.

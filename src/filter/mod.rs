@@ -1,6 +1,6 @@
 //! From a response to a response: what nginx's header filters do, in nginx's order.
 //!
-//! `not_modified` (304, 412), `expires` and `headers` (`add_header`), `trailers`, `sub`, `charset`, `gzip`, `range` (206, 416). No I/O and no waiting; `phases` calls
+//! `not_modified` (304, 412), `expires` and `headers` (`add_header`), `trailers`, `sub`, `charset`, `ssi`, `gzip`, `range` (206, 416). No I/O and no waiting; `phases` calls
 //! [`apply`] once for every response, error pages included.
 
 mod charset;
@@ -9,6 +9,7 @@ mod gzip;
 mod headers;
 mod not_modified;
 mod range;
+mod ssi;
 mod sub;
 mod trailers;
 
@@ -25,6 +26,9 @@ pub use gzip::accepts as accepts_gzip;
 /// stay, as in nginx. Pages pass the filters too, and never bring another status.
 #[must_use]
 pub fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
+    if exchange.is_part() {
+        return apply_to_part(exchange, conf);
+    }
     if let Some(status) = exchange.status_override.take() {
         exchange.response.status = status;
         exchange.response.has_reason = false;
@@ -45,6 +49,21 @@ pub fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
     refused
 }
 
+/// The part of a page (SSI) has no head of its own: only what changes bodies counts.
+fn apply_to_part(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
+    let filters = conf.filters.as_deref()?;
+    // Nobody asks a part for its encoding: the whole page gets one.
+    exchange.response.gzip_accepted = Some(false);
+    gzip::decompress(exchange, filters);
+    if let Some(sub) = &filters.sub {
+        sub::apply(exchange, sub);
+    }
+    if let Some(ssi) = &filters.ssi {
+        ssi::apply(exchange, ssi);
+    }
+    None
+}
+
 /// Filters that change bodies, in nginx's order.
 fn transform(exchange: &mut Exchange, location: &LocationConf, conf: &FilterConf) {
     if !conf.trailers.is_empty() {
@@ -57,6 +76,9 @@ fn transform(exchange: &mut Exchange, location: &LocationConf, conf: &FilterConf
     if let Some(charset) = &conf.charset {
         charset::apply(exchange, charset);
     }
+    if let Some(ssi) = &conf.ssi {
+        ssi::apply(exchange, ssi);
+    }
     gzip::compress(exchange, conf);
 }
 
@@ -66,6 +88,20 @@ fn forget_length(response: &mut Response) {
     response.allow_ranges = false;
     response.fields.remove(b"accept-ranges");
     weaken_etag(response);
+}
+
+/// The body will have been put together from others: its date and tag say nothing, unless the configuration says so.
+fn forget_validators(response: &mut Response, keeps_date: bool) {
+    response.content_length = None;
+    response.allow_ranges = false;
+    if keeps_date {
+        weaken_etag(response);
+        return;
+    }
+    response.last_modified = None;
+    response.fields.remove(b"last-modified");
+    response.etag.clear();
+    response.fields.remove(b"etag");
 }
 
 /// nginx's `ngx_http_weak_etag`: what is no tag at all goes.

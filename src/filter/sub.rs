@@ -1,6 +1,5 @@
 //! `sub_filter`: whose bodies are searched for what.
 
-use super::weaken_etag;
 use crate::config::filters::SubConf;
 use crate::http::{Exchange, variables};
 
@@ -24,14 +23,5 @@ pub(super) fn apply(exchange: &mut Exchange, conf: &SubConf) {
     if !searched {
         return;
     }
-    response.content_length = None;
-    response.allow_ranges = false;
-    if conf.last_modified {
-        weaken_etag(response);
-    } else {
-        response.last_modified = None;
-        response.fields.remove(b"last-modified");
-        response.etag.clear();
-        response.fields.remove(b"etag");
-    }
+    super::forget_validators(response, conf.last_modified);
 }

@@ -117,6 +117,10 @@ pub struct Exchange {
     pub ranges: Vec<(u64, u64)>,
     /// The relay of an earlier request, to be used again.
     pub spare_relay: Option<Box<Relay>>,
+    /// How deep this request is inside another one's page (SSI); 0 is a client's own.
+    pub depth: u8,
+    /// Parts that the client's page may still have.
+    pub parts_left: u8,
     /// Nothing of a request is here: `clear` has nothing to do.
     is_clear: bool,
 }
@@ -455,6 +459,8 @@ impl Exchange {
             told_remote_text: Vec::new(),
             ranges: Vec::new(),
             spare_relay: None,
+            depth: 0,
+            parts_left: super::part::MAX_PARTS,
             is_clear: true,
         }
     }
@@ -524,6 +530,8 @@ impl Exchange {
         self.limit_conn_status = None;
         self.held_limits.clear();
         self.told_remote = None;
+        self.depth = 0;
+        self.parts_left = super::part::MAX_PARTS;
     }
 
     /// `$status`.

@@ -91,6 +91,16 @@ impl<'c> Flow<'c> {
         }
     }
 
+    /// For a body that is kept in memory, behind what `out` holds.
+    pub(super) fn in_memory(out: Vec<u8>, proxy: &'c ProxyConf) -> Self {
+        Self { without_spool: true, ..Self::new(out, false, proxy) }
+    }
+
+    /// All that lies in memory.
+    pub(super) fn into_content(self) -> Vec<u8> {
+        self.out
+    }
+
     /// The buffer, empty, for further use.
     pub(super) fn into_buffer(mut self) -> Vec<u8> {
         self.out.clear();
@@ -276,7 +286,8 @@ impl<'c> Flow<'c> {
         exchange.send_out(conf, &mut self.out).await
     }
 
-    fn waiting(&self) -> usize {
+    /// Bytes that lie in memory.
+    pub(super) fn waiting(&self) -> usize {
         self.out.len() - self.sent
     }
 

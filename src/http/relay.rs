@@ -247,6 +247,48 @@ impl Relay {
         result
     }
 
+    /// Appends the body, as `transform` changes it, to `out`, which may grow to `limit` bytes.
+    ///
+    /// # Errors
+    /// `ConnectionAborted` when the app's answer ended early (already logged), `FileTooLarge`, and what `transform` says.
+    pub(super) async fn collect(
+        mut self: Box<Self>,
+        exchange: &mut Exchange,
+        conf: &LocationConf,
+        transform: Transform,
+        out: &mut Vec<u8>,
+        limit: usize,
+    ) -> io::Result<()> {
+        let mut flow = Flow::in_memory(std::mem::take(out), &conf.proxy);
+        flow.transform = Some(transform);
+        let result = self.gather(exchange, conf, &mut flow, limit).await;
+        *out = flow.into_content();
+        self.release(exchange);
+        exchange.spare_relay = Some(self);
+        result
+    }
+
+    async fn gather(
+        &mut self,
+        exchange: &mut Exchange,
+        conf: &LocationConf,
+        flow: &mut Flow<'_>,
+        limit: usize,
+    ) -> io::Result<()> {
+        if self.tunnel {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        while self.is_open() {
+            if self.fill(exchange, conf, flow)? == Filled::Starved {
+                self.wait(exchange, conf, flow, false).await?;
+            }
+            if flow.waiting() > limit {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+        }
+        if self.cut { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+    }
+
     async fn transfer(
         &mut self,
         exchange: &mut Exchange,

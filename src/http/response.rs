@@ -43,6 +43,8 @@ pub struct Response {
     pub body: Body,
     /// What the body goes through on its way out.
     pub transform: Option<Transform>,
+    /// The page has commands (`ssi`): what it goes through before they are carried out.
+    pub before_ssi: Option<Transform>,
     /// `Vary: Accept-Encoding` is sent.
     pub gzip_vary: bool,
     /// The client is served compressed bodies; `None` when nobody asked yet.
@@ -91,6 +93,7 @@ impl Response {
         self.allow_not_modified = false;
         self.body = Body::Empty;
         self.transform = None;
+        self.before_ssi = None;
     }
 }
 

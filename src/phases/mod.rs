@@ -5,6 +5,7 @@
 
 mod access;
 mod limits;
+mod ssi;
 
 use crate::config::filters::GzipStatic;
 use crate::config::model::{HandlerConf, LocationConf, LocationId};
@@ -39,7 +40,11 @@ enum Entry {
 
 /// Runs a request to its response.
 pub async fn run(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> Verdict {
-    drive(exchange, cycle, shard, Entry::Server).await
+    let verdict = drive(exchange, cycle, shard, Entry::Server).await;
+    if exchange.response.before_ssi.is_some() && verdict == Verdict::Respond {
+        Box::pin(ssi::expand(exchange, cycle, shard)).await;
+    }
+    verdict
 }
 
 /// Makes the answer to a request that could not be read.
@@ -186,7 +191,9 @@ async fn enter_location(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -
     {
         return refusal;
     }
+    // A part of a page is asked for by the page, as in nginx: who may see that may see all of it.
     if let Some(access) = &conf.access
+        && !exchange.is_part()
         && let Some(refusal) = access::run(exchange, shard, access).await
     {
         return refusal;

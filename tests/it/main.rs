@@ -46,6 +46,7 @@ mod rewrite_app;
 mod seed;
 mod server_name;
 mod slow_client;
+mod ssi;
 mod static_files;
 
 mod uploads;

@@ -1,10 +1,11 @@
-//! Filters of responses: `gzip*`, `gzip_static`, `gunzip`, `sub_filter*`, `charset*`.
+//! Filters of responses: `gzip*`, `gzip_static`, `gunzip`, `sub_filter*`, `charset*`, `ssi*`.
 
 use std::sync::Arc;
 
 use super::super::ast::Directive;
 use super::super::filters::{
-    CharsetConf, FilterConf, GzipClients, GzipConf, GzipProxied, GzipStatic, SubConf, SubPair, TypeSet,
+    CharsetConf, FilterConf, GzipClients, GzipConf, GzipProxied, GzipStatic, SsiConf, SubConf, SubPair,
+    TypeSet,
 };
 use super::super::model::AddHeaderConf;
 use super::super::pattern::Pattern;
@@ -33,6 +34,10 @@ pub(super) struct RawFilters {
     /// The inner `None` is `off`.
     charset: Option<Option<Template>>,
     charset_types: Option<TypeSet>,
+    ssi: Option<bool>,
+    ssi_types: Option<TypeSet>,
+    ssi_silent_errors: Option<bool>,
+    ssi_last_modified: Option<bool>,
 }
 
 /// The types that nginx gives a charset.
@@ -72,6 +77,10 @@ impl RawFilters {
                 _ => cx.header_value(d, 0).map(Some),
             }),
             "charset_types" => add_types(cx, d, &mut self.charset_types, &["text/html"]),
+            "ssi" => cx.flag(d, &mut self.ssi),
+            "ssi_types" => add_types(cx, d, &mut self.ssi_types, &["text/html"]),
+            "ssi_silent_errors" => cx.flag(d, &mut self.ssi_silent_errors),
+            "ssi_last_modified" => cx.flag(d, &mut self.ssi_last_modified),
             _ => return false,
         }
         true
@@ -83,7 +92,8 @@ impl RawFilters {
         self.subs.inherit(&outer.subs);
         inherit!(self, outer;
             gzip, gzip_types, gzip_min_length, gzip_comp_level, gzip_static, gunzip, gzip_vary, gzip_http10,
-            gzip_proxied, gzip_disable_msie6, sub_types, sub_once, sub_last_modified, charset, charset_types);
+            gzip_proxied, gzip_disable_msie6, sub_types, sub_once, sub_last_modified, charset, charset_types, ssi, ssi_types,
+            ssi_silent_errors, ssi_last_modified);
     }
 
     /// What is in force, with the `add_trailer`s in force; `None` when nothing is.
@@ -98,6 +108,11 @@ impl RawFilters {
                 name,
                 types: self.charset_types.clone().unwrap_or_else(|| only(&CHARSET_TYPES)),
             }),
+            ssi: self.ssi.unwrap_or(false).then(|| SsiConf {
+                types: self.ssi_types.clone().unwrap_or_else(|| only(&["text/html"])),
+                silent_errors: self.ssi_silent_errors.unwrap_or(false),
+                last_modified: self.ssi_last_modified.unwrap_or(false),
+            }),
             trailers: trailers.unwrap_or_default(),
         };
         let in_use = conf.gzip.is_some()
@@ -105,6 +120,7 @@ impl RawFilters {
             || conf.gunzip
             || conf.sub.is_some()
             || conf.charset.is_some()
+            || conf.ssi.is_some()
             || !conf.trailers.is_empty();
         in_use.then(|| Arc::new(conf))
     }

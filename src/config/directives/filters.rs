@@ -63,17 +63,19 @@ directives! { HTTP_CHARSET_FILTER, "ngx_http_charset_filter_module";
 
 directives! { HTTP_SSI_FILTER, "ngx_http_ssi_filter_module";
     ssi [HTTP SERVER LOCATION LOCATION_IF] (flag) "on | off" = "off"
-        => Ignored("pages are sent as they are"), "Server-side includes.";
-    ssi_silent_errors [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("responses are sent as they are"), "";
+        => Supported, "Carries out the commands in pages.";
+    ssi_silent_errors [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "Writes nothing where a command fails.";
     ssi_ignore_recycled_buffers [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("responses are sent as they are"), "";
-    ssi_min_file_chunk [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("responses are sent as they are"), "";
-    ssi_value_length [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
-    ssi_types [HTTP SERVER LOCATION] (1+) "value ..." = "" => Ignored("responses are sent as they are"), "";
-    ssi_last_modified [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("responses are sent as they are"), "";
+        => Accepted("buffers are not recycled"), "";
+    ssi_min_file_chunk [HTTP SERVER LOCATION] (1) "size" = "1k"
+        => Accepted("a page is put together in memory"), "";
+    ssi_value_length [HTTP SERVER LOCATION] (1) "length" = "256"
+        => Accepted("a parameter may be as long as its page"), "";
+    ssi_types [HTTP SERVER LOCATION] (1+) "mime-type ..." = "text/html"
+        => Supported, "MIME types with commands besides text/html; * is all.";
+    ssi_last_modified [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "Keeps Last-Modified of pages with commands.";
 }
 
 directives! { HTTP_SUB_FILTER, "ngx_http_sub_filter_module";

@@ -185,13 +185,11 @@ impl Page {
         cycle: &Cycle,
         shard: &Shard,
     ) -> Result<(), Failed> {
-        let written = match (command.parameter(b"virtual"), command.parameter(b"file")) {
-            (Some(target), None) | (None, Some(target)) => target,
-            _ => {
-                let said = "inclusion may be either virtual=\"\" or file=\"\"";
-                exchange.log_error(Level::Error, format_args!("{said}"));
-                return Err(Failed);
-            }
+        let targets = (command.parameter(b"virtual"), command.parameter(b"file"));
+        let ((Some(written), None) | (None, Some(written))) = targets else {
+            let said = "inclusion may be either virtual=\"\" or file=\"\"";
+            exchange.log_error(Level::Error, format_args!("{said}"));
+            return Err(Failed);
         };
         let mut target = self.evaluate(written, exchange);
         if !target.starts_with(b"/") {

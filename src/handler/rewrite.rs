@@ -39,7 +39,7 @@ fn run_steps(
         at += 1;
         match step {
             Step::Break => {
-                exchange.uri_changed = false;
+                exchange.uri_is_whole |= std::mem::take(&mut exchange.uri_changed);
                 return None;
             }
             Step::Return(conf) => {

@@ -45,7 +45,7 @@ pub struct Exchange {
     pub args: Vec<u8>,
     /// The URI in force is the client's own, untouched (`proxy_pass` without URI part then sends its bytes).
     pub uri_is_original: bool,
-    /// `rewrite … break` has changed the URI: `proxy_pass` sends it whole, whatever its own URI part is.
+    /// `rewrite … break` has changed the URI (or `rewrite` before `break`): `proxy_pass` sends it whole, whatever its own URI part is.
     pub uri_is_whole: bool,
     /// `rewrite` has changed the URI since the location was searched: it is searched again.
     pub uri_changed: bool,

@@ -14,6 +14,7 @@ fn what_the_app_is_asked() {
             location /part/ { rewrite ^/part/(.*)$ /p/$1 break; proxy_pass http://{{app}}/base/; }
             location /miss/ { rewrite ^/other/(.*)$ /p/$1 break; proxy_pass http://{{app}}/base/; }
             location /plain-break/ { break; proxy_pass http://{{app}}/base/; }
+            location /rewrite-break/ { rewrite ^ /rb; break; proxy_pass http://{{app}}/base/; }
             location /raw/ { set $x 1; proxy_pass http://{{app}}; }
             location /args/ { set $args "a=b"; proxy_pass http://{{app}}; }
             location /args-base/ { set $args "a=b"; proxy_pass http://{{app}}/base/; }
@@ -38,6 +39,7 @@ fn what_the_app_is_asked() {
         "/part/a%20b?x=1",
         "/miss/a?x=1",
         "/plain-break/a%20b",
+        "/rewrite-break/a?x",
         "/raw/a%20b//c/../d?x",
         "/args/a%20b//c?x",
         "/args/a\"<b?x",
@@ -72,6 +74,7 @@ fn what_the_app_is_asked() {
         /part/a%20b?x=1 -> /p/a%20b?x=1
         /miss/a?x=1 -> /base/a?x=1
         /plain-break/a%20b -> /base/a%20b
+        /rewrite-break/a?x -> /rb?x
         /raw/a%20b//c/../d?x -> /raw/a%20b//c/../d?x
         /args/a%20b//c?x -> /args/a%20b/c?a=b
         /args/a"<b?x -> /args/a"<b?a=b

@@ -22,6 +22,7 @@ use crate::http1::{Known, Status};
 
 pub use access::{
     AccessClients, AccessConf, AccessRule, BasicAuthConf, LimitExceptConf, RealIpConf, RealIpHeader,
+    SecureLinkConf,
 };
 pub use limits::{LimitConnConf, LimitReqConf, LimitZoneConf, LimitsConf, OnLimit};
 
@@ -282,6 +283,8 @@ pub struct LocationConf {
     pub internal: bool,
     /// `limit_except`.
     pub limit_except: Option<LimitExceptConf>,
+    /// `secure_link`
+    pub secure_link: Option<SecureLinkConf>,
     /// `valid_referers`; `None`: every request is valid.
     pub referers: Option<Arc<super::referer::Referers>>,
     /// `set_real_ip_from`: who tells the client's address.

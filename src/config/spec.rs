@@ -161,7 +161,7 @@ pub struct DirectiveSpec {
 }
 
 /// What keeps somebody or something out and is supported.
-const GUARDS: [&str; 9] = [
+const GUARDS: [&str; 11] = [
     "allow",
     "auth_basic",
     "auth_basic_user_file",
@@ -170,6 +170,8 @@ const GUARDS: [&str; 9] = [
     "limit_conn",
     "limit_except",
     "limit_req",
+    "secure_link",
+    "secure_link_md5",
     "valid_referers",
 ];
 

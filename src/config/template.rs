@@ -164,6 +164,10 @@ pub enum VariableId {
     RealipRemotePort,
     /// `$invalid_referer`
     InvalidReferer,
+    /// `$secure_link`
+    SecureLink,
+    /// `$secure_link_expires`
+    SecureLinkExpires,
     /// `$limit_req_status`
     LimitReqStatus,
     /// `$limit_conn_status`
@@ -277,6 +281,8 @@ const PLAIN: &[(&str, VariableId)] = &[
     ("request_time", VariableId::RequestTime),
     ("request_uri", VariableId::RequestUri),
     ("scheme", VariableId::Scheme),
+    ("secure_link", VariableId::SecureLink),
+    ("secure_link_expires", VariableId::SecureLinkExpires),
     ("server_addr", VariableId::ServerAddr),
     ("server_name", VariableId::ServerName),
     ("server_port", VariableId::ServerPort),
@@ -312,8 +318,6 @@ const UNSUPPORTED: &[&str] = &[
     "proxy_protocol_port",
     "proxy_protocol_server_addr",
     "proxy_protocol_server_port",
-    "secure_link",
-    "secure_link_expires",
     "slice_range",
     "tcpinfo_rcv_space",
     "tcpinfo_rtt",

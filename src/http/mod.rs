@@ -17,6 +17,7 @@ pub mod path;
 pub mod relay;
 pub mod request_body;
 pub mod response;
+mod secure_link;
 pub mod trailers;
 pub mod transform;
 mod tunnel;

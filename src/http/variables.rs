@@ -6,6 +6,7 @@
 use std::io::Write;
 
 use super::exchange::{Exchange, LimitStatus, UpstreamTry};
+use super::secure_link;
 use crate::config::template::{Part, Template, VariableId};
 use crate::http1::headers::matches_variable;
 use crate::http1::{BodyFraming, HeaderField, Known, encode};
@@ -91,6 +92,15 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::ProxyPort => found_unless_empty(out, &e.upstream.proxy_port),
         VariableId::Scheme => bytes(out, b"http"),
         VariableId::InvalidReferer => bytes(out, if invalid_referer(e) { b"1" } else { b"" }),
+        VariableId::SecureLink => {
+            let conf = e.location_conf(&e.cycle).secure_link.as_ref();
+            let link = conf.and_then(|conf| secure_link::check(e, conf));
+            optional(out, link.map(|link| if link.valid { &b"1"[..] } else { b"0" }))
+        }
+        VariableId::SecureLinkExpires => {
+            let conf = e.location_conf(&e.cycle).secure_link.as_ref();
+            optional(out, conf.and_then(|conf| secure_link::expires(e, conf)).as_deref())
+        }
         VariableId::LimitReqStatus => limit_status(e.limit_req_status, out),
         VariableId::LimitConnStatus => limit_status(e.limit_conn_status, out),
         VariableId::Https => Found,

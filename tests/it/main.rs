@@ -43,6 +43,7 @@ mod reload;
 mod returns;
 mod rewrite;
 mod rewrite_app;
+mod secure_link;
 mod seed;
 mod server_name;
 mod slow_client;

@@ -21,6 +21,7 @@ use super::proxy::RawProxy;
 use super::real_ip::RawRealIp;
 use super::referers::RawReferers;
 use super::rewrite::RawRewrite;
+use super::secure_link::RawSecureLink;
 
 /// Copies each named field that is not set here from the outer level.
 macro_rules! inherit {
@@ -115,6 +116,7 @@ pub(super) struct Level {
     pub proxy: RawProxy,
     pub real_ip: RawRealIp,
     pub referers: RawReferers,
+    pub secure_link: RawSecureLink,
     pub rewrite: RawRewrite,
 }
 
@@ -169,6 +171,7 @@ impl Level {
             || self.filters.apply(cx, d)
             || self.headers.apply(cx, d)
             || self.limits.apply(cx, d)
+            || self.secure_link.apply(cx, d)
             || self.real_ip.apply(cx, d)
             || self.referers.apply(cx, d)
             || self.logs.apply(cx, d)
@@ -196,6 +199,7 @@ impl Level {
         self.filters.inherit(&outer.filters);
         self.headers.inherit(&outer.headers);
         self.limits.inherit(&outer.limits);
+        self.secure_link.inherit(&outer.secure_link);
         self.real_ip.inherit(&outer.real_ip);
         self.referers.inherit(&outer.referers);
         self.logs.inherit(&outer.logs);

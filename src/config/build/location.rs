@@ -298,6 +298,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         proxy,
         real_ip,
         referers,
+        secure_link,
         rewrite,
     } = level;
     let passing = if proxy.pass.is_some() { &proxy } else { gateways.passing().unwrap_or(&proxy) };
@@ -322,6 +323,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         auto_redirect,
         internal,
         limit_except,
+        secure_link: secure_link.resolve(),
         referers: referers.resolve(cx),
         real_ip: real_ip.resolve(),
         limits: limits.resolve(cx),

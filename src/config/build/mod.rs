@@ -27,6 +27,7 @@ mod proxy_pass;
 mod real_ip;
 mod referers;
 mod rewrite;
+mod secure_link;
 mod server;
 mod server_name;
 mod upstream;

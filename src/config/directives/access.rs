@@ -84,9 +84,9 @@ directives! { HTTP_REFERER, "ngx_http_referer_module";
 
 directives! { HTTP_SECURE_LINK, "ngx_http_secure_link_module";
     secure_link [HTTP SERVER LOCATION] (1) "expression" = ""
-        => refused("it keeps out requests without a valid link"), "Checks links.";
+        => Supported, "Checks links.";
     secure_link_md5 [HTTP SERVER LOCATION] (1) "expression" = ""
-        => refused("it keeps out requests without a valid link"), "Checks links.";
+        => Supported, "Checks links.";
     secure_link_secret [HTTP SERVER LOCATION] (1) "word" = ""
         => refused("it keeps out requests without a valid link"), "Checks links.";
 }

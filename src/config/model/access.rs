@@ -94,3 +94,12 @@ pub enum RealIpHeader {
     /// Any other field, lower-case.
     Field(Box<[u8]>),
 }
+
+/// `secure_link` with `secure_link_md5`.
+#[derive(Debug)]
+pub struct SecureLinkConf {
+    /// The checksum, perhaps with a time behind a comma.
+    pub link: Template,
+    /// What the checksum is of.
+    pub md5: Template,
+}

@@ -44,13 +44,13 @@ fn bytes_that_come_later_are_received_once_readable() {
     each_mode(|| async {
         let (near, mut far) = pair();
         let deadline = armed(LONG);
+        let mut buf = [0; 16];
+        assert_eq!(near.try_recv(&mut buf).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         let sender = thread::spawn(move || {
             thread::sleep(Duration::from_millis(20));
             far.write_all(b"hello").unwrap();
             far
         });
-        let mut buf = [0; 16];
-        assert_eq!(near.try_recv(&mut buf).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         near.readable(&deadline).await.unwrap();
         assert_eq!(near.try_recv(&mut buf).unwrap(), 5);
         assert_eq!(&buf[..5], b"hello");

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use rustls::ServerConfig;
+
 use crate::config::model::{
     ErrorLogConf, Level, LimitZoneConf, ListenAddr, ListenConf, ListenId, LocationConf, LocationId,
     LogTarget, MainConf, ServerConf, ServerId, UpstreamConf, UpstreamId,
@@ -15,7 +17,8 @@ use crate::config::model::{
 use crate::io::{self, SockAddr};
 use crate::limits::{ConnectionZone, RequestZone};
 use crate::log;
-use crate::route::Router;
+use crate::route::{Router, ServerMatch};
+use crate::tls::Tls;
 
 /// How a worker holds a cycle: the inner count is shared by all cores and touched once per reload, the outer one is the
 /// worker's own and cheap enough for every request.
@@ -35,6 +38,17 @@ pub struct Cycle {
     pub logs: LogFiles,
     /// What `limit_req` and `limit_conn` count.
     pub limits: LimitZones,
+    /// What handshakes need.
+    tls: Tls,
+}
+
+/// What becomes of a handshake once the client has said which server it wants.
+#[derive(Debug, Clone, Copy)]
+pub enum Handshake<'c> {
+    /// It goes on with this configuration.
+    With(&'c Arc<ServerConfig>),
+    /// It ends with the alert `unrecognized_name` (`ssl_reject_handshake`).
+    Rejected,
 }
 
 /// The zones of a configuration, by their index in it.
@@ -87,8 +101,8 @@ impl Cycle {
     /// Compiles a configuration and opens its logs.
     ///
     /// # Errors
-    /// The path of a log that cannot be opened, and why.
-    pub fn new(conf: MainConf, generation: u64) -> Result<Self, LogOpenError> {
+    /// A log that cannot be opened, or a certificate that cannot be used.
+    pub fn new(conf: MainConf, generation: u64) -> Result<Self, CycleError> {
         Self::after(conf, generation, None)
     }
 
@@ -96,11 +110,42 @@ impl Cycle {
     ///
     /// # Errors
     /// As [`Cycle::new`].
-    pub fn after(conf: MainConf, generation: u64, old: Option<&Self>) -> Result<Self, LogOpenError> {
+    pub fn after(conf: MainConf, generation: u64, old: Option<&Self>) -> Result<Self, CycleError> {
         let router = Router::build(&conf.http);
-        let logs = LogFiles::open(&conf)?;
+        let logs = LogFiles::open(&conf).map_err(CycleError::Log)?;
+        let tls = Tls::load(&conf.http).map_err(CycleError::Tls)?;
         let limits = LimitZones::new(&conf, old);
-        Ok(Self { conf, router, generation, hostname: io::sys::hostname(), logs, limits })
+        Ok(Self { conf, router, generation, hostname: io::sys::hostname(), logs, limits, tls })
+    }
+
+    /// What a handshake on this socket begins with; `None`: clients speak in plain text there. It serves every client, and
+    /// those that name a server are served better by [`Cycle::tls_named`].
+    pub fn tls(&self, id: ListenId) -> Option<&Arc<ServerConfig>> {
+        let listen = self.listen(id);
+        if !listen.ssl {
+            return None;
+        }
+        self.tls.of_server(listen.default_server).or(self.tls.bare())
+    }
+
+    /// What a handshake goes on with whose client hello names `server_name` (SNI); the server's own certificate, protocols
+    /// and checks, else those of the default server. `None` for a socket that speaks plain text.
+    pub fn tls_named(&self, id: ListenId, server_name: Option<&str>) -> Option<Handshake<'_>> {
+        let begun_with = self.tls(id)?;
+        let default = self.listen(id).default_server;
+        let name = server_name.map(str::to_ascii_lowercase).unwrap_or_default();
+        let name = name.strip_suffix('.').unwrap_or(&name);
+        let server = match name {
+            "" => default,
+            name => {
+                let ServerMatch { server, .. } = self.router.server(id, name.as_bytes());
+                server
+            }
+        };
+        if self.server(server).tls.reject_handshake {
+            return Some(Handshake::Rejected);
+        }
+        Some(Handshake::With(self.tls.of_server(server).unwrap_or(begun_with)))
     }
 
     /// A server by id.
@@ -152,6 +197,15 @@ impl std::fmt::Debug for Cycle {
 #[derive(Debug, Default)]
 pub struct LogFiles {
     files: Vec<(LogTarget, OwnedFd)>,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug)]
+pub enum CycleError {
+    /// One of its logs cannot be opened.
+    Log(LogOpenError),
+    /// One of its certificates cannot be used: the message.
+    Tls(String),
 }
 
 /// A log that could not be opened.

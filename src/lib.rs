@@ -8,7 +8,7 @@
 //! | 0 | [`time`] |
 //! | 1 | [`log`], [`http1`], [`cgi`] |
 //! | 2 | [`config`], [`io`], [`password`] |
-//! | 3 | [`route`], [`upstream`], [`files`], [`limits`] |
+//! | 3 | [`route`], [`upstream`], [`files`], [`limits`], [`tls`] |
 //! | 4 | [`cycle`] |
 //! | 5 | [`http`] |
 //! | 6 | [`filter`], [`shard`] |
@@ -36,5 +36,6 @@ pub mod phases;
 pub mod route;
 pub mod shard;
 pub mod time;
+pub mod tls;
 pub mod upstream;
 pub mod worker;

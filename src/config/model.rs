@@ -5,6 +5,7 @@
 
 mod access;
 mod limits;
+mod tls;
 
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ pub use access::{
     SecureLinkConf,
 };
 pub use limits::{LimitConnConf, LimitReqConf, LimitZoneConf, LimitsConf, OnLimit};
+pub use tls::{CertificateConf, PemSource, TlsConf, VerifyClient};
 
 /// The whole file: nginx's main context and the one `http` block.
 #[derive(Debug)]
@@ -152,6 +154,8 @@ pub struct ListenConf {
     pub addr: ListenAddr,
     /// `backlog=`; 511 when not written.
     pub backlog: i32,
+    /// `ssl`: clients begin with a handshake.
+    pub ssl: bool,
     /// `ipv6only=`: on for `[::]` addresses unless written.
     pub ipv6only: bool,
     /// `reuseport` was written (every TCP listener of ours uses it anyway).
@@ -203,6 +207,8 @@ pub struct ServerConf {
     pub primary_name: String,
     /// The server level itself as a pseudo-location: error pages, logs and limits before a location is found.
     pub root_location: LocationId,
+    /// `ssl_*`
+    pub tls: TlsConf,
     /// Top-level locations in file order (named ones too).
     pub locations: Vec<LocationId>,
     /// `client_header_buffer_size`, bytes.

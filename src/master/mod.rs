@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::config::model::{ErrorLogConf, ListenAddr, LogTarget, MainConf};
 use crate::config::{self, LoadOptions};
-use crate::cycle::{Cycle, LogFiles};
+use crate::cycle::{Cycle, CycleError, LogFiles};
 use crate::io::signal::{Received, Signal};
 use crate::io::{self, ListenSocket, RingMode, sys};
 use crate::log::{self, Errno, Level};
@@ -156,7 +156,10 @@ pub fn find_user(user: &str, group: Option<&str>) -> Result<(), String> {
 /// Compiles a configuration and opens its logs.
 fn open_cycle(conf: MainConf, old: Option<&Cycle>) -> Result<Arc<Cycle>, StartError> {
     let generation = old.map_or(1, |old| old.generation + 1);
-    Cycle::after(conf, generation, old).map(Arc::new).map_err(|e| cannot_open(&e.path, &e.error))
+    Cycle::after(conf, generation, old).map(Arc::new).map_err(|error| match error {
+        CycleError::Log(log) => cannot_open(&log.path, &log.error),
+        CycleError::Tls(message) => StartError::emerg(message),
+    })
 }
 
 fn cannot_open(path: &Path, error: &std::io::Error) -> StartError {

@@ -3,6 +3,7 @@
 //! Also the readers of single values: each checks for a second writing and says what is wrong as nginx does.
 
 use std::collections::{BTreeSet, HashMap};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -302,7 +303,12 @@ impl Context {
         self.prefix.join(path)
     }
 
-    /// The same as text.
+    /// A path against the folder of the configuration file.
+    pub(super) fn conf_path(&self, path: &str) -> PathBuf {
+        Path::new(std::ffi::OsStr::from_bytes(&self.folder)).join(path)
+    }
+
+    /// The same as [`Context::absolute`] as text.
     pub(super) fn absolute_text(&self, path: &str) -> String {
         if path.starts_with('/') {
             return path.to_owned();

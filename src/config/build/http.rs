@@ -3,17 +3,17 @@
 //! Reading and resolving are two passes, because a line of the http level counts for the servers above it too.
 
 use super::super::ast::Directive;
+use super::super::error::Pos;
 use super::super::model::{HttpConf, ListenConf, ServerConf, ServerId};
 use super::context::Context;
 use super::level::{Level, Place};
-use super::server::{self, RawHead, RawServer};
+use super::server::{self, HttpLevel, RawServer};
 use super::server_name::{Claim, Claims};
-use super::{derived, limits, listen, logs, upstream};
+use super::{derived, limits, listen, logs, tls, upstream};
 
 /// Reads the `http` block and resolves it.
 pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
-    let mut level = Level::default();
-    let mut head = RawHead::default();
+    let HttpLevel { mut level, mut head, mut tls } = HttpLevel::default();
     let mut servers: Vec<RawServer> = Vec::new();
     for line in d.children() {
         match line.name() {
@@ -26,7 +26,7 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
             "map" | "geo" | "split_clients" => derived::derived(cx, line),
             "log_format" => logs::log_format(cx, line),
             _ => {
-                if !head.apply(cx, line) {
+                if !head.apply(cx, line) && !tls.apply(cx, line) {
                     level.apply(cx, line, Place { location: None, inside_if: false });
                 }
             }
@@ -38,8 +38,15 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
     }
     level.inherit(&Level::default());
     limits::check(cx);
-    let servers: Vec<ServerConf> = servers.into_iter().map(|raw| raw.resolve(cx, &level, &head)).collect();
-    let listens = std::mem::take(&mut cx.listens).finish(cx.prefix());
+    let places: Vec<Pos> = servers.iter().map(|raw| raw.pos).collect();
+    let on: Vec<bool> = servers.iter().map(|raw| raw.is_tls(&tls)).collect();
+    let level = HttpLevel { level, head, tls };
+    let servers: Vec<ServerConf> = servers.into_iter().map(|raw| raw.resolve(cx, &level)).collect();
+    let mut listens = std::mem::take(&mut cx.listens).finish(cx.prefix());
+    for listen in &mut listens {
+        listen.ssl |= on.get(listen.default_server.0 as usize).copied().unwrap_or_default();
+    }
+    tls::check(cx, &listens, &servers, &places);
     check_names(cx, &listens, &servers);
     HttpConf {
         servers,

@@ -19,6 +19,7 @@ pub(super) struct ListenLine {
     addrs: Vec<ListenAddr>,
     options: Options,
     default_server: bool,
+    ssl: bool,
     /// Parameters that are accepted and do nothing here.
     pub ignored: Vec<&'static str>,
 }
@@ -63,8 +64,13 @@ impl ListenLine {
             args.split_first().ok_or("invalid number of arguments in \"listen\" directive")?;
         let addrs =
             addresses(text).map_err(|why| format!("{why} in \"{text}\" of the \"listen\" directive"))?;
-        let mut line =
-            Self { addrs, options: Options::default(), default_server: false, ignored: Vec::new() };
+        let mut line = Self {
+            addrs,
+            options: Options::default(),
+            default_server: false,
+            ssl: false,
+            ignored: Vec::new(),
+        };
         for parameter in parameters {
             line.parameter(parameter, &size)?;
         }
@@ -75,7 +81,13 @@ impl ListenLine {
     pub(super) fn implied(superuser: bool) -> Self {
         let port = if superuser { 80 } else { 8000 };
         let addr = ListenAddr::Inet(std::net::SocketAddr::from(([0, 0, 0, 0], port)));
-        Self { addrs: vec![addr], options: Options::default(), default_server: false, ignored: Vec::new() }
+        Self {
+            addrs: vec![addr],
+            options: Options::default(),
+            default_server: false,
+            ssl: false,
+            ignored: Vec::new(),
+        }
     }
 
     fn parameter(&mut self, text: &str, size: &impl Fn(&str) -> Option<u64>) -> Result<(), String> {
@@ -94,8 +106,12 @@ impl ListenLine {
                 self.ignored.push(if name == "http2" { "http2" } else { "spdy" });
                 return Ok(());
             }
-            ("ssl" | "quic", None) => {
-                return Err(format!("the \"{name}\" parameter is not supported: TLS is not implemented yet"));
+            ("ssl", None) => {
+                self.ssl = true;
+                return Ok(());
+            }
+            ("quic", None) => {
+                return Err("the \"quic\" parameter is not supported: HTTP/3 is not implemented".to_owned());
             }
             ("proxy_protocol", None) => {
                 return Err(format!("the \"{name}\" parameter is not supported yet"));
@@ -179,6 +195,7 @@ struct Entry {
     options: Options,
     default_server: ServerId,
     default_written: bool,
+    ssl: bool,
     servers: Vec<ServerId>,
 }
 
@@ -195,6 +212,7 @@ impl ListenTable {
                     options: line.options.clone(),
                     default_server: server,
                     default_written: line.default_server,
+                    ssl: line.ssl,
                     servers: vec![server],
                 });
                 continue;
@@ -203,6 +221,8 @@ impl ListenTable {
                 return Err(format!("a duplicate listen {}", display(&entry.addr)));
             }
             entry.servers.push(server);
+            // One line says it for all servers of the address.
+            entry.ssl |= line.ssl;
             if line.options.set {
                 if entry.options.set {
                     return Err(format!("duplicate listen options for {}", display(&entry.addr)));
@@ -238,6 +258,7 @@ impl Entry {
         ListenConf {
             addr,
             backlog,
+            ssl: self.ssl,
             ipv6only,
             reuseport,
             deferred,
@@ -333,7 +354,7 @@ mod tests {
                 "no.such.host.invalid:80",
                 "host not found in \"no.such.host.invalid:80\" of the \"listen\" directive",
             ),
-            ("443 ssl", "the \"ssl\" parameter is not supported: TLS is not implemented yet"),
+            ("443 quic", "the \"quic\" parameter is not supported: HTTP/3 is not implemented"),
         ] {
             assert_eq!(line(text).unwrap_err(), message, "{text}");
         }

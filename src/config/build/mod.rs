@@ -30,6 +30,7 @@ mod rewrite;
 mod secure_link;
 mod server;
 mod server_name;
+mod tls;
 mod upstream;
 
 #[cfg(test)]

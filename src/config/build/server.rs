@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use super::super::ast::Directive;
+use super::super::error::Pos;
 use super::super::model::{LocationKind, ServerConf, ServerId, ServerName};
 use super::context::Context;
 use super::level::{Level, Place, inherit};
 use super::listen::ListenLine;
 use super::location::{self, Around, RawLocation, Resolved};
 use super::server_name::{self, ParsedName};
+use super::tls::RawTls;
 
 /// Settings of the request head, which stand at http or server level only.
 #[derive(Debug, Default)]
@@ -43,6 +45,14 @@ impl RawHead {
     }
 }
 
+/// What stands in `http {}` outside of servers.
+#[derive(Debug, Default)]
+pub(super) struct HttpLevel {
+    pub level: Level,
+    pub head: RawHead,
+    pub tls: RawTls,
+}
+
 /// A server as written.
 #[derive(Debug)]
 pub(super) struct RawServer {
@@ -50,6 +60,9 @@ pub(super) struct RawServer {
     names: Vec<ServerName>,
     primary_name: Option<String>,
     head: RawHead,
+    tls: RawTls,
+    /// Where it begins.
+    pub(super) pos: Pos,
     level: Level,
     locations: Vec<RawLocation>,
 }
@@ -61,6 +74,8 @@ pub(super) fn server(cx: &mut Context, d: &Directive, id: ServerId) -> RawServer
         names: Vec::new(),
         primary_name: None,
         head: RawHead::default(),
+        tls: RawTls::default(),
+        pos: d.pos,
         level: Level::default(),
         locations: Vec::new(),
     };
@@ -74,7 +89,7 @@ pub(super) fn server(cx: &mut Context, d: &Directive, id: ServerId) -> RawServer
             "server_name" => raw.server_name(cx, line),
             "location" => raw.locations.extend(location::location(cx, line, None)),
             _ => {
-                if !raw.head.apply(cx, line) {
+                if !raw.head.apply(cx, line) && !raw.tls.apply(cx, line) {
                     raw.level.apply(cx, line, Place { location: None, inside_if: false });
                 }
             }
@@ -100,7 +115,8 @@ fn listen(cx: &mut Context, d: &Directive, id: ServerId) {
         }
     };
     for parameter in &line.ignored {
-        cx.warn(d, format!("the \"{parameter}\" parameter of \"listen\" is ignored: HTTP/1.1 is served"));
+        let message = format!("the \"{parameter}\" parameter of \"listen\" is ignored: HTTP/1.1 is served");
+        cx.diagnostics.notice(d.pos, message);
     }
     if let Err(message) = cx.listens.add(id, line) {
         cx.error(d, message);
@@ -108,6 +124,11 @@ fn listen(cx: &mut Context, d: &Directive, id: ServerId) {
 }
 
 impl RawServer {
+    /// `ssl on`.
+    pub(super) fn is_tls(&self, http: &RawTls) -> bool {
+        self.tls.is_on(http)
+    }
+
     fn server_name(&mut self, cx: &mut Context, d: &Directive) {
         for i in 0..d.args().len() {
             let written = d.arg(i);
@@ -141,10 +162,11 @@ impl RawServer {
     }
 
     /// Resolves the server against the http level.
-    pub(super) fn resolve(self, cx: &mut Context, http: &Level, http_head: &RawHead) -> ServerConf {
-        let Self { id, names, primary_name, mut head, mut level, locations } = self;
-        level.inherit(http);
-        head.inherit(http_head);
+    pub(super) fn resolve(self, cx: &mut Context, http: &HttpLevel) -> ServerConf {
+        let Self { id, names, primary_name, mut head, tls, pos, mut level, locations } = self;
+        level.inherit(&http.level);
+        head.inherit(&http.head);
+        let tls = tls.resolve(cx, &http.tls, pos);
         let around = Around { level: &level, internal: false, server: id };
         let locations = locations.into_iter().map(|raw| location::resolve(cx, raw, around)).collect();
         let root_location = location::finish(
@@ -163,6 +185,7 @@ impl RawServer {
             names,
             primary_name: primary_name.unwrap_or_default(),
             root_location,
+            tls,
             locations,
             client_header_buffer_size: head.header_buffer_size.unwrap_or(1024),
             large_client_header_buffers: head.large_header_buffers.unwrap_or((4, 8192)),

@@ -25,7 +25,7 @@ pub use access::{
     AccessClients, AccessConf, AccessRule, BasicAuthConf, LimitExceptConf, RealIpConf, RealIpHeader,
     SecureLinkConf,
 };
-pub use limits::{LimitConnConf, LimitReqConf, LimitZoneConf, LimitsConf, OnLimit};
+pub use limits::{LimitConnConf, LimitReqConf, LimitZoneConf, LimitsConf, OnLimit, SizeConf};
 pub use tls::{CertificateConf, PemSource, TlsConf, VerifyClient};
 
 /// The whole file: nginx's main context and the one `http` block.
@@ -353,6 +353,10 @@ pub struct LocationConf {
     pub client_body_timeout: Duration,
     /// `client_body_temp_path`, absolute.
     pub client_body_temp_path: PathBuf,
+    /// `limit_rate`, bytes a second; `None` is no limit.
+    pub limit_rate: Option<SizeConf>,
+    /// `limit_rate_after`, bytes.
+    pub limit_rate_after: Option<SizeConf>,
     /// `send_timeout`, between two writes.
     pub send_timeout: Duration,
     /// `keepalive_timeout`; zero is no keep-alive.
@@ -638,6 +642,8 @@ pub struct ProxyConf {
     pub send_timeout: Duration,
     /// `proxy_read_timeout`.
     pub read_timeout: Duration,
+    /// `proxy_limit_rate`, bytes a second; `None` is no limit.
+    pub limit_rate: Option<SizeConf>,
     /// `proxy_buffering`.
     pub buffering: bool,
     /// `proxy_buffers` number × size plus nothing else: bytes of memory one response may hold.

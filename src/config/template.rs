@@ -168,6 +168,8 @@ pub enum VariableId {
     SecureLink,
     /// `$secure_link_expires`
     SecureLinkExpires,
+    /// `$limit_rate`
+    LimitRate,
     /// `$limit_req_status`
     LimitReqStatus,
     /// `$limit_conn_status`
@@ -255,6 +257,7 @@ const PLAIN: &[(&str, VariableId)] = &[
     ("invalid_referer", VariableId::InvalidReferer),
     ("is_args", VariableId::IsArgs),
     ("limit_conn_status", VariableId::LimitConnStatus),
+    ("limit_rate", VariableId::LimitRate),
     ("limit_req_status", VariableId::LimitReqStatus),
     ("msec", VariableId::Msec),
     ("nginx_version", VariableId::NginxVersion),
@@ -310,7 +313,6 @@ const UNSUPPORTED: &[&str] = &[
     "gzip_ratio",
     "http2",
     "http3",
-    "limit_rate",
     "modern_browser",
     "msie",
     "proxy_internal_body_length",

@@ -258,6 +258,10 @@ fn assign(exchange: &mut Exchange, target: SetTarget, value: &mut Vec<u8>) {
         }
         SetTarget::LimitRate => {
             let size = std::str::from_utf8(value).ok().and_then(value::size);
+            if size.is_none() {
+                let message = format_args!("invalid $limit_rate \"{}\"", Raw(value));
+                exchange.log_error(Level::Error, message);
+            }
             exchange.limit_rate = size.or(exchange.limit_rate);
         }
     }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use super::client::Client;
 use super::derived::DerivedValues;
+use super::pace::Pace;
 use super::relay::Relay;
 use super::request_body::RequestBody;
 use super::response::Response;
@@ -49,8 +50,10 @@ pub struct Exchange {
     pub uri_is_whole: bool,
     /// `rewrite` has changed the URI since the location was searched: it is searched again.
     pub uri_changed: bool,
-    /// `set $limit_rate`: bytes a second.
+    /// `$limit_rate`, bytes a second: what `set` or the app asks for, and once the response is sent what holds.
     pub limit_rate: Option<u64>,
+    /// How fast the response goes; none is as fast as it can.
+    pub(super) pace: Option<Pace>,
     /// `try_files` found the URI in force below the `alias` of a regex location: it is appended after all.
     pub uri_below_alias: bool,
     /// `$host`: lower-case, without port and trailing dot; empty when the request names none.
@@ -426,6 +429,7 @@ impl Exchange {
             uri_is_whole: false,
             uri_changed: false,
             limit_rate: None,
+            pace: None,
             uri_below_alias: false,
             host: Vec::new(),
             server: ServerId(0),
@@ -503,6 +507,7 @@ impl Exchange {
         self.uri_is_whole = false;
         self.uri_changed = false;
         self.limit_rate = None;
+        self.pace = None;
         self.uri_below_alias = false;
         self.host.clear();
         self.captures.clear();

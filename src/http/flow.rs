@@ -230,11 +230,23 @@ impl<'c> Flow<'c> {
 
     /// Gives the client what it takes now; counts it in `bytes_sent`.
     pub(super) fn flush(&mut self, client: &Stream, bytes_sent: &mut u64) -> io::Result<Flushed> {
+        self.flush_some(client, bytes_sent, FAIR_SHARE)
+    }
+
+    /// The same, up to `most` bytes.
+    #[inline]
+    pub(super) fn flush_some(
+        &mut self,
+        client: &Stream,
+        bytes_sent: &mut u64,
+        most: usize,
+    ) -> io::Result<Flushed> {
         let mut share = 0;
-        while share < FAIR_SHARE {
+        while share < most {
             let more = !self.is_memory_only();
             let moved = if self.waiting() > 0 {
-                match client.try_send(&self.out[self.sent..], more) {
+                let end = self.out.len().min(self.sent.saturating_add(most - share));
+                match client.try_send(&self.out[self.sent..end], more) {
                     Ok(count) => {
                         self.sent += count;
                         Transfer::Moved(count)
@@ -245,7 +257,7 @@ impl<'c> Flow<'c> {
             } else {
                 self.out.clear();
                 self.sent = 0;
-                self.flush_spool_or_pipe(client)?
+                self.flush_spool_or_pipe(client, most - share)?
             };
             match moved {
                 Transfer::Moved(count) => {
@@ -259,9 +271,10 @@ impl<'c> Flow<'c> {
         Ok(Flushed::Blocked)
     }
 
-    fn flush_spool_or_pipe(&mut self, client: &Stream) -> io::Result<Transfer> {
+    fn flush_spool_or_pipe(&mut self, client: &Stream, most: usize) -> io::Result<Transfer> {
         if let Some(spool) = self.spool.as_mut().filter(|spool| spool.read < spool.write) {
-            let max = usize::try_from(spool.write - spool.read).unwrap_or(usize::MAX).min(FILE_SHARE);
+            let max =
+                usize::try_from(spool.write - spool.read).unwrap_or(usize::MAX).min(FILE_SHARE).min(most);
             let moved = splice::sendfile(client, spool.file.as_fd(), &mut spool.read, max)?;
             if spool.read >= spool.write {
                 // Never written again from the start: the kernel may still be sending from the file's pages.
@@ -276,7 +289,7 @@ impl<'c> Flow<'c> {
             };
         }
         match &mut self.pipe {
-            Some(pipe) => pipe.try_splice_out(client, false),
+            Some(pipe) => pipe.try_splice_out(client, most, false),
             None => Ok(Transfer::Eof),
         }
     }

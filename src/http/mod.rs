@@ -12,6 +12,7 @@ pub mod error_page;
 pub mod exchange;
 mod filtered;
 mod flow;
+mod pace;
 mod part;
 pub mod path;
 pub mod relay;

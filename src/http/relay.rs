@@ -5,6 +5,8 @@
 //! app's connection goes back to its pool as soon as the answer is read. An answer that ends early is never made to
 //! look whole. Made by `handler::proxy`, driven by `write`.
 
+mod paced;
+
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -54,6 +56,8 @@ pub struct Relay {
     /// The app lets the connection live on after this answer.
     keep_alive: bool,
     buffering: bool,
+    /// Most bytes read at a time (`proxy_limit_rate`).
+    most: usize,
     tunnel: bool,
     /// The answer ended early.
     cut: bool,
@@ -186,6 +190,7 @@ impl Relay {
         self.source = Some(source);
         (self.keep_alive, self.buffering) = (keep_alive, buffering);
         (self.tunnel, self.cut, self.received) = (false, false, 0);
+        self.most = usize::MAX;
         (self.in_records, self.excess) = (false, false);
     }
 
@@ -310,6 +315,9 @@ impl Relay {
         conf: &LocationConf,
         flow: &mut Flow<'_>,
     ) -> io::Result<()> {
+        if exchange.pace.is_some() || conf.proxy.limit_rate.is_some() {
+            return Box::pin(self.run_paced(exchange, conf, flow)).await;
+        }
         // What arrived with the head, and what may have arrived since: a small answer then leaves in one send.
         let mut filled = self.fill(exchange, conf, flow)?;
         if filled == Filled::Some && self.is_open() {
@@ -445,7 +453,7 @@ impl Relay {
                 connection.input.reserve(READ_SIZE);
             }
             // Also beyond a body of known length: an app that sends more than it announced is found out by that.
-            match connection.recv(flow.read_size(READ_SIZE, EXPANDING_READ)) {
+            match connection.recv(flow.read_size(READ_SIZE, EXPANDING_READ).min(self.most)) {
                 Ok(0) => {
                     self.end_of_file(exchange, flow)?;
                     return Ok(Filled::Some);
@@ -591,7 +599,7 @@ impl Relay {
             Remaining::Length(left) => usize::try_from(left).unwrap_or(usize::MAX),
             _ => usize::MAX,
         };
-        match flow.splice_in(&source.connection.stream, left.min(FAIR_SHARE), self.buffering) {
+        match flow.splice_in(&source.connection.stream, left.min(FAIR_SHARE).min(self.most), self.buffering) {
             Ok(Transfer::Moved(count)) => {
                 self.received += count as u64;
                 exchange.upstream.note_received(count);

@@ -101,6 +101,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
             let conf = e.location_conf(&e.cycle).secure_link.as_ref();
             optional(out, conf.and_then(|conf| secure_link::expires(e, conf)).as_deref())
         }
+        VariableId::LimitRate => number(out, e.limit_rate.unwrap_or(0)),
         VariableId::LimitReqStatus => limit_status(e.limit_req_status, out),
         VariableId::LimitConnStatus => limit_status(e.limit_conn_status, out),
         VariableId::Https => Found,

@@ -42,6 +42,9 @@ impl Exchange {
         self.write_head(cycle, conf, &mut out);
         let body = std::mem::take(&mut self.response.body);
         let head_len = out.len() as u64;
+        if conf.limit_rate.is_some() || self.limit_rate.is_some() {
+            self.begin_pace(conf);
+        }
         let result = if self.header_only {
             if let Body::Relay(relay) = body {
                 relay.finish_without_body(self);
@@ -219,6 +222,11 @@ impl Exchange {
         if out.is_empty() {
             return Ok(());
         }
+        if self.pace.is_some() {
+            let result = Box::pin(self.send_paced(conf, out)).await;
+            out.clear();
+            return result;
+        }
         let len = out.len();
         let (client, sent) = (&self.client, self.client.stream.send_at_once(out)?);
         if sent < len {
@@ -250,6 +258,10 @@ impl Exchange {
             out.extend_from_slice(body);
             return self.send_out(conf, out).await;
         }
+        if self.pace.is_some() {
+            self.send_out(conf, out).await?;
+            return Box::pin(self.send_paced(conf, body)).await;
+        }
         self.client.deadline.arm(conf.send_timeout);
         self.client.stream.send_slices(&[out, body], false, &self.client.deadline).await?;
         self.bytes_sent += (out.len() + body.len()) as u64;
@@ -280,6 +292,9 @@ impl Exchange {
         if out.is_empty() {
             return Ok(());
         }
+        if self.pace.is_some() {
+            return self.send_out(conf, out).await;
+        }
         match self.client.stream.try_send(out, true) {
             Ok(n) => {
                 self.bytes_sent += n as u64;
@@ -298,6 +313,9 @@ impl Exchange {
         start: u64,
         len: u64,
     ) -> std::io::Result<()> {
+        if self.pace.is_some() {
+            return Box::pin(self.send_file_paced(conf, file, start, len)).await;
+        }
         let Some(fd) = file.fd() else { return Err(std::io::ErrorKind::NotFound.into()) };
         let mut offset = start;
         let end = start + len;

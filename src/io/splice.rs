@@ -98,16 +98,16 @@ impl Pipe {
         Ok(moved)
     }
 
-    /// Moves bytes from the pipe to a socket. `more` says that another send follows. An empty pipe is `Eof`.
+    /// Moves up to `max` bytes from the pipe to a socket. `more` says that another send follows. An empty pipe is `Eof`.
     ///
     /// # Errors
     /// What the socket suffered.
-    pub fn try_splice_out(&mut self, to: &Stream, more: bool) -> io::Result<Transfer> {
+    pub fn try_splice_out(&mut self, to: &Stream, max: usize, more: bool) -> io::Result<Transfer> {
         if self.held == 0 {
             return Ok(Transfer::Eof);
         }
         let flags = if more { libc::SPLICE_F_MORE } else { 0 };
-        let moved = splice(self.read_fd(), to.fd(), self.held, flags)?;
+        let moved = splice(self.read_fd(), to.fd(), self.held.min(max), flags)?;
         self.note_out(moved);
         Ok(moved)
     }

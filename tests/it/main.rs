@@ -24,6 +24,7 @@ mod gzip;
 mod headers;
 mod hostile;
 mod language;
+mod limit_rate;
 mod limits;
 mod limits_shared;
 mod listen;

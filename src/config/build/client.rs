@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::ast::Directive;
-use super::super::model::LingeringClose;
+use super::super::model::{LingeringClose, SizeConf};
 use super::context::Context;
 use super::level::inherit;
 
@@ -14,6 +14,8 @@ pub(super) struct RawClient {
     pub body_buffer_size: Option<usize>,
     pub body_timeout: Option<Duration>,
     pub body_temp_path: Option<String>,
+    pub limit_rate: Option<SizeConf>,
+    pub limit_rate_after: Option<SizeConf>,
     pub send_timeout: Option<Duration>,
     /// The timeout and the seconds for the `Keep-Alive` header.
     pub keepalive_timeout: Option<(Duration, Option<u64>)>,
@@ -37,6 +39,8 @@ impl RawClient {
             "client_body_buffer_size" => cx.buffer(d, &mut self.body_buffer_size),
             "client_body_timeout" => cx.time(d, &mut self.body_timeout),
             "client_body_temp_path" => cx.folder(d, &mut self.body_temp_path),
+            "limit_rate" => cx.size_or_template(d, &mut self.limit_rate),
+            "limit_rate_after" => cx.size_or_template(d, &mut self.limit_rate_after),
             "send_timeout" => cx.time(d, &mut self.send_timeout),
             "keepalive_timeout" => cx.set(d, &mut self.keepalive_timeout, keepalive_timeout),
             "keepalive_requests" => cx.number(d, &mut self.keepalive_requests),
@@ -65,7 +69,7 @@ impl RawClient {
     /// Takes what is not written from the outer level.
     pub(super) fn inherit(&mut self, outer: &Self) {
         inherit!(self, outer;
-            max_body_size, body_buffer_size, body_timeout, body_temp_path, send_timeout, keepalive_timeout,
+            max_body_size, body_buffer_size, body_timeout, body_temp_path, limit_rate, limit_rate_after, send_timeout, keepalive_timeout,
             keepalive_requests, keepalive_time, lingering_close, lingering_time, lingering_timeout,
             reset_timedout_connection, sendfile, tcp_nopush, tcp_nodelay, chunked_transfer_encoding);
     }

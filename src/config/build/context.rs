@@ -13,7 +13,7 @@ use super::super::derived::DerivedConf;
 use super::super::error::{Diagnostics, Pos};
 use super::super::load::FindUser;
 use super::super::model::{
-    AccessLogConf, ErrorLogConf, LimitZoneConf, LocationConf, LocationId, LogFormat, UpstreamId,
+    AccessLogConf, ErrorLogConf, LimitZoneConf, LocationConf, LocationId, LogFormat, SizeConf, UpstreamId,
 };
 use super::super::pattern::Pattern;
 use super::super::template::{Template, VariableScope};
@@ -184,6 +184,18 @@ impl Context {
         self.set(d, slot, |cx, d| {
             let value = cx.read_size(d.arg(0));
             cx.checked(d, value)
+        });
+    }
+
+    /// A size in bytes, or variables that make one.
+    pub(super) fn size_or_template(&mut self, d: &Directive, slot: &mut Option<SizeConf>) {
+        self.set(d, slot, |cx, d| {
+            let template = cx.template(d, d.arg(0))?;
+            if !template.is_literal() {
+                return Some(SizeConf::Evaluated(template));
+            }
+            let value = cx.read_size(d.arg(0));
+            cx.checked(d, value).map(SizeConf::Fixed)
         });
     }
 

@@ -10,7 +10,7 @@ use super::super::error::Pos;
 use super::super::expires::ExpiresConf;
 use super::super::model::{
     AliasConf, HandlerConf, IfModifiedSince, LimitExceptConf, LingeringClose, LocationConf, LocationId,
-    LocationKind, RootConf, ServerId,
+    LocationKind, RootConf, ServerId, SizeConf,
 };
 use super::super::pattern::Pattern;
 use super::super::template::{Template, VariableId};
@@ -354,6 +354,8 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         client_body_buffer_size: client.body_buffer_size.unwrap_or(16 << 10),
         client_body_timeout: client.body_timeout.unwrap_or(TIMEOUT),
         client_body_temp_path: cx.temp_path(client.body_temp_path.as_deref(), "client_body_temp"),
+        limit_rate: client.limit_rate.clone().filter(SizeConf::is_limit),
+        limit_rate_after: client.limit_rate_after.clone(),
         send_timeout: client.send_timeout.unwrap_or(TIMEOUT),
         keepalive_timeout,
         keepalive_header,

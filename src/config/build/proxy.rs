@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::ast::Directive;
-use super::super::model::{NextUpstream, ProxyConf};
+use super::super::model::{NextUpstream, ProxyConf, SizeConf};
 use super::super::template::Template;
 use super::context::Context;
 use super::gateway::{Family, RawGateways};
@@ -60,6 +60,7 @@ pub(super) struct RawProxy {
     connect_timeout: Option<Duration>,
     send_timeout: Option<Duration>,
     read_timeout: Option<Duration>,
+    limit_rate: Option<SizeConf>,
     buffering: Option<bool>,
     buffers: Option<(usize, usize)>,
     buffer_size: Option<usize>,
@@ -108,6 +109,7 @@ impl RawProxy {
             "proxy_connect_timeout" => cx.time(d, &mut self.connect_timeout),
             "proxy_send_timeout" => cx.time(d, &mut self.send_timeout),
             "proxy_read_timeout" => cx.time(d, &mut self.read_timeout),
+            "proxy_limit_rate" => cx.size_or_template(d, &mut self.limit_rate),
             "proxy_buffering" => cx.flag(d, &mut self.buffering),
             "proxy_buffers" => cx.set(d, &mut self.buffers, proxy_buffers),
             "proxy_buffer_size" => cx.buffer(d, &mut self.buffer_size),
@@ -139,7 +141,7 @@ impl RawProxy {
     pub(super) fn inherit(&mut self, outer: &Self) {
         inherit!(self, outer;
             redirects, set_headers, hide_headers, pass_headers, ignore_headers, http11, method, connect_timeout, send_timeout, read_timeout,
-            buffering, buffers, buffer_size, max_temp_file_size, temp_path, request_buffering, intercept_errors,
+            limit_rate, buffering, buffers, buffer_size, max_temp_file_size, temp_path, request_buffering, intercept_errors,
             next_upstream, next_upstream_tries, next_upstream_timeout, ignore_client_abort, pass_request_headers,
             pass_request_body, socket_keepalive);
     }
@@ -169,6 +171,7 @@ impl RawProxy {
             connect_timeout: self.connect_timeout.unwrap_or(TIMEOUT),
             send_timeout: self.send_timeout.unwrap_or(TIMEOUT),
             read_timeout: self.read_timeout.unwrap_or(TIMEOUT),
+            limit_rate: self.limit_rate.clone().filter(SizeConf::is_limit),
             buffering: self.buffering.unwrap_or(true),
             buffers: self.buffers.unwrap_or((8, 4096)),
             buffer_size: self.buffer_size.unwrap_or(4096),

@@ -173,10 +173,7 @@ fn set(cx: &mut Context, d: &Directive) -> Option<Step> {
     };
     let target = match name.to_ascii_lowercase().as_str() {
         "args" => SetTarget::Args,
-        "limit_rate" => {
-            cx.warn(d, "$limit_rate is not supported yet: responses are sent at full speed");
-            SetTarget::LimitRate
-        }
+        "limit_rate" => SetTarget::LimitRate,
         name if VariableId::is_fixed(name) => {
             cx.error(d, format!("the duplicate \"{name}\" variable"));
             return None;

@@ -46,7 +46,7 @@ directives! { HTTP_FASTCGI, "ngx_http_fastcgi_module";
     fastcgi_force_ranges [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Ignored("ranges are left to the app"), "Answers ranges whatever the app says.";
     fastcgi_limit_rate [HTTP SERVER LOCATION] (1) "rate" = "0"
-        => Ignored("responses are read at full speed"), "Bytes per second from the app.";
+        => Supported, "Bytes per second from the app.";
     fastcgi_cache [HTTP SERVER LOCATION] (1) "value" = ""
         => Ignored("nothing is cached, every request goes to the app"), "";
     fastcgi_cache_key [HTTP SERVER LOCATION] (1) "value" = ""
@@ -139,7 +139,7 @@ directives! { HTTP_UWSGI, "ngx_http_uwsgi_module";
     uwsgi_force_ranges [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Ignored("ranges are left to the app"), "Answers ranges whatever the app says.";
     uwsgi_limit_rate [HTTP SERVER LOCATION] (1) "rate" = "0"
-        => Ignored("responses are read at full speed"), "Bytes per second from the app.";
+        => Supported, "Bytes per second from the app.";
     uwsgi_cache [HTTP SERVER LOCATION] (1) "value" = ""
         => Ignored("nothing is cached, every request goes to the app"), "";
     uwsgi_cache_key [HTTP SERVER LOCATION] (1) "value" = ""
@@ -251,7 +251,7 @@ directives! { HTTP_SCGI, "ngx_http_scgi_module";
     scgi_force_ranges [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Ignored("ranges are left to the app"), "Answers ranges whatever the app says.";
     scgi_limit_rate [HTTP SERVER LOCATION] (1) "rate" = "0"
-        => Ignored("responses are read at full speed"), "Bytes per second from the app.";
+        => Supported, "Bytes per second from the app.";
     scgi_cache [HTTP SERVER LOCATION] (1) "value" = ""
         => Ignored("nothing is cached, every request goes to the app"), "";
     scgi_cache_key [HTTP SERVER LOCATION] (1) "value" = ""

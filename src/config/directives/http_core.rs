@@ -90,9 +90,9 @@ directives! { HTTP_CORE, "ngx_http_core_module";
     postpone_output [HTTP SERVER LOCATION] (1) "size" = "1460"
         => Accepted("output is gathered anyway"), "Gathers small output.";
     limit_rate [HTTP SERVER LOCATION LOCATION_IF] (1) "rate" = "0"
-        => Ignored("responses are sent at full speed"), "Bytes per second of one response.";
+        => Supported, "Bytes per second of one response.";
     limit_rate_after [HTTP SERVER LOCATION LOCATION_IF] (1) "size" = "0"
-        => Ignored("responses are sent at full speed"), "What is sent before limit_rate holds.";
+        => Supported, "What is sent before limit_rate holds.";
     keepalive_time [HTTP SERVER LOCATION] (1) "time" = "1h"
         => Supported, "How long one connection may serve requests.";
     keepalive_timeout [HTTP SERVER LOCATION] (1 2) "timeout [header_timeout]" = "75s"

@@ -59,7 +59,7 @@ directives! { HTTP_PROXY, "ngx_http_proxy_module";
     proxy_force_ranges [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Ignored("ranges are left to the app"), "Answers ranges whatever the app says.";
     proxy_limit_rate [HTTP SERVER LOCATION] (1) "rate" = "0"
-        => Ignored("responses are read at full speed"), "Bytes per second from the app.";
+        => Supported, "Bytes per second from the app.";
     proxy_cache [HTTP SERVER LOCATION] (1) "value" = ""
         => Ignored("nothing is cached, every request goes to the app"), "";
     proxy_cache_key [HTTP SERVER LOCATION] (1) "value" = ""

@@ -63,3 +63,19 @@ pub struct LimitConnConf {
     /// Requests at once.
     pub most: u32,
 }
+
+/// A size that may hold variables (`limit_rate` and its like).
+#[derive(Debug, Clone)]
+pub enum SizeConf {
+    /// Bytes.
+    Fixed(u64),
+    /// Evaluated for each request; what is no size is 0.
+    Evaluated(Template),
+}
+
+impl SizeConf {
+    /// Not written as 0, which is no limit.
+    pub fn is_limit(&self) -> bool {
+        !matches!(self, Self::Fixed(0))
+    }
+}

@@ -44,6 +44,10 @@ pub(super) fn accept(
         source.connection.note_peer_timeout(seconds);
     }
     let (status, framing, keep_alive) = (Status(head.status), head.framing, head.keep_alive);
+    if head.headers.has(Known::XAccelLimitRate) && !conf.proxy.ignore_headers.has(Known::XAccelLimitRate) {
+        let rate = head.headers.get(Known::XAccelLimitRate, &exchange.upstream.head_bytes);
+        exchange.limit_rate = rate.and_then(parse_content_length).or(exchange.limit_rate);
+    }
     let intercepted = conf.proxy.intercept_errors
         && status.0 >= 300
         && conf.error_pages.iter().any(|page| page.status == status.0);
@@ -62,6 +66,10 @@ pub(super) fn accept(
         return accel_redirect(exchange, cycle, &peer);
     }
     let buffering = fill(exchange, &conf.proxy);
+    if !buffering && (conf.limit_rate.is_some() || exchange.limit_rate.is_some()) {
+        // As in nginx: what is passed on as it comes has no pace of its own.
+        exchange.limit_rate = Some(0);
+    }
     let mut relay = exchange.spare_relay.take().unwrap_or_else(|| Box::new(Relay::default()));
     if status == Status::SWITCHING_PROTOCOLS && request.asks_upgrade {
         relay.begin_tunnel(source);

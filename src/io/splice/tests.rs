@@ -85,7 +85,7 @@ fn a_body_crosses_from_socket_to_socket() {
                 from.readable(&deadline).await.unwrap();
                 continue;
             }
-            match pipe.try_splice_out(&to, false).unwrap() {
+            match pipe.try_splice_out(&to, usize::MAX, false).unwrap() {
                 Transfer::WouldBlock => to.writable(&deadline).await.unwrap(),
                 Transfer::Moved(_) | Transfer::Eof => {}
             }

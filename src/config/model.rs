@@ -22,8 +22,8 @@ use crate::http1::headers::FieldNames;
 use crate::http1::{Known, Status};
 
 pub use access::{
-    AccessClients, AccessConf, AccessRule, BasicAuthConf, LimitExceptConf, RealIpConf, RealIpHeader,
-    SecureLinkConf,
+    AccessClients, AccessConf, AccessRule, AuthRequestConf, BasicAuthConf, LimitExceptConf, RealIpConf,
+    RealIpHeader, SecureLinkConf,
 };
 pub use limits::{LimitConnConf, LimitReqConf, LimitZoneConf, LimitsConf, OnLimit, SizeConf};
 pub use tls::{CertificateConf, PemSource, TlsConf, VerifyClient};

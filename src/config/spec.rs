@@ -161,10 +161,11 @@ pub struct DirectiveSpec {
 }
 
 /// What keeps somebody or something out and is supported.
-const GUARDS: [&str; 11] = [
+const GUARDS: [&str; 12] = [
     "allow",
     "auth_basic",
     "auth_basic_user_file",
+    "auth_request",
     "deny",
     "internal",
     "limit_conn",

@@ -249,7 +249,8 @@ fn is_quoted(exchange: &Exchange) -> bool {
     memchr::memchr2(b'%', b'+', written).is_some()
 }
 
-fn assign(exchange: &mut Exchange, target: SetTarget, value: &mut Vec<u8>) {
+/// Gives a variable its value, which is taken out of `value`.
+pub fn assign(exchange: &mut Exchange, target: SetTarget, value: &mut Vec<u8>) {
     match target {
         SetTarget::Slot(slot) => exchange.captures.set(usize::from(slot), value),
         SetTarget::Args => {

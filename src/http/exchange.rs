@@ -122,6 +122,8 @@ pub struct Exchange {
     pub spare_relay: Option<Box<Relay>>,
     /// How deep this request is inside another one's page (SSI); 0 is a client's own.
     pub depth: u8,
+    /// `$request_method` of a part is that of the whole.
+    pub(super) whole_method: Option<Method>,
     /// Parts that the client's page may still have.
     pub parts_left: u8,
     /// Nothing of a request is here: `clear` has nothing to do.
@@ -208,6 +210,12 @@ impl Captures {
     /// Forgets `$1` and so on.
     pub fn clear_groups(&mut self) {
         self.groups.clear();
+    }
+
+    /// Exchanges what is named with another request; the groups by number stay.
+    pub(super) fn swap_named(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.named, &mut other.named);
+        std::mem::swap(&mut self.warned, &mut other.warned);
     }
 
     /// Gives a variable its value, which is taken out of `value`; the old one's memory is left there.
@@ -464,6 +472,7 @@ impl Exchange {
             ranges: Vec::new(),
             spare_relay: None,
             depth: 0,
+            whole_method: None,
             parts_left: super::part::MAX_PARTS,
             is_clear: true,
         }
@@ -536,6 +545,7 @@ impl Exchange {
         self.held_limits.clear();
         self.told_remote = None;
         self.depth = 0;
+        self.whole_method = None;
         self.parts_left = super::part::MAX_PARTS;
     }
 
@@ -557,6 +567,9 @@ impl Exchange {
         let line = self.request.line_so_far(&self.input);
         if !line.is_empty() {
             let _ = write!(details, ", request: \"{}\"", Raw(line));
+            if self.is_part() {
+                let _ = write!(details, ", subrequest: \"{}\"", Raw(&self.uri));
+            }
             if let Some(upstream) = &self.upstream.url {
                 let _ = write!(details, ", upstream: \"{upstream}\"");
             }

@@ -45,6 +45,7 @@ impl Exchange {
         self.consumed = whole.request.len;
         self.started = whole.started;
         self.method = Method::Get;
+        self.whole_method = Some(whole.whole_method.unwrap_or(whole.method));
         self.uri.extend_from_slice(uri);
         self.args.extend_from_slice(args);
         self.uri_is_original = false;
@@ -61,6 +62,22 @@ impl Exchange {
         self.depth = whole.depth + 1;
         self.parts_left = whole.parts_left - 1;
         true
+    }
+
+    /// Exchanges the variables that have a value of their own with another request: those of `set` and its like, named
+    /// groups, and what was derived. Parts have those of their whole, as in nginx; `whole` has them back by a second call.
+    pub fn swap_variables(&mut self, whole: &mut Exchange) {
+        self.captures.swap_named(&mut whole.captures);
+        std::mem::swap(&mut self.derived, &mut whole.derived);
+        self.request_id.swap(&whole.request_id);
+    }
+
+    /// Drops the response's body: nobody wants it. The app's connection is kept if little of it is outstanding and has
+    /// come already.
+    pub fn drop_body(&mut self, conf: &LocationConf) {
+        if let Body::Relay(relay) = std::mem::take(&mut self.response.body) {
+            relay.finish_arrived(self, conf);
+        }
     }
 
     /// Appends the response's body, as `transform` changes it, to `out`.

@@ -37,6 +37,9 @@ const FAIR_SHARE: usize = 512 << 10;
 /// Most bytes of an app's stderr that one read can bring to the log.
 const MAX_STDERR: usize = 2 << 10;
 
+/// So many bytes of a body that nobody wants are read so that its connection can be used again.
+const MAX_DROPPED: usize = 16 << 10;
+
 /// The same for a body that is changed on its way, which costs far more a byte.
 const TRANSFORM_SHARE: usize = 64 << 10;
 
@@ -225,6 +228,20 @@ impl Relay {
     pub fn finish_without_body(mut self: Box<Self>, exchange: &mut Exchange) {
         self.release(exchange);
         exchange.spare_relay = Some(self);
+    }
+
+    /// The same for a short answer of which all may have come: what is there is read first, nothing is waited for.
+    pub(super) fn finish_arrived(mut self: Box<Self>, exchange: &mut Exchange, conf: &LocationConf) {
+        let mut scratch = std::mem::take(&mut exchange.scratch);
+        scratch.clear();
+        let mut flow = Flow::in_memory(scratch, &conf.proxy);
+        while self.keep_alive && !self.tunnel && self.is_open() && flow.waiting() < MAX_DROPPED {
+            if !matches!(self.fill(exchange, conf, &mut flow), Ok(Filled::Some)) {
+                break;
+            }
+        }
+        exchange.scratch = flow.into_buffer();
+        self.finish_without_body(exchange);
     }
 
     /// Sends `out` (the head) and the body, as `transform` changes it, to the client.

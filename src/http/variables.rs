@@ -248,12 +248,13 @@ fn content_length(e: &Exchange, out: &mut Vec<u8>) -> Presence {
 
 /// `$request_method`: what an `error_page` turned into GET is GET.
 fn method(e: &Exchange) -> &[u8] {
+    let method = e.whole_method.unwrap_or(e.method);
     if !e.request.has_line() {
         b""
-    } else if e.method == e.request.method {
+    } else if method == e.request.method {
         e.request.method_name.of(&e.input)
     } else {
-        e.method.as_str().as_bytes()
+        method.as_str().as_bytes()
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Whoever is not let in gets a status here; a location without any of it never comes here. Called by `phases`.
 
+use super::auth_request;
 use crate::config::model::AccessConf;
+use crate::cycle::Cycle;
 use crate::handler::{access, auth_basic};
 use crate::http::exchange::{Exchange, Outcome};
 use crate::http1::Status;
@@ -20,7 +22,12 @@ enum Say {
 }
 
 /// `None`: the client may come in.
-pub(super) async fn run(exchange: &mut Exchange, shard: &Shard, conf: &AccessConf) -> Option<Outcome> {
+pub(super) async fn run(
+    exchange: &mut Exchange,
+    cycle: &Cycle,
+    shard: &Shard,
+    conf: &AccessConf,
+) -> Option<Outcome> {
     let mut refusal = None;
     let say = by_address(exchange, conf);
     if let Some(decided) = weigh(exchange, conf, say, &mut refusal) {
@@ -31,6 +38,16 @@ pub(super) async fn run(exchange: &mut Exchange, shard: &Shard, conf: &AccessCon
             auth_basic::Verdict::Declined => Say::Nothing,
             auth_basic::Verdict::Allowed => Say::Yes,
             auth_basic::Verdict::Refused(status) => Say::No(status),
+        };
+        if let Some(decided) = weigh(exchange, conf, say, &mut refusal) {
+            return settle(exchange, conf, decided).await;
+        }
+    }
+    if let Some(auth) = &conf.auth_request {
+        let say = match Box::pin(auth_request::run(exchange, cycle, shard, auth)).await {
+            auth_request::Verdict::Allowed => Say::Yes,
+            auth_request::Verdict::Refused(status) => Say::No(status),
+            auth_request::Verdict::Close => return Some(Outcome::Close),
         };
         if let Some(decided) = weigh(exchange, conf, say, &mut refusal) {
             return settle(exchange, conf, decided).await;

@@ -4,6 +4,7 @@
 //! bound of ten holds.
 
 mod access;
+mod auth_request;
 mod limits;
 mod ssi;
 
@@ -194,7 +195,7 @@ async fn enter_location(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -
     // A part of a page is asked for by the page, as in nginx: who may see that may see all of it.
     if let Some(access) = &conf.access
         && !exchange.is_part()
-        && let Some(refusal) = access::run(exchange, shard, access).await
+        && let Some(refusal) = access::run(exchange, cycle, shard, access).await
     {
         return refusal;
     }

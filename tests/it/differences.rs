@@ -162,6 +162,12 @@ pub const CHUNKED_UWSGI: Difference = Difference {
     reason: "the client would get the framing as content",
 };
 
+/// Several `WWW-Authenticate` fields of what `auth_request` asks.
+pub const CHALLENGES: Difference = Difference {
+    documented: "all `WWW-Authenticate` fields of its answer reach the client",
+    reason: "the client chooses among them; nginx itself since 1.23.0",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {
@@ -201,6 +207,7 @@ fn every_difference_is_documented() {
         &CHUNKED_UWSGI,
         &BACKGROUND,
         &NARROW_ADDRESS,
+        &CHALLENGES,
     ];
     for difference in all {
         assert!(

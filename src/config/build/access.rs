@@ -1,13 +1,15 @@
-//! Who may come in: `allow`, `deny`, `auth_basic`, `satisfy`.
+//! Who may come in: `allow`, `deny`, `auth_basic`, `auth_request`, `satisfy`.
 
 use std::time::Duration;
 
 use super::super::ast::Directive;
 use super::super::cidr::Cidr;
-use super::super::model::{AccessClients, AccessConf, AccessRule, BasicAuthConf};
+use super::super::model::{AccessClients, AccessConf, AccessRule, AuthRequestConf, BasicAuthConf};
+use super::super::rewrite::SetTarget;
 use super::super::template::Template;
 use super::context::Context;
 use super::level::{List, inherit};
+use super::rewrite;
 
 /// As written.
 #[derive(Debug, Default)]
@@ -15,6 +17,9 @@ pub(super) struct RawAccess {
     rules: List<AccessRule>,
     basic: Option<Template>,
     user_file: Option<Template>,
+    /// Empty: `off`.
+    auth_request: Option<Vec<u8>>,
+    auth_sets: List<(SetTarget, Template)>,
     satisfy_any: Option<bool>,
     auth_delay: Option<Duration>,
 }
@@ -30,6 +35,17 @@ impl RawAccess {
             }
             "auth_basic" => cx.set(d, &mut self.basic, |cx, d| cx.header_value(d, 0)),
             "auth_basic_user_file" => cx.set(d, &mut self.user_file, |cx, d| cx.template(d, d.arg_bytes(0))),
+            "auth_request" => cx.set(d, &mut self.auth_request, |_, d| match d.arg_bytes(0) {
+                b"off" => Some(Vec::new()),
+                uri => Some(uri.to_vec()),
+            }),
+            "auth_request_set" => {
+                if let Some(target) = rewrite::target(cx, d)
+                    && let Some(value) = cx.template(d, d.arg_bytes(1))
+                {
+                    self.auth_sets.push((target, value));
+                }
+            }
             "satisfy" => cx.choice(d, &mut self.satisfy_any, &[("all", false), ("any", true)]),
             "auth_delay" => cx.time(d, &mut self.auth_delay),
             _ => return false,
@@ -40,7 +56,8 @@ impl RawAccess {
     /// Takes what is not written from the outer level.
     pub(super) fn inherit(&mut self, outer: &Self) {
         self.rules.inherit(&outer.rules);
-        inherit!(self, outer; basic, user_file, satisfy_any, auth_delay);
+        self.auth_sets.inherit(&outer.auth_sets);
+        inherit!(self, outer; basic, user_file, auth_request, satisfy_any, auth_delay);
     }
 
     /// `None`: everybody may come in.
@@ -53,12 +70,18 @@ impl RawAccess {
             }
             _ => None,
         };
-        if rules.is_empty() && basic.is_none() {
+        let sets = self.auth_sets.get().unwrap_or_default();
+        let auth_request = self
+            .auth_request
+            .filter(|uri| !uri.is_empty())
+            .map(|uri| AuthRequestConf { uri: uri.into(), sets });
+        if rules.is_empty() && basic.is_none() && auth_request.is_none() {
             return None;
         }
         Some(AccessConf {
             rules,
             basic,
+            auth_request,
             satisfy_any: self.satisfy_any.unwrap_or(false),
             auth_delay: self.auth_delay.unwrap_or_default(),
         })

@@ -7,8 +7,7 @@ use super::super::ast::Directive;
 use super::super::template::VariableScope;
 
 /// Directives that make a variable, and which argument names it (counted from 0).
-const DECLARING: [(&str, usize); 10] = [
-    ("auth_request_set", 0),
+const DECLARING: [(&str, usize); 9] = [
     ("perl_set", 0),
     ("js_set", 0),
     ("js_var", 0),
@@ -41,6 +40,13 @@ pub(super) fn collect(directives: &[Directive], scope: &mut VariableScope) {
             && !["args", "limit_rate"].contains(&name.to_ascii_lowercase().as_str())
         {
             scope.set_slot(name);
+        }
+        // No value before, while one of `set` is empty before.
+        if d.name() == "auth_request_set"
+            && let Some(name) = d.arg(0).strip_prefix('$')
+            && !["args", "limit_rate"].contains(&name.to_ascii_lowercase().as_str())
+        {
+            scope.capture_slot(name);
         }
         if WITH_PATTERNS.contains(&d.name()) {
             for i in 0..d.args().len() {

@@ -167,11 +167,16 @@ fn return_(cx: &mut Context, d: &Directive) -> Option<ReturnConf> {
 
 /// `set $variable value`.
 fn set(cx: &mut Context, d: &Directive) -> Option<Step> {
+    Some(Step::Set { target: target(cx, d)?, value: cx.template(d, d.arg_bytes(1))? })
+}
+
+/// What a directive whose first argument is `$variable` sets.
+pub(super) fn target(cx: &mut Context, d: &Directive) -> Option<SetTarget> {
     let Some(name) = d.arg(0).strip_prefix('$').filter(|name| !name.is_empty()) else {
         cx.error(d, format!("invalid variable name \"{}\"", d.arg(0)));
         return None;
     };
-    let target = match name.to_ascii_lowercase().as_str() {
+    Some(match name.to_ascii_lowercase().as_str() {
         "args" => SetTarget::Args,
         "limit_rate" => SetTarget::LimitRate,
         name if VariableId::is_fixed(name) => {
@@ -179,8 +184,7 @@ fn set(cx: &mut Context, d: &Directive) -> Option<Step> {
             return None;
         }
         name => SetTarget::Slot(cx.scope.set_slot(name)),
-    };
-    Some(Step::Set { target, value: cx.template(d, d.arg_bytes(1))? })
+    })
 }
 
 /// The condition in the parentheses of an `if`.

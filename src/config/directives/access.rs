@@ -1,7 +1,7 @@
 //! Who may come in, and how often.
 
 use super::{directives, refused, refused_unless};
-use crate::config::spec::Support::{Accepted, Ignored, Supported};
+use crate::config::spec::Support::{Accepted, Supported};
 
 directives! { HTTP_ACCESS, "ngx_http_access_module";
     allow [HTTP SERVER LOCATION LIMIT_EXCEPT] (1) "address | CIDR | unix: | all" = ""
@@ -19,10 +19,9 @@ directives! { HTTP_AUTH_BASIC, "ngx_http_auth_basic_module";
 
 directives! { HTTP_AUTH_REQUEST, "ngx_http_auth_request_module";
     auth_request [HTTP SERVER LOCATION] (1) "uri | off" = "off"
-        => refused_unless("off", "it asks another location whether a request may pass"),
-        "Asks another location for permission.";
+        => Supported, "Asks another location for permission.";
     auth_request_set [HTTP SERVER LOCATION] (2) "$variable value" = ""
-        => Ignored("the variable is empty"), "A variable from that answer.";
+        => Supported, "A variable from that answer.";
 }
 
 directives! { HTTP_AUTH_JWT, "ngx_http_auth_jwt_module";

@@ -1,10 +1,11 @@
-//! Who may come in, resolved: `allow`, `deny`, `auth_basic`, `satisfy`, `limit_except`.
+//! Who may come in, resolved: `allow`, `deny`, `auth_basic`, `auth_request`, `satisfy`, `limit_except`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::cidr::Cidr;
+use super::super::rewrite::SetTarget;
 use super::super::template::Template;
 use super::LocationId;
 use crate::http1::Method;
@@ -18,17 +19,28 @@ pub struct LimitExceptConf {
     pub location: LocationId,
 }
 
-/// `allow`, `deny`, `auth_basic`, and how they go together.
+/// `allow`, `deny`, `auth_basic`, `auth_request`, and how they go together.
 #[derive(Debug)]
 pub struct AccessConf {
     /// `allow` and `deny` in order: the first that fits decides.
     pub rules: Arc<[AccessRule]>,
     /// `auth_basic`.
     pub basic: Option<BasicAuthConf>,
+    /// `auth_request`.
+    pub auth_request: Option<AuthRequestConf>,
     /// `satisfy any`: one of them is enough.
     pub satisfy_any: bool,
     /// `auth_delay`.
     pub auth_delay: Duration,
+}
+
+/// `auth_request` with `auth_request_set`.
+#[derive(Debug)]
+pub struct AuthRequestConf {
+    /// The URI that is asked, without arguments.
+    pub uri: Box<[u8]>,
+    /// What is taken from its answer, in order.
+    pub sets: Arc<[(SetTarget, Template)]>,
 }
 
 /// One `allow` or `deny`.

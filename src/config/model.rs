@@ -4,6 +4,7 @@
 //! default. Built once per load, immutable afterwards, shared by all workers inside a `Cycle`. No I/O, no state.
 
 mod access;
+mod cookies;
 mod limits;
 mod tls;
 
@@ -25,6 +26,7 @@ pub use access::{
     AccessClients, AccessConf, AccessRule, AuthRequestConf, BasicAuthConf, LimitExceptConf, RealIpConf,
     RealIpHeader, SecureLinkConf,
 };
+pub use cookies::{CookieConf, CookieFlagsConf, CookieMatch, CookieRewriteConf};
 pub use limits::{LimitConnConf, LimitReqConf, LimitZoneConf, LimitsConf, OnLimit, SizeConf};
 pub use tls::{CertificateConf, PemSource, TlsConf, VerifyClient};
 
@@ -630,6 +632,8 @@ pub struct ProxyConf {
     pub ignore_headers: FieldNames,
     /// `proxy_pass_header`: lower-case.
     pub pass_headers: Vec<String>,
+    /// `proxy_cookie_*`; `None` leaves cookies alone.
+    pub cookies: Option<Arc<CookieConf>>,
     /// `proxy_redirect`.
     pub redirects: Vec<ProxyRedirectConf>,
     /// `proxy_http_version` is 1.1 (else 1.0). Default here: 1.1.

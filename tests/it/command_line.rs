@@ -65,7 +65,7 @@ fn check(conf: &str, code: i32, expected: Expect) {
 }
 
 /// The first message of `-t` on this file, which must be refused: ringx goes on to the next error, nginx stops.
-fn first_error(conf: &str) -> String {
+pub fn first_error(conf: &str) -> String {
     let site = Site::new(conf);
     let output = site.run(&["-t"]);
     assert_eq!(output.code, Some(1), "{conf}: {}", output.stderr);

@@ -33,6 +33,7 @@ mod location;
 mod logs;
 mod maps;
 mod parked;
+mod proxy_cookie;
 mod proxy_failure;
 mod proxy_log;
 mod proxy_request;

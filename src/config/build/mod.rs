@@ -8,6 +8,7 @@ mod access;
 mod addr;
 mod client;
 mod context;
+mod cookies;
 mod derived;
 mod errors;
 mod files;

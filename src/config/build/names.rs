@@ -20,8 +20,17 @@ const DECLARING: [(&str, usize); 9] = [
 ];
 
 /// Directives whose arguments may be regular expressions with named groups.
-const WITH_PATTERNS: [&str; 6] =
-    ["location", "server_name", "proxy_redirect", "if", "rewrite", "valid_referers"];
+const WITH_PATTERNS: [&str; 9] = [
+    "location",
+    "server_name",
+    "proxy_redirect",
+    "proxy_cookie_domain",
+    "proxy_cookie_path",
+    "proxy_cookie_flags",
+    "if",
+    "rewrite",
+    "valid_referers",
+];
 
 /// Directives whose last argument names a variable that they derive from others.
 const DERIVING: [&str; 3] = ["map", "geo", "split_clients"];

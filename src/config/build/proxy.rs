@@ -12,6 +12,7 @@ use super::super::ast::Directive;
 use super::super::model::{NextUpstream, ProxyConf, SizeConf};
 use super::super::template::Template;
 use super::context::Context;
+use super::cookies::RawCookies;
 use super::gateway::{Family, RawGateways};
 use super::headers::header_name;
 use super::level::{Place, inherit};
@@ -51,6 +52,7 @@ pub(super) struct RawProxy {
     /// Not inherited.
     pub pass: Option<RawPass>,
     pub redirects: Option<RawRedirects>,
+    cookies: RawCookies,
     set_headers: Option<HeaderLines>,
     hide_headers: Option<Vec<String>>,
     pass_headers: Option<Vec<String>>,
@@ -124,7 +126,7 @@ impl RawProxy {
             "proxy_pass_request_headers" => cx.flag(d, &mut self.pass_request_headers),
             "proxy_pass_request_body" => cx.flag(d, &mut self.pass_request_body),
             "proxy_socket_keepalive" => cx.flag(d, &mut self.socket_keepalive),
-            _ => return false,
+            _ => return self.is_http() && self.cookies.apply(cx, d),
         }
         true
     }
@@ -139,6 +141,7 @@ impl RawProxy {
 
     /// Takes what is not written from the outer level.
     pub(super) fn inherit(&mut self, outer: &Self) {
+        self.cookies.inherit(&outer.cookies);
         inherit!(self, outer;
             redirects, set_headers, hide_headers, pass_headers, ignore_headers, http11, method, connect_timeout, send_timeout, read_timeout,
             limit_rate, buffering, buffers, buffer_size, max_temp_file_size, temp_path, request_buffering, intercept_errors,
@@ -165,6 +168,7 @@ impl RawProxy {
             hide_headers: self.resolve_hidden(),
             ignore_headers: self.ignore_headers.clone().unwrap_or_default(),
             pass_headers: self.pass_headers.clone().unwrap_or_default(),
+            cookies: self.cookies.resolve(),
             redirects: super::proxy_pass::resolve_redirects(self, matched_prefix),
             http11,
             method: self.method.clone(),

@@ -9,11 +9,11 @@ directives! { HTTP_PROXY, "ngx_http_proxy_module";
     proxy_redirect [HTTP SERVER LOCATION] (1 2) "default | off | redirect replacement" = "default"
         => Supported, "Changes Location and Refresh of the app's response.";
     proxy_cookie_domain [HTTP SERVER LOCATION] (1 2) "off | domain replacement" = "off"
-        => Ignored("cookies are passed on as they are"), "Changes cookies' domains.";
+        => Supported, "Changes cookies' domains.";
     proxy_cookie_path [HTTP SERVER LOCATION] (1 2) "off | path replacement" = "off"
-        => Ignored("cookies are passed on as they are"), "Changes cookies' paths.";
+        => Supported, "Changes cookies' paths.";
     proxy_cookie_flags [HTTP SERVER LOCATION] (1 2 3 4) "off | cookie [flag ...]" = "off"
-        => Ignored("cookies are passed on as they are"), "Changes cookies' flags.";
+        => Supported, "Changes cookies' flags.";
     proxy_store [HTTP SERVER LOCATION] (1) "on | off | string" = "off"
         => Ignored("nothing is stored"), "Stores responses as files.";
     proxy_store_access [HTTP SERVER LOCATION] (1 2 3) "value ..." = "" => Ignored("nothing is stored"), "";

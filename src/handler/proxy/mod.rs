@@ -4,6 +4,7 @@
 //! a kept or a fresh connection, and its answer's head turned into ours; the body stays in the peer's socket for the
 //! writer. Never sends a request twice that may have been acted on. Called by `phases`.
 
+mod cookies;
 mod error;
 mod gateway;
 mod receive;

@@ -3,13 +3,13 @@
 //! Order and case of the fields are the app's, as nginx keeps them; those with a fixed place have a member in
 //! `Response`. What speaks of the hop to the app, or to us alone, does not pass.
 
-use super::redirect;
+use super::{cookies, redirect};
 use std::rc::Rc;
 
 use super::PeerRequest;
 use super::error::READING_HEAD;
 use crate::cgi::fastcgi::{Piece, Records};
-use crate::config::model::{LocationConf, ProxyConf};
+use crate::config::model::{CookieConf, LocationConf, ProxyConf};
 use crate::cycle::Cycle;
 use crate::http::exchange::UpstreamTrace;
 use crate::http::relay::{Relay, Source};
@@ -63,7 +63,7 @@ pub(super) fn accept(
     {
         let peer = Rc::clone(&source.lease.peer().name);
         discard(exchange, source, request);
-        return accel_redirect(exchange, cycle, &peer);
+        return accel_redirect(exchange, cycle, conf, &peer);
     }
     let buffering = fill(exchange, &conf.proxy);
     if !buffering && (conf.limit_rate.is_some() || exchange.limit_rate.is_some()) {
@@ -184,33 +184,43 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
             Known::Refresh => {
                 response.fields.push(name, rewritten.next().flatten().as_deref().unwrap_or(value));
             }
+            Known::SetCookie if proxy.cookies.is_some() => {
+                response.fields.push(name, rewritten.next().flatten().as_deref().unwrap_or(value));
+            }
             _ => response.fields.push(name, value),
         }
     }
     buffering
 }
 
-/// What `proxy_redirect` makes of each `Location` and `Refresh` that passes, in order; nothing where there are none.
+/// What `proxy_redirect` makes of each `Location` and `Refresh` that passes, and `proxy_cookie_*` of each cookie, in
+/// order; nothing where there are none.
 fn rewrite_all(exchange: &mut Exchange, proxy: &ProxyConf) -> Vec<Option<Vec<u8>>> {
     let headers = &exchange.upstream.head.headers;
-    if !headers.has(Known::Location) && !headers.has(Known::Refresh) {
+    let bakes = proxy.cookies.is_some() && headers.has(Known::SetCookie);
+    if !headers.has(Known::Location) && !headers.has(Known::Refresh) && !bakes {
         return Vec::new();
     }
-    let bytes = std::mem::take(&mut exchange.upstream.head_bytes);
     let mut rewritten = Vec::new();
     for at in 0..exchange.upstream.head.headers.len() {
         let Some(field) = exchange.upstream.head.headers.at(at) else { break };
-        let value = field.value.of(&bytes);
-        let from = match field.known {
-            Known::Location => Some(0),
-            Known::Refresh => redirect::refresh_url(value),
+        let bytes = &exchange.upstream.head_bytes;
+        let value = match field.known {
+            Known::Location | Known::Refresh => field.value.of(bytes).to_vec(),
+            Known::SetCookie if bakes => field.value.of(bytes).to_vec(),
             _ => continue,
         };
-        if !proxy.hide_headers.contains(&field, &bytes) {
-            rewritten.push(from.and_then(|from| redirect::rewrite(exchange, &proxy.redirects, value, from)));
+        if proxy.hide_headers.contains(&field, bytes) {
+            continue;
         }
+        rewritten.push(match (field.known, &proxy.cookies) {
+            (Known::Location, _) => redirect::rewrite(exchange, &proxy.redirects, &value, 0),
+            (Known::Refresh, _) => redirect::refresh_url(&value)
+                .and_then(|from| redirect::rewrite(exchange, &proxy.redirects, &value, from)),
+            (_, Some(conf)) => cookies::rewrite(exchange, conf, &value),
+            (_, None) => None,
+        });
     }
-    exchange.upstream.head_bytes = bytes;
     rewritten
 }
 
@@ -228,12 +238,15 @@ fn after_code(head: &[u8]) -> &[u8] {
 }
 
 /// `X-Accel-Redirect`: the app names a URI or a named location that serves the request in its place.
-fn accel_redirect(exchange: &mut Exchange, cycle: &Cycle, peer: &str) -> Outcome {
+fn accel_redirect(exchange: &mut Exchange, cycle: &Cycle, conf: &LocationConf, peer: &str) -> Outcome {
     let trace = &exchange.upstream;
     let target =
         trace.head.headers.get(Known::XAccelRedirect, &trace.head_bytes).unwrap_or_default().to_vec();
     exchange.response.clear();
     keep_fields(exchange, &KEPT_BY_REDIRECT);
+    if let Some(cookies) = &conf.proxy.cookies {
+        rewrite_kept_cookies(exchange, cookies);
+    }
     let trace = &exchange.upstream;
     if let Some(kind) = trace.head.headers.get(Known::ContentType, &trace.head_bytes) {
         exchange.response.content_type.extend_from_slice(kind);
@@ -268,6 +281,17 @@ fn accel_redirect(exchange: &mut Exchange, cycle: &Cycle, peer: &str) -> Outcome
         exchange.method = Method::Get;
     }
     Outcome::Redirect
+}
+
+/// `proxy_cookie_*` for the cookies that were kept.
+#[cold]
+fn rewrite_kept_cookies(exchange: &mut Exchange, conf: &CookieConf) {
+    let fields = std::mem::take(&mut exchange.response.fields);
+    for (name, value) in fields.iter() {
+        let is_cookie = name.eq_ignore_ascii_case(b"set-cookie");
+        let rewritten = if is_cookie { cookies::rewrite(exchange, conf, value) } else { None };
+        exchange.response.fields.push(name, rewritten.as_deref().unwrap_or(value));
+    }
 }
 
 /// Copies these fields of the answer, whatever becomes of the rest.

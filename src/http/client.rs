@@ -35,6 +35,8 @@ pub struct Client {
     pub keepalive_timeout: Cell<Duration>,
     /// `$connection_requests`.
     pub requests: Cell<u64>,
+    /// It speaks plain text on a port for TLS.
+    pub lacks_tls: Cell<bool>,
 }
 
 impl Client {
@@ -64,6 +66,7 @@ impl Client {
             accepted_ms: crate::time::now().monotonic_ms,
             keepalive_timeout: Cell::new(Duration::ZERO),
             requests: Cell::new(0),
+            lacks_tls: Cell::new(false),
         })
     }
 
@@ -83,6 +86,7 @@ impl Client {
             // Set again by each answer.
             keepalive_timeout: _,
             requests,
+            lacks_tls: _,
         } = self;
         ParkedClient {
             remote: remote.into(),
@@ -112,6 +116,8 @@ impl Client {
             accepted_ms: parked.accepted_ms,
             keepalive_timeout: Cell::new(Duration::ZERO),
             requests: Cell::new(parked.requests.into()),
+            // Nobody who does is parked: the connection closes with its first request.
+            lacks_tls: Cell::new(false),
         }
     }
 
@@ -124,6 +130,11 @@ impl Client {
         self.listen.set(listen);
         self.generation.set(cycle.generation);
         true
+    }
+
+    /// `$scheme`.
+    pub fn scheme(&self) -> &'static str {
+        if self.stream.is_tls() { "https" } else { "http" }
     }
 
     /// The `Now::monotonic_ms` that is `after` from now.

@@ -122,7 +122,18 @@ impl Exchange {
         }
         self.body.begin(self.request.framing, self.request.expect_continue);
         self.choose_server(cycle);
+        if self.client.lacks_tls.get() {
+            return Arrival::Refused(self.refuse_plain());
+        }
         Arrival::Request
+    }
+
+    /// The port is for TLS.
+    #[cold]
+    fn refuse_plain(&self) -> Status {
+        let said = "client sent plain HTTP request to HTTPS port while reading client request headers";
+        self.log_error(Level::Info, format_args!("{said}"));
+        Status::TO_HTTPS
     }
 
     /// Fills what follows from the request line and the host; `false`: the target climbs above `/` or is encoded badly.

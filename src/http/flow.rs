@@ -52,6 +52,8 @@ pub(super) struct Flow<'c> {
     pub(super) transform: Option<Transform>,
     /// The transform may hold bytes back.
     holds: bool,
+    /// The client's bytes must come by this process: it speaks TLS.
+    pub(super) copies: bool,
     /// The app's socket was seen readable: a pipe that takes nothing is then full.
     pub(super) app_ready: bool,
 }
@@ -87,6 +89,7 @@ impl<'c> Flow<'c> {
             pipe: None,
             transform: None,
             holds: false,
+            copies: false,
             app_ready: false,
         }
     }
@@ -140,7 +143,7 @@ impl<'c> Flow<'c> {
 
     /// Can payload go through a pipe? Takes one from the core's pool.
     pub(super) fn can_splice(&mut self) -> bool {
-        if self.transform.is_some() {
+        if self.transform.is_some() || self.copies {
             return false;
         }
         if !self.chunked && self.pipe.is_none() {
@@ -265,7 +268,7 @@ impl<'c> Flow<'c> {
                     share += count;
                 }
                 Transfer::WouldBlock => return Ok(Flushed::Blocked),
-                Transfer::Eof => return Ok(Flushed::All),
+                Transfer::Eof => return Ok(if client.flush()? { Flushed::All } else { Flushed::Blocked }),
             }
         }
         Ok(Flushed::Blocked)

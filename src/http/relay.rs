@@ -320,6 +320,7 @@ impl Relay {
     ) -> io::Result<()> {
         let mut flow = Flow::new(std::mem::take(out), exchange.chunked, &conf.proxy);
         flow.transform = transform;
+        flow.copies = exchange.client.stream.is_tls();
         let result = self.run(exchange, conf, &mut flow).await;
         *out = flow.into_buffer();
         result?;
@@ -355,7 +356,7 @@ impl Relay {
                 client.deadline.arm(conf.send_timeout);
                 share += exchange.bytes_sent - before;
             }
-            if !self.is_open() && flow.is_empty() {
+            if !self.is_open() && flow.is_empty() && client.stream.flush()? {
                 return Ok(());
             }
             let reads = self.is_open() && flow.has_room(self.buffering, flushed);

@@ -90,7 +90,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::ProxyAddXForwardedFor => add_forwarded_for(e, out),
         VariableId::ProxyHost => found_unless_empty(out, &e.upstream.proxy_host),
         VariableId::ProxyPort => found_unless_empty(out, &e.upstream.proxy_port),
-        VariableId::Scheme => bytes(out, b"http"),
+        VariableId::Scheme => bytes(out, e.client.scheme().as_bytes()),
         VariableId::InvalidReferer => bytes(out, if invalid_referer(e) { b"1" } else { b"" }),
         VariableId::SecureLink => {
             let conf = e.location_conf(&e.cycle).secure_link.as_ref();
@@ -104,7 +104,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::LimitRate => number(out, e.limit_rate.unwrap_or(0)),
         VariableId::LimitReqStatus => limit_status(e.limit_req_status, out),
         VariableId::LimitConnStatus => limit_status(e.limit_conn_status, out),
-        VariableId::Https => Found,
+        VariableId::Https => bytes(out, if e.client.stream.is_tls() { b"on" } else { b"" }),
         VariableId::Status => status(e, out),
         VariableId::BytesSent => number(out, e.bytes_sent),
         VariableId::BodyBytesSent => number(out, e.body_bytes_sent),

@@ -198,9 +198,10 @@ impl Exchange {
         }
     }
 
-    /// `http://host[:port]` of an absolute redirect (`server_name_in_redirect`, `port_in_redirect`).
+    /// `scheme://host[:port]` of an absolute redirect (`server_name_in_redirect`, `port_in_redirect`).
     pub(super) fn write_origin(&self, cycle: &Cycle, conf: &LocationConf, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"http://");
+        out.extend_from_slice(self.client.scheme().as_bytes());
+        out.extend_from_slice(b"://");
         if conf.server_name_in_redirect {
             out.extend_from_slice(self.server_conf(cycle).primary_name.as_bytes());
         } else if !self.host.is_empty() {
@@ -210,7 +211,7 @@ impl Exchange {
         }
         if conf.port_in_redirect
             && let Some(port) = self.client.local_port()
-            && port != 80
+            && port != if self.client.stream.is_tls() { 443 } else { 80 }
         {
             out.push(b':');
             encode::push_decimal(out, u64::from(port));
@@ -341,6 +342,9 @@ impl Exchange {
                     return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "file was truncated"));
                 }
             }
+        }
+        while !self.client.stream.flush()? {
+            self.client.stream.writable(&self.client.deadline).await?;
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ pub mod splice;
 pub mod stream;
 pub mod sys;
 pub mod timer;
+pub mod tls;
 
 pub use addr::{CompactAddr, SockAddr};
 pub use listener::{ListenOptions, ListenSocket, Listener};

@@ -228,6 +228,9 @@ pub fn mode() -> RingMode {
 /// than a wait for its completion (8 connections: 0.85 against 0.91 of nginx's CPU; 64: 0.89 against 0.78).
 const DEEP_TURN: u32 = 4;
 
+/// TLS handshakes that begin in one turn.
+const HANDSHAKES: u32 = 4;
+
 /// Weight of the past in the running mean of the depth, as a shift: 1/8 of each new turn goes in.
 const DEPTH_SHIFT: u32 = 3;
 
@@ -237,6 +240,8 @@ struct Turn {
     open: Cell<bool>,
     /// How many waits completed since.
     completions: Cell<u32>,
+    /// Handshakes begun since.
+    handshakes: Cell<u32>,
     /// Running mean of `completions` at the end of a turn, times 2^DEPTH_SHIFT.
     mean: Cell<u32>,
     /// Wakes the main future, which is polled after all tasks of the turn ran.
@@ -249,6 +254,7 @@ thread_local! {
             mode: Cell::new(RingMode::Epoll),
             open: Cell::new(false),
             completions: Cell::new(0),
+            handshakes: Cell::new(0),
             mean: Cell::new(0),
             main: RefCell::new(None),
         }
@@ -281,6 +287,12 @@ pub(super) fn ring_send_pays() -> bool {
     })
 }
 
+/// Whether a TLS handshake may begin in this turn: each costs as much as some dozen requests, and those who talk already must
+/// not wait for many.
+pub(super) fn may_shake_hands() -> bool {
+    TURN.with(|turn| turn.handshakes.replace(turn.handshakes.get().saturating_add(1)) < HANDSHAKES)
+}
+
 /// The main future, polled when it is woken and once at the end of each turn: monoio runs all ready tasks,
 /// then the main future, then waits in the kernel.
 struct TurnEnd<'a, F> {
@@ -293,6 +305,7 @@ impl<F: Future> Future for TurnEnd<'_, F> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         TURN.with(|turn| {
             if turn.open.replace(false) {
+                turn.handshakes.set(0);
                 let (depth, mean) = (turn.completions.replace(0), turn.mean.get());
                 turn.mean.set(mean - (mean >> DEPTH_SHIFT) + depth.min(u32::from(u16::MAX)));
             }

@@ -33,11 +33,15 @@ pub enum Transfer {
     WouldBlock,
 }
 
-/// sendfile(2) of up to `max` bytes from `offset`, which is advanced. A slow disk blocks.
+/// sendfile(2) of up to `max` bytes from `offset`, which is advanced. A slow disk blocks. To a stream that speaks TLS the bytes
+/// go by way of this process, and [`Stream::flush`] must follow the last of them.
 ///
 /// # Errors
 /// What the socket suffered (`BrokenPipe`, `ConnectionReset`) or the file (`EIO`).
 pub fn sendfile(to: &Stream, from: BorrowedFd<'_>, offset: &mut u64, max: usize) -> io::Result<Transfer> {
+    if let Some(tls) = to.tls() {
+        return tls.send_file(to.fd(), from, offset, max);
+    }
     let mut at = file::file_offset(*offset)?;
     let (to, from) = (to.fd(), from.as_raw_fd());
     // SAFETY: both descriptors are open while borrowed and `at` is an off_t on this stack frame.
@@ -91,6 +95,9 @@ impl Pipe {
     /// # Errors
     /// What the socket suffered.
     pub fn try_splice_in(&mut self, from: &Stream, max: usize) -> io::Result<Transfer> {
+        if from.is_tls() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let moved = splice(from.fd(), self.write_fd(), max, 0)?;
         if let Transfer::Moved(count) = moved {
             self.held += count;
@@ -105,6 +112,10 @@ impl Pipe {
     pub fn try_splice_out(&mut self, to: &Stream, max: usize, more: bool) -> io::Result<Transfer> {
         if self.held == 0 {
             return Ok(Transfer::Eof);
+        }
+        if to.is_tls() {
+            // What would go there is no record.
+            return Err(io::ErrorKind::Unsupported.into());
         }
         let flags = if more { libc::SPLICE_F_MORE } else { 0 };
         let moved = splice(self.read_fd(), to.fd(), self.held.min(max), flags)?;

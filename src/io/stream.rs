@@ -4,6 +4,7 @@
 //! bytes leave the kernel only in the `try_` calls. Knows nothing of what the bytes mean. Called by http,
 //! upstream and handler through their connections.
 
+use std::cell::OnceCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::os::fd::{OwnedFd, RawFd};
@@ -12,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::addr::{self, SockAddr};
 use super::ready::Polled;
+use super::tls::Session;
 use super::{Deadline, RingMode, check, retry, runtime};
 
 /// Most slices one gathered send takes; a longer list is sent in parts. Far below the kernel's UIO_MAXIOV.
@@ -21,6 +23,8 @@ pub const MAX_SLICES: usize = 64;
 pub struct Stream {
     socket: Polled,
     fd: RawFd,
+    /// Set once the stream speaks TLS.
+    tls: OnceCell<Box<Session>>,
 }
 
 /// What a look at a connection nobody expects bytes from shows.
@@ -51,7 +55,7 @@ impl Stream {
     pub(super) fn from_fd(fd: OwnedFd) -> io::Result<Self> {
         let socket = Polled::new(fd)?;
         let fd = socket.fd();
-        Ok(Self { socket, fd })
+        Ok(Self { socket, fd, tls: OnceCell::new() })
     }
 
     /// Waits until a read would not block: bytes, end of file or an error are there. May be spuriously early:
@@ -60,7 +64,7 @@ impl Stream {
     /// # Errors
     /// `TimedOut` when `deadline` expires first, `Interrupted` when it is idle and interrupted.
     pub async fn readable(&self, deadline: &Deadline) -> io::Result<()> {
-        poll_fn(|context| bounded(self.socket.poll_readable(context), deadline, context)).await
+        poll_fn(|context| bounded(self.poll_readable(context), deadline, context)).await
     }
 
     /// Waits until a write would not block, or the socket is in error. May be spuriously early.
@@ -76,9 +80,10 @@ impl Stream {
     /// # Errors
     /// `WouldBlock` when nothing is there; what the connection suffered, otherwise.
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let (pointer, len) = (buf.as_mut_ptr(), buf.len());
-        // SAFETY: `buf` is ours to write over its whole length until the call returns.
-        retry(|| unsafe { libc::recv(self.fd, pointer.cast(), len, libc::MSG_DONTWAIT) })
+        match self.tls() {
+            None => receive(self.fd, buf),
+            Some(tls) => tls.recv(self.fd, buf),
+        }
     }
 
     /// recv(2) appended to `buf`, `max` bytes at most, into its spare capacity; only a buffer without any
@@ -93,8 +98,12 @@ impl Stream {
         if buf.len() == buf.capacity() {
             buf.reserve(max);
         }
+        let max = max.min(buf.capacity() - buf.len());
+        if let Some(tls) = self.tls() {
+            return tls.recv_into(self.fd, buf, max);
+        }
         let spare = buf.spare_capacity_mut();
-        let (pointer, len) = (spare.as_mut_ptr(), spare.len().min(max));
+        let (pointer, len) = (spare.as_mut_ptr(), max);
         // SAFETY: the spare capacity is ours to write, and `len` is not more than it has.
         let count = retry(|| unsafe { libc::recv(self.fd, pointer.cast(), len, libc::MSG_DONTWAIT) })?;
         let filled = buf.len() + count;
@@ -105,6 +114,9 @@ impl Stream {
 
     /// Looks, without reading, whether an idle connection is still there.
     pub fn peek_closed(&self) -> Liveness {
+        if let Some(tls) = self.tls() {
+            return tls.peek(self.fd);
+        }
         let mut byte = 0_u8;
         let pointer = (&raw mut byte).cast();
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
@@ -115,6 +127,18 @@ impl Stream {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Liveness::Alive,
             Err(_) => Liveness::Closed,
         }
+    }
+
+    /// The next byte, without reading it; `None` at end of file.
+    ///
+    /// # Errors
+    /// As [`Stream::try_recv`].
+    pub fn peek_byte(&self) -> io::Result<Option<u8>> {
+        let mut byte = 0_u8;
+        let (pointer, flags) = ((&raw mut byte).cast(), libc::MSG_PEEK | libc::MSG_DONTWAIT);
+        // SAFETY: `pointer` is to one byte on this stack frame.
+        let count = retry(|| unsafe { libc::recv(self.fd, pointer, 1, flags) })?;
+        Ok((count > 0).then_some(byte))
     }
 
     /// Begins to watch a connection that goes idle, so that [`Stream::stayed_quiet`] needs no system call. With epoll
@@ -144,7 +168,7 @@ impl Stream {
     /// # Errors
     /// As [`Stream::try_send`], but for `WouldBlock`.
     pub fn send_at_once(&self, buf: &[u8]) -> io::Result<usize> {
-        if runtime::ring_send_pays() {
+        if runtime::ring_send_pays() || self.is_tls() {
             return Ok(0);
         }
         match self.try_send(buf, false) {
@@ -153,14 +177,28 @@ impl Stream {
         }
     }
 
-    /// send(2): the number of bytes the kernel took. `more` (MSG_MORE) says that another send follows at once.
+    /// send(2): the number of bytes the kernel took. `more` (MSG_MORE) says that another send follows at once. With TLS some of
+    /// them may wait here for room in the socket: [`Stream::flush`] after the last one.
     ///
     /// # Errors
     /// `WouldBlock` when the socket buffer is full; `BrokenPipe`, `ConnectionReset` and the like.
     pub fn try_send(&self, buf: &[u8], more: bool) -> io::Result<usize> {
-        let flags = send_flags(more);
-        // SAFETY: `buf` is readable over its whole length until the call returns.
-        retry(|| unsafe { libc::send(self.fd, buf.as_ptr().cast(), buf.len(), flags) })
+        match self.tls() {
+            None => send(self.fd, buf, more),
+            Some(tls) => tls.send(self.fd, &[IoSlice::new(buf)], more),
+        }
+    }
+
+    /// Whether all that `try_send` and sendfile took is with the kernel; tries to send what is not. Without TLS it always is.
+    ///
+    /// # Errors
+    /// As [`Stream::try_send`], but for `WouldBlock`.
+    #[inline]
+    pub fn flush(&self) -> io::Result<bool> {
+        match self.tls() {
+            None => Ok(true),
+            Some(tls) => tls.flush(self.fd),
+        }
     }
 
     /// sendmsg(2) of the first [`MAX_SLICES`] slices in order.
@@ -168,15 +206,10 @@ impl Stream {
     /// # Errors
     /// As [`Stream::try_send`].
     pub fn try_send_vectored(&self, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
-        let slices = &slices[..slices.len().min(MAX_SLICES)];
-        // SAFETY: msghdr is plain integers and pointers, for which all zeroes is a valid value.
-        let mut message = unsafe { std::mem::zeroed::<libc::msghdr>() };
-        // std guarantees that IoSlice has the layout of iovec; sendmsg does not write through it.
-        message.msg_iov = slices.as_ptr().cast_mut().cast();
-        message.msg_iovlen = slices.len();
-        let flags = send_flags(more);
-        // SAFETY: `message` describes `slices`, which are readable until the call returns.
-        retry(|| unsafe { libc::sendmsg(self.fd, &raw const message, flags) })
+        match self.tls() {
+            None => send_vectored(self.fd, slices, more),
+            Some(tls) => tls.send(self.fd, slices, more),
+        }
     }
 
     /// Sends the whole of `buf` and gives it back. Rides in the ring when the turn is deep, else send(2).
@@ -187,7 +220,7 @@ impl Stream {
     /// the connection is of no further use, and an empty buffer may come back.
     pub async fn send_all(&self, mut buf: Vec<u8>, deadline: &Deadline) -> (io::Result<()>, Vec<u8>) {
         let mut sent = 0;
-        if runtime::ring_send_pays() {
+        if runtime::ring_send_pays() && !self.is_tls() {
             let mut operation = pin!(self.socket.ring_send(buf));
             let outcome = poll_fn(|context| match operation.as_mut().poll(context) {
                 Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
@@ -220,6 +253,9 @@ impl Stream {
                 Err(error) => return Err(error),
             }
         }
+        while !self.flush()? {
+            self.writable(deadline).await?;
+        }
         Ok(())
     }
 
@@ -235,7 +271,11 @@ impl Stream {
                 (index, offset) = (index + 1, 0);
             }
             if index >= slices.len() {
-                return Ok(());
+                if more || self.flush()? {
+                    return Ok(());
+                }
+                self.writable(deadline).await?;
+                continue;
             }
             let mut vector = [IoSlice::new(&[]); MAX_SLICES];
             let mut filled = 0;
@@ -264,14 +304,30 @@ impl Stream {
         }
     }
 
-    /// Says "no more bytes from here" (FIN), after what was sent.
+    /// Says "no more bytes from here" (FIN, with TLS behind its `close_notify`), after what was sent.
     ///
     /// # Errors
     /// `NotConnected` when the other end is gone already.
     pub fn shutdown_write(&self) -> io::Result<()> {
+        self.send_close();
         // SAFETY: `fd` is open as long as `self` lives.
         check(unsafe { libc::shutdown(self.fd, libc::SHUT_WR) })?;
         Ok(())
+    }
+
+    /// TLS says that what was sent is whole (`close_notify`), before a connection is closed in good order.
+    #[inline]
+    pub fn send_close(&self) {
+        if let Some(tls) = self.tls() {
+            tls.send_close(self.fd);
+        }
+    }
+
+    /// What was sent is not whole: TLS must not say that it is ([`Stream::send_close`] then says nothing).
+    pub fn abandon(&self) {
+        if let Some(tls) = self.tls() {
+            tls.abandon();
+        }
     }
 
     /// SO_KEEPALIVE (nginx `proxy_socket_keepalive`).
@@ -321,7 +377,22 @@ impl Stream {
 
     /// The poll behind [`Stream::readable`], without a deadline.
     pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.tls().is_some_and(Session::is_readable) {
+            return Poll::Ready(Ok(()));
+        }
         self.socket.poll_readable(context)
+    }
+
+    /// Its TLS, if it speaks that.
+    #[inline]
+    pub(super) fn tls(&self) -> Option<&Session> {
+        self.tls.get().map(|session| &**session)
+    }
+
+    /// From here on it speaks TLS.
+    pub(super) fn set_tls(&self, session: Session) {
+        // A stream that has one already keeps it: nobody shakes hands twice.
+        let _ = self.tls.set(Box::new(session));
     }
 }
 
@@ -338,10 +409,10 @@ impl std::fmt::Debug for Stream {
 /// As [`Stream::readable`].
 pub async fn either_readable(a: &Stream, b: &Stream, deadline: &Deadline) -> io::Result<Side> {
     poll_fn(|context| {
-        if let Poll::Ready(result) = a.socket.poll_readable(context) {
+        if let Poll::Ready(result) = a.poll_readable(context) {
             return Poll::Ready(result.map(|()| Side::A));
         }
-        let b = b.socket.poll_readable(context);
+        let b = b.poll_readable(context);
         bounded(b, deadline, context).map_ok(|()| Side::B)
     })
     .await
@@ -357,7 +428,7 @@ pub async fn writable_or_readable(to: &Stream, watched: &Stream, deadline: &Dead
         if let Poll::Ready(result) = to.socket.poll_writable(context) {
             return Poll::Ready(result.map(|()| Side::A));
         }
-        let watched = watched.socket.poll_readable(context);
+        let watched = watched.poll_readable(context);
         bounded(watched, deadline, context).map_ok(|()| Side::B)
     })
     .await
@@ -369,6 +440,33 @@ fn bounded(ready: Poll<io::Result<()>>, deadline: &Deadline, context: &Context<'
         Poll::Ready(result) => Poll::Ready(result),
         Poll::Pending => deadline.poll_over(context).map(Err),
     }
+}
+
+/// recv(2) without waiting.
+pub(super) fn receive(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
+    let (pointer, len) = (buf.as_mut_ptr(), buf.len());
+    // SAFETY: `buf` is ours to write over its whole length until the call returns.
+    retry(|| unsafe { libc::recv(fd, pointer.cast(), len, libc::MSG_DONTWAIT) })
+}
+
+/// send(2) without waiting.
+pub(super) fn send(fd: RawFd, buf: &[u8], more: bool) -> io::Result<usize> {
+    let flags = send_flags(more);
+    // SAFETY: `buf` is readable over its whole length until the call returns.
+    retry(|| unsafe { libc::send(fd, buf.as_ptr().cast(), buf.len(), flags) })
+}
+
+/// sendmsg(2) of the first [`MAX_SLICES`] slices without waiting.
+pub(super) fn send_vectored(fd: RawFd, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+    let slices = &slices[..slices.len().min(MAX_SLICES)];
+    // SAFETY: msghdr is plain integers and pointers, for which all zeroes is a valid value.
+    let mut message = unsafe { std::mem::zeroed::<libc::msghdr>() };
+    // std guarantees that IoSlice has the layout of iovec; sendmsg does not write through it.
+    message.msg_iov = slices.as_ptr().cast_mut().cast();
+    message.msg_iovlen = slices.len();
+    let flags = send_flags(more);
+    // SAFETY: `message` describes `slices`, which are readable until the call returns.
+    retry(|| unsafe { libc::sendmsg(fd, &raw const message, flags) })
 }
 
 fn send_flags(more: bool) -> libc::c_int {

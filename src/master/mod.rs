@@ -437,7 +437,10 @@ fn announce(cycle: &Cycle, workers: usize, rung: RingMode) {
     let mut text = format!("{line}\n");
     for listen in &cycle.conf.http.listens {
         text.push_str(&match &listen.addr {
-            ListenAddr::Inet(addr) => format!("serving http://{}/\n", browsable(*addr)),
+            ListenAddr::Inet(addr) => {
+                let scheme = if listen.ssl { "https" } else { "http" };
+                format!("serving {scheme}://{}/\n", browsable(*addr))
+            }
             ListenAddr::Unix(path) => format!("serving unix:{}\n", path.display()),
         });
     }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::handshake::{self, Shaken};
 use super::parking;
 use crate::config::model::{LocationConf, ServerConf};
 use crate::cycle::Cycle;
@@ -87,8 +88,18 @@ async fn serve(shard: &Rc<Shard>, client: &Rc<Client>, begin: Begin) -> End {
         if !std::mem::take(&mut arrived) {
             match wait_for_bytes(shard, client, first).await {
                 Waited::Arrived => {}
-                Waited::Over => return End::Closed,
+                Waited::Over => {
+                    client.stream.send_close();
+                    return End::Closed;
+                }
                 Waited::Parked => return End::Parked,
+            }
+        }
+        if first && handshake::is_due(shard, client) {
+            match Box::pin(handshake::run(shard, client)).await {
+                Shaken::Tls => continue,
+                Shaken::Plain => client.lacks_tls.set(true),
+                Shaken::Failed => return End::Closed,
             }
         }
         first = false;
@@ -96,6 +107,7 @@ async fn serve(shard: &Rc<Shard>, client: &Rc<Client>, begin: Begin) -> End {
         let go_on = seat.serve(shard, client).await;
         shard.vacate(seat);
         if !go_on {
+            client.stream.send_close();
             return End::Closed;
         }
     }
@@ -238,6 +250,7 @@ async fn answer(shard: &Shard, exchange: &mut Exchange, cycle: &Cycle, verdict: 
             false
         }
         Sent::Broken => {
+            exchange.client.stream.abandon();
             if conf.reset_timedout_connection {
                 exchange.client.stream.set_linger_reset();
             }

@@ -4,6 +4,7 @@
 //! mailbox. A panic in one request ends that connection alone.
 
 mod connection;
+mod handshake;
 mod parking;
 
 use std::cell::Cell;
@@ -284,10 +285,6 @@ fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, listen_add
     else {
         return;
     };
-    if cycle.tls(client.listen.get()).is_some() {
-        // Nothing may be answered in plain text here.
-        return;
-    }
     shard.connections.set(shard.connections.get() + 1);
     io::runtime::spawn(connection::serve_fenced(Rc::clone(shard), client, Begin::Waiting));
 }

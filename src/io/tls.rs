@@ -1,0 +1,448 @@
+//! TLS inside a [`Stream`]: rustls's buffered connection between the socket and whoever reads and writes the stream.
+//!
+//! A stream that speaks TLS behaves as any other: bytes leave the kernel only in calls that do not wait, and what was taken
+//! of a write is sent before anything later. What the socket does not take of the sealed records waits here, at most
+//! twice [`WINDOW`] with what surrounds it; nothing more is taken before that is gone. A stream without TLS
+//! meets one branch. No certificate and no name is chosen here. Called by stream.rs and splice.rs.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, BufRead, IoSlice, Read, Write};
+use std::os::fd::{BorrowedFd, RawFd};
+use std::sync::Arc;
+
+use rustls::server::{Acceptor, ClientHello};
+use rustls::{Connection, ServerConfig, ServerConnection};
+
+use super::stream::{receive, send, send_vectored};
+use super::{Deadline, Liveness, Stream, Transfer, file, runtime};
+use crate::time;
+
+/// Most plain text taken of a write at a time: four records of the largest size.
+const WINDOW: usize = 64 << 10;
+
+/// Plain text in each of the first records after a pause: a client can open what arrived without a wait for the rest
+/// of a long record.
+const SMALL_RECORD: usize = 4 << 10;
+
+/// Plain text sent in small records; by then the kernel sends more than a long record in a round trip.
+const SMALL_FOR: usize = 64 << 10;
+
+/// A pause after which records are small again: the kernel's window has shrunk too.
+const PAUSE_MS: u64 = 1000;
+
+/// Records without a byte of payload that are read in a row (session tickets, key updates) before the socket is waited
+/// for again.
+const SILENT_RECORDS: usize = 16;
+
+/// The end of a handshake that a server rejects: a fatal alert, `unrecognized_name` (RFC 6066 section 3).
+const UNRECOGNIZED_NAME: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 112];
+
+/// The TLS of one stream.
+pub(super) struct Session {
+    inner: RefCell<Inner>,
+}
+
+struct Inner {
+    connection: Connection,
+    /// Payload that is decrypted and was not read.
+    readable: usize,
+    /// No payload follows what is readable: the other end said so, or closed.
+    ended: bool,
+    /// Sealed records wait for what follows at once.
+    held_back: bool,
+    /// What was sent last is not whole: nothing more leaves, and no end is told.
+    abandoned: bool,
+    /// Payload sent since the last pause.
+    sent: usize,
+    sent_ms: u64,
+}
+
+/// What a handshake is to go on with.
+pub enum Choice {
+    /// This configuration.
+    With(Arc<ServerConfig>),
+    /// The alert `unrecognized_name`.
+    Reject,
+}
+
+/// Why a handshake failed.
+#[derive(Debug)]
+pub enum HandshakeError {
+    /// What the socket suffered; `TimedOut` when the deadline was first.
+    Io(io::Error),
+    /// The client closed.
+    Closed,
+    /// The server wants no client of this name.
+    Rejected,
+    /// What the client sent cannot be accepted, or it did not accept what it got; it was told so.
+    Tls(rustls::Error),
+}
+
+impl From<io::Error> for HandshakeError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Stream {
+    /// Whether what is read and written here is encrypted on the wire.
+    #[inline]
+    pub fn is_tls(&self) -> bool {
+        self.tls().is_some()
+    }
+
+    /// Shows the TLS connection, to who wants to know what was agreed; `None` for plain text.
+    pub fn tls_connection<R>(&self, look: impl FnOnce(&Connection) -> R) -> Option<R> {
+        self.tls().map(|session| look(&session.inner.borrow().connection))
+    }
+
+    /// Carries out a handshake as server: `choose` sees what the client wants. From then on the stream speaks TLS.
+    /// `deadline`, armed by the caller, bounds it as a whole.
+    ///
+    /// # Errors
+    /// See [`HandshakeError`]. The stream is of no further use.
+    pub async fn accept_tls(
+        &self,
+        deadline: &Deadline,
+        choose: impl FnOnce(&ClientHello<'_>) -> Choice,
+    ) -> Result<(), HandshakeError> {
+        let connection = self.accept_hello(deadline, choose).await?;
+        let session = Session::new(connection.into());
+        // The client hello may have brought more with it.
+        let begun = session.inner.borrow_mut().process(self.fd());
+        begun.map_err(HandshakeError::Tls)?;
+        loop {
+            // The last flight of a TLS 1.3 server (its tickets) may leave with the first answer.
+            let handshaking = session.inner.borrow().connection.is_handshaking();
+            let waits_for_more = handshaking || session.inner.borrow().readable == 0;
+            while waits_for_more && !session.flush(self.fd())? {
+                self.writable(deadline).await?;
+            }
+            if !handshaking {
+                break;
+            }
+            let taken = session.inner.borrow_mut().take_in(self.fd());
+            match taken {
+                Ok(()) if session.inner.borrow().ended => return Err(HandshakeError::Closed),
+                Ok(()) => {}
+                Err(TakeError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.readable(deadline).await?;
+                }
+                Err(TakeError::Io(error)) => return Err(HandshakeError::Io(error)),
+                Err(TakeError::Tls(error)) => return Err(HandshakeError::Tls(error)),
+            }
+        }
+        self.set_tls(session);
+        Ok(())
+    }
+
+    /// The first half: the client hello, and the configuration it gets.
+    async fn accept_hello(
+        &self,
+        deadline: &Deadline,
+        choose: impl FnOnce(&ClientHello<'_>) -> Choice,
+    ) -> Result<ServerConnection, HandshakeError> {
+        let mut acceptor = Acceptor::default();
+        let accepted = loop {
+            match acceptor.read_tls(&mut Wire(self.fd())) {
+                Ok(0) => return Err(HandshakeError::Closed),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.readable(deadline).await?;
+                    continue;
+                }
+                Err(error) => return Err(HandshakeError::Io(error)),
+            }
+            match acceptor.accept() {
+                Ok(Some(accepted)) => break accepted,
+                Ok(None) => {}
+                Err((error, mut alert)) => {
+                    // The client closes anyway: one that does not take it now needs it not.
+                    let _ = alert.write_all(&mut Wire(self.fd()));
+                    return Err(HandshakeError::Tls(error));
+                }
+            }
+        };
+        while !runtime::may_shake_hands() {
+            // Ready at once, in the next turn.
+            self.writable(deadline).await?;
+        }
+        match choose(&accepted.client_hello()) {
+            Choice::With(config) => accepted.into_connection(config).map_err(|(error, mut alert)| {
+                let _ = alert.write_all(&mut Wire(self.fd()));
+                HandshakeError::Tls(error)
+            }),
+            Choice::Reject => {
+                let _ = send(self.fd(), &UNRECOGNIZED_NAME, false);
+                Err(HandshakeError::Rejected)
+            }
+        }
+    }
+}
+
+/// Why nothing could be taken in.
+enum TakeError {
+    Io(io::Error),
+    Tls(rustls::Error),
+}
+
+impl From<TakeError> for io::Error {
+    fn from(error: TakeError) -> Self {
+        match error {
+            TakeError::Io(error) => error,
+            TakeError::Tls(error) => Self::new(io::ErrorKind::InvalidData, error),
+        }
+    }
+}
+
+impl Session {
+    fn new(mut connection: Connection) -> Self {
+        // Bounded by what is taken at a time.
+        connection.set_buffer_limit(None);
+        let inner = Inner {
+            connection,
+            readable: 0,
+            ended: false,
+            held_back: false,
+            abandoned: false,
+            sent: 0,
+            sent_ms: 0,
+        };
+        Self { inner: RefCell::new(inner) }
+    }
+
+    /// Something can be read, or the end was seen, whatever the socket says.
+    #[cold]
+    pub(super) fn is_readable(&self) -> bool {
+        let inner = self.inner.borrow();
+        inner.readable > 0 || inner.ended
+    }
+
+    /// As [`Stream::try_recv`].
+    #[cold]
+    pub(super) fn recv(&self, wire: RawFd, buf: &mut [u8]) -> io::Result<usize> {
+        let mut at = 0;
+        self.take(wire, buf.len(), |bytes| {
+            buf[at..at + bytes.len()].copy_from_slice(bytes);
+            at += bytes.len();
+        })
+    }
+
+    /// As [`Stream::recv_into`], `max` bytes at most.
+    #[cold]
+    pub(super) fn recv_into(&self, wire: RawFd, buf: &mut Vec<u8>, max: usize) -> io::Result<usize> {
+        self.take(wire, max, |bytes| buf.extend_from_slice(bytes))
+    }
+
+    fn take(&self, wire: RawFd, max: usize, mut put: impl FnMut(&[u8])) -> io::Result<usize> {
+        let mut inner = self.inner.borrow_mut();
+        for _ in 0..SILENT_RECORDS {
+            let count = inner.read(max, &mut put)?;
+            if count > 0 || max == 0 || inner.ended {
+                return Ok(count);
+            }
+            inner.take_in(wire)?;
+        }
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// As [`Stream::peek_closed`].
+    #[cold]
+    pub(super) fn peek(&self, wire: RawFd) -> Liveness {
+        let mut inner = self.inner.borrow_mut();
+        for _ in 0..SILENT_RECORDS {
+            if inner.readable > 0 {
+                return Liveness::HasData;
+            }
+            if inner.ended {
+                return Liveness::Closed;
+            }
+            match inner.take_in(wire) {
+                Ok(()) => {}
+                Err(TakeError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => return Liveness::Closed,
+            }
+        }
+        Liveness::Alive
+    }
+
+    /// Takes some of `slices` and sends what the socket takes of it: how much was taken. `more` follows at once.
+    ///
+    /// # Errors
+    /// `WouldBlock` when earlier bytes still wait, which nothing may overtake.
+    #[cold]
+    pub(super) fn send(&self, wire: RawFd, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+        let mut inner = self.inner.borrow_mut();
+        if !inner.held_back && !inner.flush(wire)? {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let taken = inner.seal(slices)?;
+        inner.held_back = more && taken < WINDOW;
+        if !inner.held_back {
+            inner.flush(wire)?;
+        }
+        Ok(taken)
+    }
+
+    /// Sends what waits; whether all of it is gone.
+    #[cold]
+    pub(super) fn flush(&self, wire: RawFd) -> io::Result<bool> {
+        self.inner.borrow_mut().flush(wire)
+    }
+
+    /// Tells the other end that nothing follows, as far as the socket takes it.
+    #[cold]
+    pub(super) fn send_close(&self, wire: RawFd) {
+        let mut inner = self.inner.borrow_mut();
+        if inner.abandoned {
+            return;
+        }
+        inner.connection.send_close_notify();
+        let _ = inner.flush(wire);
+    }
+
+    /// See [`Stream::abandon`].
+    #[cold]
+    pub(super) fn abandon(&self) {
+        self.inner.borrow_mut().abandoned = true;
+    }
+
+    /// As [`splice::sendfile`](super::splice::sendfile), by way of this process.
+    #[cold]
+    pub(super) fn send_file(
+        &self,
+        wire: RawFd,
+        from: BorrowedFd<'_>,
+        offset: &mut u64,
+        max: usize,
+    ) -> io::Result<Transfer> {
+        if !self.flush(wire)? {
+            return Ok(Transfer::WouldBlock);
+        }
+        let mut slice = SLICE.take();
+        slice.resize(WINDOW, 0);
+        let sent = match file::read_at(from, &mut slice[..max.min(WINDOW)], *offset) {
+            Ok(0) => Ok(Transfer::Eof),
+            Ok(count) => self.send(wire, &[IoSlice::new(&slice[..count])], count < max).map(Transfer::Moved),
+            Err(error) => Err(error),
+        };
+        SLICE.set(slice);
+        if let Ok(Transfer::Moved(count)) = sent {
+            *offset += count as u64;
+        }
+        sent
+    }
+}
+
+thread_local! {
+    /// A piece of a file on its way into records; given back after each use.
+    static SLICE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl Inner {
+    /// Gives up to `max` bytes of payload to `put`: how many.
+    fn read(&mut self, max: usize, put: &mut impl FnMut(&[u8])) -> io::Result<usize> {
+        let mut count = 0;
+        while count < max && self.readable > 0 {
+            let mut reader = self.connection.reader();
+            let bytes = reader.fill_buf()?;
+            let bytes = &bytes[..bytes.len().min(max - count)];
+            if bytes.is_empty() {
+                self.readable = 0;
+                break;
+            }
+            put(bytes);
+            let len = bytes.len();
+            reader.consume(len);
+            count += len;
+            self.readable -= len.min(self.readable);
+        }
+        Ok(count)
+    }
+
+    /// Takes in what the socket has, once. Only when nothing is readable: what comes is bounded by that.
+    fn take_in(&mut self, wire: RawFd) -> Result<(), TakeError> {
+        if self.connection.read_tls(&mut Wire(wire)).map_err(TakeError::Io)? == 0 {
+            self.ended = true;
+            return Ok(());
+        }
+        self.process(wire).map_err(TakeError::Tls)
+    }
+
+    /// Opens what was taken in; answers what asks for an answer.
+    fn process(&mut self, wire: RawFd) -> Result<(), rustls::Error> {
+        match self.connection.process_new_packets() {
+            Ok(state) => {
+                self.readable = state.plaintext_bytes_to_read();
+                self.ended |= state.peer_has_closed();
+                Ok(())
+            }
+            Err(error) => {
+                // The alert that says why. The connection is over, taken or not.
+                let _ = self.flush(wire);
+                self.ended = true;
+                Err(error)
+            }
+        }
+    }
+
+    /// Seals some of `slices` into records: how much.
+    fn seal(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let now = time::now().monotonic_ms;
+        if now.saturating_sub(self.sent_ms) > PAUSE_MS {
+            self.sent = 0;
+        }
+        self.sent_ms = now;
+        let mut taken = 0;
+        for slice in slices {
+            let mut rest = &slice[..slice.len().min(WINDOW - taken)];
+            while !rest.is_empty() {
+                let most = if self.sent < SMALL_FOR { SMALL_RECORD } else { WINDOW };
+                let count = self.connection.writer().write(&rest[..rest.len().min(most)])?;
+                if count == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                rest = &rest[count..];
+                taken += count;
+                self.sent += count;
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Sends sealed records: whether all are gone.
+    fn flush(&mut self, wire: RawFd) -> io::Result<bool> {
+        self.held_back = false;
+        while self.connection.wants_write() {
+            match self.connection.write_tls(&mut Wire(wire)) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The socket as rustls reads and writes it.
+struct Wire(RawFd);
+
+impl Read for Wire {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        receive(self.0, buf)
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        send(self.0, buf, false)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        send_vectored(self.0, slices, false)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -113,7 +113,7 @@ impl Exchange {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        self.flush_paced(conf).await
     }
 
     /// Sends a part of a file at the response's pace.
@@ -136,6 +136,14 @@ impl Exchange {
                     return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "file was truncated"));
                 }
             }
+        }
+        self.flush_paced(conf).await
+    }
+
+    /// Waits until the kernel has all that was taken for it.
+    async fn flush_paced(&mut self, conf: &LocationConf) -> io::Result<()> {
+        while !self.client.stream.flush()? {
+            self.await_writable(conf).await?;
         }
         Ok(())
     }
@@ -174,6 +182,8 @@ impl Exchange {
     /// `BrokenPipe` when the client has gone.
     pub(super) async fn sit_out(&mut self, resume: u64) -> io::Result<()> {
         let client = Rc::clone(&self.client);
+        // What waits for company has none for a while.
+        client.stream.flush()?;
         let left = resume.saturating_sub(time::now().monotonic_ms);
         client.deadline.arm(Duration::from_millis(left));
         loop {

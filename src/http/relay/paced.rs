@@ -59,7 +59,7 @@ impl Relay {
             if rests {
                 client_since = now.monotonic_ms;
             }
-            if !self.is_open() && flow.is_empty() {
+            if !self.is_open() && flow.is_empty() && client.stream.flush()? {
                 return Ok(());
             }
             let reads = self.is_open() && flow.has_room(self.buffering, flushed);
@@ -177,7 +177,7 @@ fn flush(exchange: &mut Exchange, flow: &mut Flow<'_>, client: &Client) -> io::R
         return flow.flush(&client.stream, &mut exchange.bytes_sent);
     };
     if flow.is_empty() {
-        return Ok(Flushed::All);
+        return rest(client);
     }
     let budget = usize::try_from(pace.budget(before, now)).unwrap_or(usize::MAX);
     if budget == 0 {
@@ -185,7 +185,12 @@ fn flush(exchange: &mut Exchange, flow: &mut Flow<'_>, client: &Client) -> io::R
     }
     let flushed = flow.flush_some(&client.stream, &mut exchange.bytes_sent, budget)?;
     pace.note(before, exchange.bytes_sent, now);
-    Ok(if flow.is_empty() { Flushed::All } else { flushed })
+    if flow.is_empty() { rest(client) } else { Ok(flushed) }
+}
+
+/// Whether the kernel has all that was taken for it.
+fn rest(client: &Client) -> io::Result<Flushed> {
+    Ok(if client.stream.flush()? { Flushed::All } else { Flushed::Blocked })
 }
 
 /// Bytes of the answer read so far, as they came.

@@ -113,7 +113,7 @@ impl Cycle {
     pub fn after(conf: MainConf, generation: u64, old: Option<&Self>) -> Result<Self, CycleError> {
         let router = Router::build(&conf.http);
         let logs = LogFiles::open(&conf).map_err(CycleError::Log)?;
-        let tls = Tls::load(&conf.http).map_err(CycleError::Tls)?;
+        let tls = Tls::load(&conf.http, old.map(|old| &old.tls)).map_err(CycleError::Tls)?;
         let limits = LimitZones::new(&conf, old);
         Ok(Self { conf, router, generation, hostname: io::sys::hostname(), logs, limits, tls })
     }

@@ -201,8 +201,8 @@ mod tests {
         for missing in ["grpc", "memcached", "browser"] {
             assert!(arguments.contains(&format!("--without-http_{missing}_module").as_str()), "{lines}");
         }
-        // TLS is nobody's default; the others are no arguments of configure.
-        for neither in ["http_ssl", "http_core", "regex", "event_core", "http_brotli"] {
+        // They are no arguments of configure.
+        for neither in ["http_core", "regex", "event_core", "http_brotli"] {
             assert!(!lines.contains(&format!("-{neither}_module")), "{lines}");
         }
     }

@@ -8,6 +8,7 @@ pub mod ast;
 mod build;
 mod check;
 pub mod cidr;
+pub mod ciphers;
 pub mod derived;
 mod directives;
 pub mod error;

@@ -28,7 +28,7 @@ pub use access::{
 };
 pub use cookies::{CookieConf, CookieFlagsConf, CookieMatch, CookieRewriteConf};
 pub use limits::{LimitConnConf, LimitReqConf, LimitZoneConf, LimitsConf, OnLimit, SizeConf};
-pub use tls::{CertificateConf, PemSource, TlsConf, VerifyClient};
+pub use tls::{CertificateConf, PemSource, SessionCacheConf, TlsConf, VerifyClient, Versions};
 
 /// The whole file: nginx's main context and the one `http` block.
 #[derive(Debug)]

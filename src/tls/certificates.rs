@@ -28,9 +28,18 @@ impl Certificates {
     ///
     /// # Errors
     /// What is wrong, with the name of the file.
-    pub(super) fn load(confs: &[CertificateConf], provider: &CryptoProvider) -> Result<Self, String> {
-        let keys = confs.iter().map(|conf| load(conf, provider).map(Arc::new));
-        Ok(Self { keys: keys.collect::<Result<_, _>>()? })
+    pub(super) fn load(
+        confs: &[CertificateConf],
+        stapling_file: Option<&Path>,
+        provider: &CryptoProvider,
+    ) -> Result<Self, String> {
+        let stapled = stapling_file.map(stapled).transpose()?;
+        let key = |pair: &CertificateConf| {
+            let mut key = load(pair, provider)?;
+            key.ocsp.clone_from(&stapled);
+            Ok::<_, String>(Arc::new(key))
+        };
+        Ok(Self { keys: confs.iter().map(key).collect::<Result<_, _>>()? })
     }
 }
 
@@ -95,6 +104,17 @@ fn key(source: &PemSource, provider: &CryptoProvider) -> Result<Arc<dyn rustls::
     })
 }
 
+/// `ssl_stapling_file`: an OCSP response in DER.
+fn stapled(path: &Path) -> Result<Vec<u8>, String> {
+    let failed = |why: String| format!("cannot load OCSP response \"{}\": {why}", path.display());
+    let response = read(path).map_err(failed)?;
+    // A sequence that fills the file.
+    match response.first() {
+        Some(0x30) => Ok(response),
+        _ => Err(failed("it is not DER".to_owned())),
+    }
+}
+
 fn text(source: &PemSource) -> Result<Vec<u8>, String> {
     match source {
         PemSource::File(path) => read(path),
@@ -102,7 +122,8 @@ fn text(source: &PemSource) -> Result<Vec<u8>, String> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
+/// A small file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let failed = |error: std::io::Error| format!("open() failed ({})", Errno(&error));
     let length = std::fs::metadata(path).map_err(failed)?.len();
     if length > MAX_FILE {
@@ -137,7 +158,7 @@ mod tests {
             key: key.clone(),
         };
         let confs: Vec<_> = pairs.iter().map(pair).collect();
-        Certificates::load(&confs, &rustls::crypto::ring::default_provider())
+        Certificates::load(&confs, None, &rustls::crypto::ring::default_provider())
     }
 
     #[test]

@@ -54,7 +54,19 @@ cat intermediate.pem >> deep.pem
 
 # The list of revoked certificates.
 printf '' > index.tmp
-printf '[ca]\ndefault_ca=x\n[x]\ndatabase=index.tmp\ndefault_md=sha256\ndefault_crl_days=%s\n' $days > ca.tmp
+printf '01' > number.tmp
+cat > ca.tmp <<CA
+[ca]
+default_ca=x
+[x]
+database=index.tmp
+crlnumber=number.tmp
+crl_extensions=y
+default_md=sha256
+default_crl_days=$days
+[y]
+authorityKeyIdentifier=keyid
+CA
 openssl ca -config ca.tmp -cert authority.pem -keyfile authority.key -revoke revoked.pem
 openssl ca -config ca.tmp -cert authority.pem -keyfile authority.key -gencrl -out revoked.crl
 

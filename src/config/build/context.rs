@@ -41,6 +41,8 @@ pub(super) struct Context {
     pub limit_zones: Vec<LimitZoneConf>,
     /// Where they are used.
     pub limit_zone_uses: Vec<ZoneUse>,
+    /// What TLS directives name and the TLS here does not offer, for one notice.
+    pub tls_left_out: BTreeSet<String>,
     /// Started as root.
     pub superuser: bool,
     /// Looks up a user and a group.
@@ -69,6 +71,7 @@ impl Context {
             upstreams: Upstreams::default(),
             limit_zones: Vec::new(),
             limit_zone_uses: Vec::new(),
+            tls_left_out: BTreeSet::new(),
             superuser: options.superuser,
             find_user: options.find_user,
             prefix: options.prefix,

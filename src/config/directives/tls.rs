@@ -9,12 +9,18 @@ directives! { HTTP_SSL, "ngx_http_ssl_module";
     ssl_certificate [HTTP SERVER] (1) "file" = ""
         => Supported, "The server's certificate, followed by those that lead to its authority; one line for each kind of key.";
     ssl_certificate_key [HTTP SERVER] (1) "file" = "" => Supported, "Its key, not encrypted.";
-    ssl_password_file [HTTP SERVER] (1) "value" = "" => Ignored("a key that is encrypted is refused"), "";
-    ssl_dhparam [HTTP SERVER] (1) "value" = "" => Accepted("ECDHE is offered, DHE is not"), "";
-    ssl_ecdh_curve [HTTP SERVER] (1) "value" = "" => Ignored("X25519, P-256 and P-384 are offered"), "";
-    ssl_protocols [HTTP SERVER] (1+) "value ..." = "" => Ignored("TLS 1.2 and 1.3 are served"), "";
-    ssl_ciphers [HTTP SERVER] (1) "value" = "" => Ignored("ECDHE with AES-GCM and ChaCha20-Poly1305 are offered"), "";
-    ssl_buffer_size [HTTP SERVER] (1) "value" = "" => Ignored("records are up to 16 KiB long"), "";
+    ssl_password_file [HTTP SERVER] (1) "file" = ""
+        => Ignored("a key that is encrypted is refused"), "";
+    ssl_dhparam [HTTP SERVER] (1) "file" = ""
+        => Accepted("the exchange of keys is ECDHE, which needs none"), "";
+    ssl_ecdh_curve [HTTP SERVER] (1) "curve[:curve ...]" = "auto"
+        => Supported, "Groups for the exchange of keys: X25519, prime256v1 and secp384r1; what else is named is left out, with a notice.";
+    ssl_protocols [HTTP SERVER] (1+) "TLSv1.2 | TLSv1.3 ..." = "TLSv1.2 TLSv1.3"
+        => Supported, "Protocols. SSLv2, SSLv3, TLSv1 and TLSv1.1 are left out, with a notice.";
+    ssl_ciphers [HTTP SERVER] (1) "ciphers" = "HIGH:!aNULL:!MD5"
+        => Supported, "Ciphers of TLS 1.2 in OpenSSL's language: of the list, ECDHE with AES-GCM and ChaCha20-Poly1305 are offered. What else is named is left out, with a notice.";
+    ssl_buffer_size [HTTP SERVER] (1) "size" = "16k"
+        => Accepted("the first records of an answer are short, later ones long"), "";
     ssl_verify_client [HTTP SERVER] (1) "on | off | optional | optional_no_ca" = "off"
         => refused_unless("off", "it keeps out clients without a certificate"), "Checks clients' certificates.";
     ssl_verify_depth [HTTP SERVER] (1) "value" = "" => Ignored("clients are not asked for certificates"), "";
@@ -22,28 +28,43 @@ directives! { HTTP_SSL, "ngx_http_ssl_module";
         => refused("it keeps out clients without a certificate"), "Authorities of clients' certificates.";
     ssl_trusted_certificate [HTTP SERVER] (1) "file" = ""
         => Ignored("TLS works without"), "Authorities for OCSP.";
-    ssl_prefer_server_ciphers [HTTP SERVER] (flag) "on | off" = "" => Ignored("the client chooses among the ciphers"), "";
-    ssl_session_cache [HTTP SERVER] (1 2) "value ..." = "" => Ignored("each connection begins with a whole handshake"), "";
-    ssl_session_tickets [HTTP SERVER] (flag) "on | off" = "" => Ignored("each connection begins with a whole handshake"), "";
-    ssl_session_ticket_key [HTTP SERVER] (1) "value" = "" => Ignored("each connection begins with a whole handshake"), "";
-    ssl_session_timeout [HTTP SERVER] (1) "value" = "" => Ignored("each connection begins with a whole handshake"), "";
+    ssl_prefer_server_ciphers [HTTP SERVER] (flag) "on | off" = "off"
+        => Supported, "The order of ciphers is the server's, not the client's.";
+    ssl_session_cache [HTTP SERVER] (1 2) "off | none | [builtin[:size]] [shared:name:size]" = "none"
+        => Supported, "Sessions that are kept here, for all cores, over reloads.";
+    ssl_session_tickets [HTTP SERVER] (flag) "on | off" = "on"
+        => Supported, "Sessions that clients keep. The keys are shared by all cores, change by themselves and outlive reloads.";
+    ssl_session_ticket_key [HTTP SERVER] (1) "file" = ""
+        => Supported, "A key for tickets that several machines share, 48 or 80 bytes: the first seals, all open.";
+    ssl_session_timeout [HTTP SERVER] (1) "time" = "5m"
+        => Supported, "How long a session can be resumed.";
     ssl_crl [HTTP SERVER] (1) "file" = ""
         => refused("it keeps out clients with a revoked certificate"), "Revoked certificates.";
     ssl_ocsp [HTTP SERVER] (flag) "on | off | leaf" = "off"
         => refused_unless("off", "it keeps out clients with a revoked certificate"),
         "Checks clients' certificates by OCSP.";
-    ssl_ocsp_responder [HTTP SERVER] (1) "value" = "" => Ignored("TLS works without"), "";
-    ssl_ocsp_cache [HTTP SERVER] (1) "value" = "" => Ignored("TLS works without"), "";
-    ssl_stapling [HTTP SERVER] (flag) "on | off" = "" => Accepted("no OCSP response is stapled"), "";
-    ssl_stapling_file [HTTP SERVER] (1) "value" = "" => Ignored("TLS works without"), "";
-    ssl_stapling_responder [HTTP SERVER] (1) "value" = "" => Accepted("no OCSP response is stapled"), "";
-    ssl_stapling_verify [HTTP SERVER] (flag) "on | off" = "" => Accepted("no OCSP response is stapled"), "";
-    ssl_early_data [HTTP SERVER] (flag) "on | off" = "" => Accepted("no data is taken before the handshake is done: it can be replayed"), "";
-    ssl_conf_command [HTTP SERVER] (2) "value value" = "" => Ignored("TLS works without"), "";
+    ssl_ocsp_responder [HTTP SERVER] (1) "url" = ""
+        => Accepted("clients' certificates are not checked by OCSP"), "";
+    ssl_ocsp_cache [HTTP SERVER] (1) "off | shared:name:size" = "off"
+        => Accepted("clients' certificates are not checked by OCSP"), "";
+    ssl_stapling [HTTP SERVER] (flag) "on | off" = "off"
+        => Supported, "Sends the response of ssl_stapling_file; none is fetched.";
+    ssl_stapling_file [HTTP SERVER] (1) "file" = ""
+        => Supported, "An OCSP response in DER, sent with the certificate.";
+    ssl_stapling_responder [HTTP SERVER] (1) "url" = ""
+        => Accepted("no OCSP response is fetched"), "";
+    ssl_stapling_verify [HTTP SERVER] (flag) "on | off" = "off"
+        => Accepted("no OCSP response is fetched"), "";
+    ssl_early_data [HTTP SERVER] (flag) "on | off" = "off"
+        => Accepted("no data is taken before the handshake is done: it can be replayed"), "";
+    ssl_conf_command [HTTP SERVER] (2) "name value" = ""
+        => Supported, "OpenSSL's commands: Ciphersuites, CipherString, Curves, Groups, MinProtocol, MaxProtocol, Options.";
     ssl_reject_handshake [HTTP SERVER] (flag) "on | off" = "off"
         => Supported, "Refuses handshakes.";
-    ssl_certificate_cache [HTTP SERVER] (1 2 3) "value ..." = "" => Accepted("certificates are loaded at start"), "";
-    ssl_key_log [HTTP SERVER] (1) "value" = "" => Ignored("TLS works without"), "";
+    ssl_certificate_cache [HTTP SERVER] (1 2 3) "off | max=N ..." = "off"
+        => Accepted("certificates are loaded at start"), "";
+    ssl_key_log [HTTP SERVER] (1) "path" = ""
+        => Ignored("keys are not written"), "";
 }
 
 directives! { HTTP_V2, "ngx_http_v2_module";

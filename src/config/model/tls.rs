@@ -1,6 +1,9 @@
 //! TLS, resolved: what a server's `ssl_*` directives mean.
 
 use std::path::PathBuf;
+use std::time::Duration;
+
+use super::super::ciphers::Curve;
 
 /// A server's TLS. Whether a socket speaks it, `ListenConf::ssl` says.
 #[derive(Debug, Clone)]
@@ -12,8 +15,60 @@ pub struct TlsConf {
     pub reject_handshake: bool,
     /// `ssl_buffer_size`, bytes: the most that one record of an answer holds.
     pub buffer_size: usize,
+    /// `ssl_protocols`: TLS 1.2 and TLS 1.3; one of them at least.
+    pub versions: Versions,
+    /// `ssl_ciphers` and `ssl_conf_command Ciphersuites`: what is offered, by code, the best first.
+    pub ciphers: Vec<u16>,
+    /// `ssl_ecdh_curve`, the best first.
+    pub curves: Vec<Curve>,
+    /// `ssl_prefer_server_ciphers`: the order is ours, not the client's.
+    pub prefer_server_ciphers: bool,
+    /// `ssl_session_cache`
+    pub session_cache: SessionCacheConf,
+    /// `ssl_session_timeout`
+    pub session_timeout: Duration,
+    /// `ssl_session_tickets`
+    pub session_tickets: bool,
+    /// `ssl_session_ticket_key`: the first encrypts.
+    pub session_ticket_keys: Vec<PathBuf>,
+    /// `ssl_stapling_file`, where `ssl_stapling` is on.
+    pub stapling_file: Option<PathBuf>,
     /// `ssl_verify_client`
     pub verify_client: VerifyClient,
+    /// `ssl_verify_depth`: certificates between the client's and a trusted one.
+    pub verify_depth: u64,
+    /// `ssl_client_certificate`: authorities that clients are told of.
+    pub client_certificate: Option<PathBuf>,
+    /// `ssl_trusted_certificate`: more of them, which are not told.
+    pub trusted_certificate: Option<PathBuf>,
+    /// `ssl_crl`
+    pub crl: Option<PathBuf>,
+}
+
+/// Protocols.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Versions {
+    /// TLS 1.2
+    pub tls12: bool,
+    /// TLS 1.3
+    pub tls13: bool,
+}
+
+/// `ssl_session_cache`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub enum SessionCacheConf {
+    /// `none`, `off`: no session is kept here.
+    #[default]
+    None,
+    /// `builtin[:sessions]`: this server's own.
+    Builtin(usize),
+    /// `shared:name:size`: of all servers that name it.
+    Shared {
+        /// Its name.
+        name: String,
+        /// Bytes.
+        size: usize,
+    },
 }
 
 /// A certificate with its chain, and its key.

@@ -7,7 +7,7 @@ mod pool;
 mod seat;
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub use seat::Seat;
 pub struct Shard {
     /// Which worker this is, from 0.
     pub worker: usize,
+    /// The shard itself, for tasks that outlive a request.
+    me: Weak<Self>,
     cycle: RefCell<CycleRef>,
     exchanges: Pool<Box<Exchange>>,
     seats: Pool<Seat>,
@@ -64,16 +66,21 @@ pub struct Shard {
     pub refused_second: Cell<u64>,
     /// Requests answered since start.
     pub requests: Cell<u64>,
+    /// Requests under way that no client waits for (`mirror`).
+    pub in_background: Cell<usize>,
+    /// When one of these was last left out for want of room, in seconds of the monotonic clock.
+    pub left_out_second: Cell<u64>,
     /// No new requests: finish what runs and end.
     pub draining: Cell<bool>,
 }
 
 impl Shard {
     /// A core's belongings under a first configuration.
-    pub fn new(worker: usize, cycle: Arc<Cycle>) -> Self {
+    pub fn new(worker: usize, cycle: Arc<Cycle>) -> Rc<Self> {
         let upstreams = Upstreams::new();
-        Self {
+        Rc::new_cyclic(|me| Self {
             worker,
+            me: Weak::clone(me),
             cycle: RefCell::new(Rc::new(cycle)),
             exchanges: Pool::new(),
             seats: Pool::new(),
@@ -86,8 +93,15 @@ impl Shard {
             connections: Cell::new(0),
             refused_second: Cell::new(u64::MAX),
             requests: Cell::new(0),
+            in_background: Cell::new(0),
+            left_out_second: Cell::new(u64::MAX),
             draining: Cell::new(false),
-        }
+        })
+    }
+
+    /// The shard for a task that outlives a request; `None` when it is just being taken apart.
+    pub fn to_owned(&self) -> Option<Rc<Self>> {
+        self.me.upgrade()
     }
 
     /// The configuration in force.

@@ -301,6 +301,8 @@ pub struct LocationConf {
     pub limits: Option<LimitsConf>,
     /// Who may come in; `None`: everybody.
     pub access: Option<AccessConf>,
+    /// `mirror`.
+    pub mirror: Option<Box<MirrorConf>>,
     /// `rewrite`, `if`, `set`, `break` and `return`.
     pub script: Option<Box<Script>>,
     /// `uninitialized_variable_warn`.
@@ -347,6 +349,8 @@ pub struct LocationConf {
     pub error_log: Arc<[ErrorLogConf]>,
     /// `log_not_found`.
     pub log_not_found: bool,
+    /// `log_subrequest`.
+    pub log_subrequest: bool,
     /// `client_max_body_size`, bytes; 0 is no limit.
     pub client_max_body_size: u64,
     /// `client_body_buffer_size`, bytes.
@@ -404,6 +408,15 @@ pub enum HandlerConf {
     Proxy(ProxyPassConf),
     /// A content handler that is not supported: every request is refused, and the log says why.
     Refused(String),
+}
+
+/// `mirror` with `mirror_request_body`.
+#[derive(Debug)]
+pub struct MirrorConf {
+    /// What is asked besides, without arguments; at least one.
+    pub uris: Arc<[Box<[u8]>]>,
+    /// `mirror_request_body`.
+    pub request_body: bool,
 }
 
 /// `return code [text|URL]`.

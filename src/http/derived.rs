@@ -16,7 +16,7 @@ use crate::http1::headers::list_items;
 use crate::log::Level;
 
 /// The values of one request.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct DerivedValues {
     /// By the variable's place in the configuration.
     values: RefCell<Vec<(State, Vec<u8>)>>,

@@ -122,6 +122,8 @@ pub struct Exchange {
     pub spare_relay: Option<Box<Relay>>,
     /// How deep this request is inside another one's page (SSI); 0 is a client's own.
     pub depth: u8,
+    /// Nobody waits for this part: whether its client stays or leaves is nothing to it.
+    pub(super) background: bool,
     /// `$request_method` of a part is that of the whole.
     pub(super) whole_method: Option<Method>,
     /// Parts that the client's page may still have.
@@ -210,6 +212,11 @@ impl Captures {
     /// Forgets `$1` and so on.
     pub fn clear_groups(&mut self) {
         self.groups.clear();
+    }
+
+    /// Takes over what is named in another request; no groups by number.
+    pub(super) fn copy_named(&mut self, other: &Self) {
+        self.named.clone_from(&other.named);
     }
 
     /// Exchanges what is named with another request; the groups by number stay.
@@ -472,6 +479,7 @@ impl Exchange {
             ranges: Vec::new(),
             spare_relay: None,
             depth: 0,
+            background: false,
             whole_method: None,
             parts_left: super::part::MAX_PARTS,
             is_clear: true,
@@ -545,6 +553,7 @@ impl Exchange {
         self.held_limits.clear();
         self.told_remote = None;
         self.depth = 0;
+        self.background = false;
         self.whole_method = None;
         self.parts_left = super::part::MAX_PARTS;
     }
@@ -615,6 +624,11 @@ impl Exchange {
     /// The location in force.
     pub fn location_conf<'c>(&self, cycle: &'c Cycle) -> &'c LocationConf {
         cycle.location(self.location)
+    }
+
+    /// Whose close ends a wait for the app: the client, unless it is to be ignored.
+    pub fn watched_client(&self, conf: &LocationConf) -> Option<&Client> {
+        (!conf.proxy.ignore_client_abort && !self.background).then_some(&*self.client)
     }
 
     /// The client's address, as a trusted proxy tells it if there is one.

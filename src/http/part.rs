@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::body::{Body, Segment};
 use super::exchange::Exchange;
 use super::transform::{Then, Transform};
+use super::variables;
 use crate::config::model::LocationConf;
 use crate::files::OpenFile;
 use crate::http1::{BodyFraming, Method};
@@ -70,6 +71,31 @@ impl Exchange {
         self.captures.swap_named(&mut whole.captures);
         std::mem::swap(&mut self.derived, &mut whole.derived);
         self.request_id.swap(&whole.request_id);
+    }
+
+    /// Makes this exchange, which has the same client, a request beside `whole` that nobody waits for: the same method and
+    /// arguments, and its body if that was read. `false` when that is not possible (already logged).
+    pub fn begin_beside(
+        &mut self,
+        whole: &Exchange,
+        uri: &[u8],
+        conf: &LocationConf,
+        with_body: bool,
+    ) -> bool {
+        if !self.begin_part(whole, uri, &whole.args) {
+            return false;
+        }
+        self.method = whole.method;
+        self.header_only = true;
+        self.background = true;
+        self.request_id.set(Some(variables::request_id(whole)));
+        self.captures.copy_named(&whole.captures);
+        self.derived.clone_from(&whole.derived);
+        if with_body && let Err(error) = self.body.copy(&whole.body, conf) {
+            whole.log_body_error(&error);
+            return false;
+        }
+        true
     }
 
     /// Drops the response's body: nobody wants it. The app's connection is kept if little of it is outstanding and has

@@ -166,6 +166,45 @@ impl RequestBody {
         self.read_in_a_row = 0;
     }
 
+    /// Becomes a copy of a body that was read whole. What is too much for memory goes to a temporary file.
+    ///
+    /// # Errors
+    /// What the temporary file suffered.
+    pub(super) fn copy(&mut self, whole: &Self, conf: &LocationConf) -> Result<(), BodyError> {
+        self.begin(whole.framing, false);
+        self.remaining = 0;
+        self.finished = true;
+        self.length = whole.length;
+        if let Some(file) = &whole.file {
+            let path = &conf.client_body_temp_path;
+            // Whoever sends it reads at offsets of its own.
+            let copy = file.try_clone().map_err(|error| BodyError::File("dup()", path.clone(), error))?;
+            self.file = Some(copy);
+            return Ok(());
+        }
+        match Held::take(whole.memory.len()) {
+            Some(held) => {
+                self.held = held;
+                self.memory.extend_from_slice(&whole.memory);
+                Ok(())
+            }
+            None => self.store(conf, &whole.memory),
+        }
+    }
+
+    /// Appends to the temporary file, which is made when there is none.
+    fn store(&mut self, conf: &LocationConf, bytes: &[u8]) -> Result<(), BodyError> {
+        let path = &conf.client_body_temp_path;
+        let failed = |call| move |error| BodyError::File(call, path.clone(), error);
+        if self.file.is_none() {
+            self.file = Some(io::file::create_temp(path).map_err(failed("open()"))?);
+        }
+        if let Some(file) = &self.file {
+            io::file::write_all(file.as_fd(), bytes).map_err(failed("write()"))?;
+        }
+        Ok(())
+    }
+
     /// The request has a body of at least one byte, or chunks.
     pub fn is_present(&self) -> bool {
         !matches!(self.framing, BodyFraming::None)
@@ -459,14 +498,7 @@ impl Exchange {
     }
 
     fn spill(&mut self, conf: &LocationConf, memory: &mut Vec<u8>) -> Result<(), BodyError> {
-        let path = &conf.client_body_temp_path;
-        let failed = |call| move |error| BodyError::File(call, path.clone(), error);
-        if self.body.file.is_none() {
-            self.body.file = Some(io::file::create_temp(path).map_err(failed("open()"))?);
-        }
-        if let Some(file) = &self.body.file {
-            io::file::write_all(file.as_fd(), memory).map_err(failed("write()"))?;
-        }
+        self.body.store(conf, memory)?;
         memory.clear();
         Ok(())
     }

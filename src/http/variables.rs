@@ -438,7 +438,7 @@ fn dash_or(
 }
 
 /// `$request_id`: 32 hex digits, the same for the whole request.
-fn request_id(e: &Exchange) -> [u8; 32] {
+pub(super) fn request_id(e: &Exchange) -> [u8; 32] {
     if let Some(id) = e.request_id.get() {
         return id;
     }

@@ -7,9 +7,11 @@
 //! A *turn* is what happens between two waits in the kernel. The first completion of a turn refreshes the
 //! clock; the number of completions tells whether batching sends in the ring pays.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::str::FromStr;
 use std::task::{Context, Poll, Waker};
@@ -214,6 +216,24 @@ where
     F: Future<Output = ()> + 'static,
 {
     drop(monoio::spawn(task));
+}
+
+/// Runs a task that must not take the thread with it: an error is the message of its panic. It is not polled again then.
+pub fn fenced<F: Future>(mut task: Pin<&mut F>) -> impl Future<Output = Result<F::Output, String>> {
+    std::future::poll_fn(move |context| {
+        match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(panic) => Poll::Ready(Err(message(&*panic))),
+        }
+    })
+}
+
+/// What a panic said.
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
 }
 
 /// The rung this thread runs on; `Epoll` outside [`run`].

@@ -43,6 +43,7 @@ pub(super) async fn run(
     part.swap_variables(exchange);
     let answered = super::run(&mut part, cycle, shard).await;
     part.drop_body(part.location_conf(cycle));
+    super::log_part(&part, cycle, shard);
     let verdict = match answered {
         super::Verdict::Respond => {
             take_variables(exchange, &mut part, conf);

@@ -6,6 +6,7 @@
 mod access;
 mod auth_request;
 mod limits;
+mod mirror;
 mod ssi;
 
 use crate::config::filters::GzipStatic;
@@ -46,6 +47,13 @@ pub async fn run(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> Verdi
         Box::pin(ssi::expand(exchange, cycle, shard)).await;
     }
     verdict
+}
+
+/// `log_subrequest`
+fn log_part(part: &Exchange, cycle: &Cycle, shard: &Shard) {
+    if part.location_conf(cycle).log_subrequest {
+        shard.log_access(part);
+    }
 }
 
 /// Makes the answer to a request that could not be read.
@@ -204,6 +212,12 @@ async fn enter_location(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -
             Outcome::Declined => {}
             decided => return decided,
         }
+    }
+    if let Some(mirror) = &conf.mirror
+        && !exchange.is_part()
+        && let Some(refusal) = Box::pin(mirror::run(exchange, conf, mirror, shard)).await
+    {
+        return refusal;
     }
     match &conf.handler {
         HandlerConf::Proxy(pass) => handler::proxy::run(exchange, cycle, conf, pass, shard).await,

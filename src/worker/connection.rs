@@ -1,11 +1,8 @@
 //! The task of one client connection: read, run, respond, log, again.
 
-use std::future::Future;
 use std::io::ErrorKind;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::handshake::{self, Shaken};
@@ -14,6 +11,7 @@ use crate::config::model::{LocationConf, ServerConf};
 use crate::cycle::Cycle;
 use crate::http::{Arrival, Client, Exchange, Sent};
 use crate::io::Liveness;
+use crate::io::runtime::fenced;
 use crate::log::Level;
 use crate::phases::{self, Verdict};
 use crate::shard::{Seat, Shard};
@@ -44,24 +42,16 @@ enum End {
 pub(super) async fn serve_fenced(shard: Rc<Shard>, client: Rc<Client>, begin: Begin) {
     let open = Open(&shard);
     let mut task = pin!(serve(&shard, &client, begin));
-    let end = std::future::poll_fn(|context| {
-        match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(end)) => Poll::Ready(Ok(end)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    })
-    .await;
+    let end = fenced(task.as_mut()).await;
     if let Ok(End::Parked) = end {
         // Counted as open until it comes back to a task, or is closed where it is parked.
         std::mem::forget(open);
     }
-    if let Err(panic) = end {
-        let text = panic
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("no message");
+    if Rc::strong_count(&client) > 1 {
+        // A request beside the last one (`mirror`) goes on; the client need not wait for that.
+        let _ = client.stream.shutdown_write();
+    }
+    if let Err(text) = end {
         let cycle = shard.cycle();
         cycle.logs.error(
             &cycle.conf.error_log,

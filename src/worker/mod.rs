@@ -103,7 +103,7 @@ pub fn run(start: Start) {
 }
 
 async fn work(start: Start) {
-    let shard = Rc::new(Shard::new(start.index, start.cycle));
+    let shard = Shard::new(start.index, start.cycle);
     let Ok(orders) = start.orders.open() else { return };
     let _ = start.reports.send(Report::Started(start.index, io::runtime::mode()));
     let mut open = Listeners::default();
@@ -159,14 +159,14 @@ async fn stopped(shard: &Shard, orders: &Receiver<Order>) {
     }
 }
 
-/// Completes when no client connection is open, or `limit` is over (`worker_shutdown_timeout`).
+/// Completes when no client connection is open and no request under way that no client waits for, or `limit` is over (`worker_shutdown_timeout`).
 async fn drained(shard: &Shard, limit: Option<Duration>) {
     let begun = crate::time::refresh().monotonic_ms;
     let is_over = || {
         let waited = crate::time::refresh().monotonic_ms.saturating_sub(begun);
         limit.is_some_and(|limit| u128::from(waited) >= limit.as_millis())
     };
-    while shard.connections.get() > 0 && !is_over() {
+    while shard.connections.get() + shard.in_background.get() > 0 && !is_over() {
         io::timer::sleep(DRAIN_POLL).await;
     }
 }

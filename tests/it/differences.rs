@@ -168,6 +168,12 @@ pub const CHALLENGES: Difference = Difference {
     reason: "the client chooses among them; nginx itself since 1.23.0",
 };
 
+/// A client whose request is mirrored: nginx holds its connection until the mirror has answered.
+pub const NOT_WAITED_FOR: Difference = Difference {
+    documented: "the connection's next request and its close do not wait for the mirror",
+    reason: "a slow mirror must not slow clients down",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {
@@ -208,6 +214,7 @@ fn every_difference_is_documented() {
         &BACKGROUND,
         &NARROW_ADDRESS,
         &CHALLENGES,
+        &NOT_WAITED_FOR,
     ];
     for difference in all {
         assert!(

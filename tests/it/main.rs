@@ -32,6 +32,7 @@ mod listen;
 mod location;
 mod logs;
 mod maps;
+mod mirror;
 mod parked;
 mod proxy_cookie;
 mod proxy_failure;

@@ -17,6 +17,7 @@ use super::gateway::RawGateways;
 use super::headers::RawHeaders;
 use super::limits::RawLimits;
 use super::logs::RawLogs;
+use super::mirror::RawMirror;
 use super::proxy::RawProxy;
 use super::real_ip::RawRealIp;
 use super::referers::RawReferers;
@@ -113,6 +114,7 @@ pub(super) struct Level {
     pub headers: RawHeaders,
     pub limits: RawLimits,
     pub logs: RawLogs,
+    pub mirror: RawMirror,
     pub proxy: RawProxy,
     pub real_ip: RawRealIp,
     pub referers: RawReferers,
@@ -175,6 +177,7 @@ impl Level {
             || self.real_ip.apply(cx, d)
             || self.referers.apply(cx, d)
             || self.logs.apply(cx, d)
+            || self.mirror.apply(cx, d)
             || self.proxy.apply(cx, d, place)
             || self.gateways.apply(cx, d, place)
             || self.rewrite.apply(cx, d, place)
@@ -203,6 +206,7 @@ impl Level {
         self.real_ip.inherit(&outer.real_ip);
         self.referers.inherit(&outer.referers);
         self.logs.inherit(&outer.logs);
+        self.mirror.inherit(&outer.mirror);
         self.proxy.inherit(&outer.proxy);
         self.gateways.inherit(&outer.gateways);
         self.rewrite.inherit(&outer.rewrite);

@@ -1,4 +1,4 @@
-//! `access_log`, `error_log`, `log_format` and `log_not_found`.
+//! `access_log`, `error_log`, `log_format`, `log_not_found` and `log_subrequest`.
 //!
 //! A log's default file is used only where its directory exists: a bare prefix then logs to nowhere (access) or to
 //! standard error, instead of failing at start.
@@ -25,6 +25,7 @@ pub(super) struct RawLogs {
     access_off: Option<bool>,
     pub error: List<ErrorLogConf>,
     pub not_found: Option<bool>,
+    pub subrequest: Option<bool>,
 }
 
 impl RawLogs {
@@ -47,6 +48,7 @@ impl RawLogs {
                 }
             }
             "log_not_found" => cx.flag(d, &mut self.not_found),
+            "log_subrequest" => cx.flag(d, &mut self.subrequest),
             _ => return false,
         }
         true
@@ -61,7 +63,7 @@ impl RawLogs {
             self.access_off = outer.access_off;
         }
         self.error.inherit(&outer.error);
-        inherit!(self, outer; not_found);
+        inherit!(self, outer; not_found, subrequest);
     }
 
     /// The access logs in force; `default` when no level says anything.

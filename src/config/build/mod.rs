@@ -22,6 +22,7 @@ mod listen;
 mod location;
 mod logs;
 mod main;
+mod mirror;
 mod names;
 mod proxy;
 mod proxy_pass;

@@ -1,7 +1,7 @@
 //! Other content handlers.
 
 use super::{directives, refused};
-use crate::config::spec::Support::{Closed, Ignored};
+use crate::config::spec::Support::{Closed, Ignored, Supported};
 
 directives! { HTTP_DAV, "ngx_http_dav_module";
     dav_methods [HTTP SERVER LOCATION] (1+) "off | method ..." = "off"
@@ -33,8 +33,9 @@ directives! { HTTP_MP4, "ngx_http_mp4_module";
 
 directives! { HTTP_MIRROR, "ngx_http_mirror_module";
     mirror [HTTP SERVER LOCATION] (1) "uri | off" = "off"
-        => Ignored("nothing is mirrored"), "Sends requests to a second app too.";
-    mirror_request_body [HTTP SERVER LOCATION] (flag) "on | off" = "" => Ignored("nothing is mirrored"), "";
+        => Supported, "Sends requests to a second app too, whose answer nobody waits for; may stand several times.";
+    mirror_request_body [HTTP SERVER LOCATION] (flag) "on | off" = "on"
+        => Supported, "With their bodies, which are read first.";
 }
 
 directives! { HTTP_STUB_STATUS, "ngx_http_stub_status_module";

@@ -124,7 +124,7 @@ directives! { HTTP_CORE, "ngx_http_core_module";
     log_not_found [HTTP SERVER LOCATION] (flag) "on | off" = "on"
         => Supported, "Writes missing files to the error log.";
     log_subrequest [HTTP SERVER LOCATION] (flag) "on | off" = "off"
-        => Accepted("there are no subrequests"), "Logs subrequests.";
+        => Supported, "Logs subrequests.";
     recursive_error_pages [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Supported, "An error page may have an error page.";
     server_tokens [HTTP SERVER LOCATION] (1) "on | off | build | string" = "on"

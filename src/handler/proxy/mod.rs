@@ -96,7 +96,7 @@ pub async fn run(
 }
 
 /// What a body that cannot be read ends in.
-fn refuse_body(exchange: &mut Exchange, error: &BodyError) -> Outcome {
+pub fn refuse_body(exchange: &mut Exchange, error: &BodyError) -> Outcome {
     exchange.log_body_error(error);
     without_body(exchange, error)
 }
@@ -256,8 +256,7 @@ async fn open(
 ) -> Result<Box<PeerConnection>, PeerError> {
     let peer = lease.peer();
     let now = crate::time::now().monotonic_ms;
-    let client = Rc::clone(&exchange.client);
-    let watched = (!conf.proxy.ignore_client_abort).then_some(&client.stream);
+    let watched = exchange.watched_client(conf).map(|client| &client.stream);
     match PeerConnection::open(peer, conf.proxy.connect_timeout, now, watched).await {
         Ok(connection) => {
             exchange.upstream.note_connected(crate::time::now().monotonic_ms);

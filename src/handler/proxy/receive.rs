@@ -4,7 +4,6 @@
 //! for, the client's leaving is noticed.
 
 use std::io;
-use std::rc::Rc;
 
 use super::PeerRequest;
 use super::error::{PeerError, READING_HEAD};
@@ -91,9 +90,8 @@ pub(super) async fn read_more(
     conf: &LocationConf,
     connection: &mut PeerConnection,
 ) -> Result<(), PeerError> {
-    let client = Rc::clone(&exchange.client);
-    let watched = (!conf.proxy.ignore_client_abort).then_some(&*client);
     loop {
+        let watched = exchange.watched_client(conf);
         wait_for_app(connection, watched, conf.proxy.read_timeout).await.map_err(|error| match error {
             WaitError::Timeout => PeerError::ReadTimeout,
             WaitError::ClientGone => PeerError::ClientGone(READING_HEAD),

@@ -6,6 +6,7 @@
 mod access;
 mod cookies;
 mod limits;
+mod mirror;
 mod tls;
 
 use std::hash::{Hash, Hasher};
@@ -28,6 +29,7 @@ pub use access::{
 };
 pub use cookies::{CookieConf, CookieFlagsConf, CookieMatch, CookieRewriteConf};
 pub use limits::{LimitConnConf, LimitReqConf, LimitZoneConf, LimitsConf, OnLimit, SizeConf};
+pub use mirror::MirrorConf;
 pub use tls::{CertificateConf, PemSource, SessionCacheConf, TlsConf, VerifyClient, Versions};
 
 /// The whole file: nginx's main context and the one `http` block.
@@ -408,15 +410,6 @@ pub enum HandlerConf {
     Proxy(ProxyPassConf),
     /// A content handler that is not supported: every request is refused, and the log says why.
     Refused(String),
-}
-
-/// `mirror` with `mirror_request_body`.
-#[derive(Debug)]
-pub struct MirrorConf {
-    /// What is asked besides, without arguments; at least one.
-    pub uris: Arc<[Box<[u8]>]>,
-    /// `mirror_request_body`.
-    pub request_body: bool,
 }
 
 /// `return code [text|URL]`.

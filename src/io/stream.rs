@@ -315,6 +315,12 @@ impl Stream {
         Ok(())
     }
 
+    /// Ends the connection although somebody still holds its descriptor; says nothing about whether what was sent is whole.
+    pub fn end(&self) {
+        // SAFETY: `fd` is open as long as `self` lives. A connection that is gone already needs no end.
+        let _ = check(unsafe { libc::shutdown(self.fd, libc::SHUT_RDWR) });
+    }
+
     /// TLS says that what was sent is whole (`close_notify`), before a connection is closed in good order.
     #[inline]
     pub fn send_close(&self) {

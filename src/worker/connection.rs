@@ -49,7 +49,7 @@ pub(super) async fn serve_fenced(shard: Rc<Shard>, client: Rc<Client>, begin: Be
     }
     if Rc::strong_count(&client) > 1 {
         // A request beside the last one (`mirror`) goes on; the client need not wait for that.
-        let _ = client.stream.shutdown_write();
+        client.stream.end();
     }
     if let Err(text) = end {
         let cycle = shard.cycle();

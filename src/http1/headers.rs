@@ -4,6 +4,7 @@
 //! Order and duplicates are kept as they came. The spans mean nothing without the buffer they were parsed from.
 
 use super::Span;
+use super::look::LOOK;
 use wide::u8x16;
 
 macro_rules! known {
@@ -86,44 +87,63 @@ const MAX_KNOWN_LEN: usize = 24;
 /// The bit that tells upper from lower case. Setting it in any other token byte never makes a known name's byte of it.
 const CASE_BIT: u8 = 0x20;
 
-/// A known name: its length, and its bytes in lower case, filled up with [`CASE_BIT`].
-#[derive(Clone, Copy)]
-struct Slot {
-    begin: [u8; 16],
-    end: [u8; 8],
-    known: Known,
-    len: u8,
+/// What each known name begins with in lower case, by its discriminant; [`Known::Other`] has none.
+static BEGINS: [[u8; LOOK]; Known::ALL.len() + 1] = parts(0);
+
+/// What follows of the long ones.
+static ENDS: [[u8; MAX_KNOWN_LEN - LOOK]; Known::ALL.len() + 1] = parts(LOOK);
+
+/// How long each is.
+static LENGTHS: [u8; Known::ALL.len() + 1] = lengths();
+
+/// The discriminant that each slot leads to: no two names share one, so a look-up compares one name.
+static SLOTS: [Known; 256] = slots();
+
+/// The first two bytes, the last two and the length tell all known names apart.
+#[inline(always)]
+const fn slot(first: [u8; 2], last: [u8; 2], len: usize) -> usize {
+    let ends = u32::from_le_bytes([first[0], first[1], last[0], last[1]]) | u32::from_le_bytes([CASE_BIT; 4]);
+    (ends.wrapping_add((len as u32) << 8).wrapping_mul(0x7604_e4b5) >> 24) as usize
 }
 
-/// Where each known name is in [`SLOTS`]: no two share a slot, so a look-up compares one name.
-static SLOTS: [Slot; 256] = slots();
-
-/// First, middle and last byte and the length tell all known names apart.
-const fn slot(first: u8, middle: u8, last: u8, len: usize) -> usize {
-    let (first, middle, last) = (first | CASE_BIT, middle | CASE_BIT, last | CASE_BIT);
-    (len + first as usize + middle as usize * 7 + last as usize * 48) & 255
-}
-
-const fn slots() -> [Slot; 256] {
-    let empty = Slot { begin: [CASE_BIT; 16], end: [CASE_BIT; 8], known: Known::Other, len: 0 };
-    let mut slots = [empty; 256];
+const fn parts<const N: usize>(from: usize) -> [[u8; N]; Known::ALL.len() + 1] {
+    let mut parts = [[CASE_BIT; N]; Known::ALL.len() + 1];
     let mut i = 0;
-    while i < Known::ALL.len() {
+    while i < Known::NAMES.len() {
         let name = Known::NAMES[i].as_bytes();
-        let len = name.len();
-        let at = slot(name[0], name[len / 2], name[len - 1], len);
-        assert!(slots[at].len == 0, "two names in one slot: choose other factors in slot()");
-        let mut filled = Slot { known: Known::ALL[i], len: len as u8, ..empty };
+        assert!(name.len() <= MAX_KNOWN_LEN);
         let mut j = 0;
-        while j < len {
-            if j < 16 {
-                filled.begin[j] = name[j];
-            } else {
-                filled.end[j - 16] = name[j];
-            }
+        while j < N && from + j < name.len() {
+            parts[i][j] = name[from + j];
             j += 1;
         }
-        slots[at] = filled;
+        i += 1;
+    }
+    parts
+}
+
+const fn lengths() -> [u8; Known::ALL.len() + 1] {
+    let mut lengths = [0; Known::ALL.len() + 1];
+    let mut i = 0;
+    while i < Known::NAMES.len() {
+        lengths[i] = Known::NAMES[i].len() as u8;
+        i += 1;
+    }
+    lengths
+}
+
+const fn slots() -> [Known; 256] {
+    let mut slots = [Known::Other; 256];
+    let mut i = 0;
+    while i < Known::NAMES.len() {
+        let name = Known::NAMES[i].as_bytes();
+        let len = name.len();
+        let at = slot([name[0], name[1]], [name[len - 2], name[len - 1]], len);
+        assert!(
+            slots[at] as usize == Known::ALL.len(),
+            "two names in one slot: choose another factor in slot()"
+        );
+        slots[at] = Known::ALL[i];
         i += 1;
     }
     slots
@@ -132,40 +152,36 @@ const fn slots() -> [Slot; 256] {
 impl Known {
     /// The known name that `name` is, without regard to case. `name` must be a token (or lower case already).
     pub fn from_name(name: &[u8]) -> Known {
-        if name.len() > MAX_KNOWN_LEN {
-            return Known::Other;
-        }
-        let mut copy = [0; MAX_KNOWN_LEN];
-        copy[..name.len()].copy_from_slice(name);
-        Known::at(&copy, 0, name.len())
+        let mut begin = [0; LOOK];
+        let len = name.len().min(LOOK);
+        begin[..len].copy_from_slice(&name[..len]);
+        Known::of(name, u8x16::new(begin))
     }
 
-    /// The known name that stands in `buf[at..at + len]`, as [`Known::from_name`]; quicker where more bytes follow.
+    /// As [`Known::from_name`]; `begin` is what `name` begins with and what follows it.
     #[inline(always)]
-    pub(super) fn at(buf: &[u8], at: usize, len: usize) -> Known {
-        if len == 0 || len > MAX_KNOWN_LEN {
+    pub(super) fn of(name: &[u8], begin: u8x16) -> Known {
+        let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) else { return Known::Other };
+        let known = SLOTS[slot(*first, *last, name.len())];
+        if usize::from(LENGTHS[known as usize]) != name.len() {
             return Known::Other;
         }
-        let Some(bytes) = buf.get(at..).and_then(|rest| rest.first_chunk::<MAX_KNOWN_LEN>()) else {
-            // The buffer ends too soon to be read as whole words.
-            return Known::near_the_end(buf, at, len);
-        };
-        let slot = &SLOTS[slot(bytes[0], bytes[len / 2], bytes[len - 1], len)];
-        if usize::from(slot.len) != len {
+        let expected = u8x16::new(BEGINS[known as usize]);
+        let same = (begin | u8x16::splat(CASE_BIT)).simd_eq(expected).to_bitmask();
+        // Bits behind the name's end do not matter.
+        if (same | u32::MAX.wrapping_shl(name.len() as u32)) as u16 != u16::MAX {
             return Known::Other;
         }
-        let (begin, end) = bytes.split_first_chunk::<16>().unwrap_or((&slot.begin, &[]));
-        let same = (u8x16::new(*begin) | u8x16::splat(CASE_BIT)).simd_eq(u8x16::new(slot.begin)).to_bitmask();
-        if len <= 16 {
-            return if same.trailing_ones() as usize >= len { slot.known } else { Known::Other };
+        match name.get(LOOK..) {
+            Some(rest @ [_, ..]) => known.if_ends(rest),
+            _ => known,
         }
-        let end_is_same = end.iter().zip(&slot.end).take(len - 16).all(|(b, lower)| *b | CASE_BIT == *lower);
-        if same == 0xffff && end_is_same { slot.known } else { Known::Other }
     }
 
-    #[cold]
-    fn near_the_end(buf: &[u8], at: usize, len: usize) -> Known {
-        buf.get(at..at + len).map_or(Known::Other, Known::from_name)
+    /// This name if it ends with `rest`, the bytes of a long one that a look does not show.
+    fn if_ends(self, rest: &[u8]) -> Known {
+        let same = rest.iter().zip(&ENDS[self as usize]).all(|(byte, lower)| *byte | CASE_BIT == *lower);
+        if same { self } else { Known::Other }
     }
 
     /// The name in lower case; the empty string for `Other`.
@@ -222,7 +238,7 @@ pub struct FieldNames {
     others: Vec<Box<[u8]>>,
 }
 
-const _: () = assert!(Known::ALL.len() <= 64, "each known name has a bit");
+const _: () = assert!(Known::ALL.len() < 64, "each known name has a bit, and all others one");
 
 impl FieldNames {
     /// A set of known names.
@@ -298,12 +314,12 @@ pub struct Headers {
     seen: u64,
     repeated: u64,
     /// Index of the first field of each known name that was seen.
-    first: [u16; Known::ALL.len()],
+    first: [u16; Known::ALL.len() + 1],
 }
 
 impl Default for Headers {
     fn default() -> Self {
-        Headers { fields: Vec::new(), seen: 0, repeated: 0, first: [0; Known::ALL.len()] }
+        Headers { fields: Vec::new(), seen: 0, repeated: 0, first: [0; Known::ALL.len() + 1] }
     }
 }
 
@@ -315,19 +331,28 @@ impl Headers {
     }
 
     /// Adds a field. Returns false, and adds nothing, when the head has as many fields as an index can name (65,535).
+    #[inline(always)]
     pub fn push(&mut self, field: HeaderField) -> bool {
-        if self.fields.len() >= MAX_FIELDS {
+        if self.fields.len() == self.fields.capacity() && !self.grow() {
             return false;
         }
-        let bit = field.known.bit();
-        if self.seen & bit != 0 {
-            self.repeated |= bit;
-        } else if let Some(first) = self.first.get_mut(field.known as usize) {
+        // `Other` has a bit and a place of its own here, so that no field is a special case; nobody asks for them.
+        let bit = 1 << field.known as u32;
+        self.repeated |= self.seen & bit;
+        if self.seen & bit == 0 {
             self.seen |= bit;
-            *first = self.fields.len() as u16;
+            self.first[field.known as usize] = self.fields.len() as u16;
         }
         self.fields.push(field);
         true
+    }
+
+    /// Makes place for more fields, if a head may have more.
+    #[cold]
+    fn grow(&mut self) -> bool {
+        let capacity = self.fields.capacity();
+        self.fields.reserve_exact(capacity.max(8).min(MAX_FIELDS - capacity));
+        self.fields.capacity() > capacity
     }
 
     /// Number of fields.

@@ -23,15 +23,20 @@ impl Look {
         Look::whole(buf, at).unwrap_or_else(|| Look::at_the_end(buf, at))
     }
 
-    /// The bytes from `at` on, if there are so many.
+    /// The bytes that `block` holds.
     #[inline(always)]
-    pub(super) fn whole(buf: &[u8], at: usize) -> Option<Look> {
+    pub(super) fn of(bytes: u8x16) -> Look {
+        Look { bytes, before: 0 }
+    }
+
+    #[inline(always)]
+    fn whole(buf: &[u8], at: usize) -> Option<Look> {
         let block = buf.get(at..)?.first_chunk::<LOOK>()?;
         Some(Look { bytes: u8x16::new(*block), before: 0 })
     }
 
     /// What [`Look::at`] gives where less than a look is left.
-    pub(super) fn at_the_end(buf: &[u8], at: usize) -> Look {
+    fn at_the_end(buf: &[u8], at: usize) -> Look {
         match buf.last_chunk::<LOOK>() {
             Some(block) => {
                 Look { bytes: u8x16::new(*block), before: (at + LOOK - buf.len()).min(LOOK) as u32 }
@@ -49,13 +54,6 @@ impl Look {
     #[inline(always)]
     pub(super) fn equal(self, byte: u8) -> Is {
         Is { which: self.bytes.simd_eq(u8x16::splat(byte)), before: self.before }
-    }
-
-    /// Control bytes: those below 0x20, and 0x7f.
-    #[inline(always)]
-    pub(super) fn controls(self) -> Is {
-        let low = self.bytes.min(u8x16::splat(0x1f)).simd_eq(self.bytes);
-        Is { which: low | self.bytes.simd_eq(u8x16::splat(0x7f)), before: self.before }
     }
 
     /// ASCII letters and digits.
@@ -118,9 +116,66 @@ pub(super) fn run(
     }
 }
 
+/// How many bytes [`odd`] looks at.
+pub(super) const BLOCK: usize = 64;
+
+/// A bit for each of the 64 bytes from `at` on that is neither a space nor a visible ASCII character; behind the end
+/// of `buf` nothing is.
+#[inline(always)]
+pub(super) fn odd(buf: &[u8], at: usize) -> u64 {
+    match buf.get(at..).and_then(<[u8]>::first_chunk) {
+        Some(block) => odd_in(block),
+        None => odd_at_the_end(buf, at),
+    }
+}
+
+#[inline(never)]
+fn odd_at_the_end(buf: &[u8], at: usize) -> u64 {
+    let rest = buf.get(at..).unwrap_or_default();
+    match buf.last_chunk() {
+        Some(block) => odd_in(block).checked_shr((BLOCK - rest.len()) as u32).unwrap_or(0),
+        None => {
+            let mut block = [b' '; BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            odd_in(&block)
+        }
+    }
+}
+
+#[inline(always)]
+fn odd_in(block: &[u8; BLOCK]) -> u64 {
+    let mut plain = 0;
+    for (i, bytes) in block.as_chunks::<LOOK>().0.iter().enumerate() {
+        let from_space = u8x16::new(*bytes) - u8x16::splat(b' ');
+        let is_plain = from_space.min(u8x16::splat(b'~' - b' ')).simd_eq(from_space);
+        plain |= u64::from(is_plain.to_bitmask()) << (i * LOOK);
+    }
+    !plain
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn odd_bytes_at_every_place() {
+        for len in [70, 64, 63, 20] {
+            for at in 0..len {
+                for byte in 0..=255_u8 {
+                    let mut buf = vec![b'~'; len];
+                    buf[at] = byte;
+                    for from in [0, 1, 5, len - 1, len, len + 1] {
+                        let here = (from..from + BLOCK).contains(&at) && !(b' '..=b'~').contains(&byte);
+                        assert_eq!(
+                            odd(&buf, from),
+                            if here { 1 << (at - from) } else { 0 },
+                            "{byte:#x} {at} {from}"
+                        );
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn every_byte_at_every_place() {
@@ -132,11 +187,6 @@ mod tests {
                     let look = Look::at(&buf, from);
                     let here = (from..from + LOOK).contains(&at);
                     let bit = |yes: bool| if yes && here { 1 << (at - from) } else { 0 };
-                    assert_eq!(
-                        look.controls().bits(),
-                        bit(byte < b' ' || byte == 0x7f),
-                        "{byte:#x} {at} {from}"
-                    );
                     assert_eq!(
                         look.alphanumerics().bits(),
                         bit(byte.is_ascii_alphanumeric()),

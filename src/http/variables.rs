@@ -8,7 +8,7 @@ use std::io::Write;
 use super::exchange::{Exchange, LimitStatus, UpstreamTry};
 use super::secure_link;
 use crate::config::template::{Part, Template, VariableId};
-use crate::http1::headers::matches_variable;
+use crate::http1::headers::{Only, matches_variable};
 use crate::http1::{BodyFraming, HeaderField, Known, encode};
 use crate::io::SockAddr;
 use crate::log::Level;
@@ -289,6 +289,11 @@ fn set_cookie<'e>(e: &'e Exchange, name: &[u8]) -> Option<&'e [u8]> {
 
 /// `$http_name`: all lines of the name, joined by `, ` (by `; ` for cookies). `name` has `_` for `-`.
 fn joined_header(e: &Exchange, name: &[u8], out: &mut Vec<u8>) -> Presence {
+    match e.request.headers.only(Known::from_variable(name)) {
+        Only::None => return Missing,
+        Only::Field(field) => return bytes(out, field.value.of(&e.input)),
+        Only::Unclear => {}
+    }
     let separator: &[u8] = if name.eq_ignore_ascii_case(b"cookie") { b"; " } else { b", " };
     let mut presence = Missing;
     for field in e.request.headers.iter().filter(|f| matches_variable(f.name.of(&e.input), name)) {

@@ -120,7 +120,7 @@ impl Exchange {
             out.extend_from_slice(b"\r\n");
         }
         if self.chunked {
-            push_field(out, b"Transfer-Encoding", b"chunked");
+            out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
         }
         self.write_connection(conf, out);
         let response = &self.response;
@@ -185,16 +185,16 @@ impl Exchange {
 
     fn write_connection(&self, conf: &LocationConf, out: &mut Vec<u8>) {
         if self.response.status.0 == 101 {
-            push_field(out, b"Connection", b"upgrade");
+            out.extend_from_slice(b"Connection: upgrade\r\n");
         } else if self.keep_alive {
-            push_field(out, b"Connection", b"keep-alive");
+            out.extend_from_slice(b"Connection: keep-alive\r\n");
             if let Some(seconds) = conf.keepalive_header {
                 out.extend_from_slice(b"Keep-Alive: timeout=");
                 encode::push_decimal(out, seconds);
                 out.extend_from_slice(b"\r\n");
             }
         } else {
-            push_field(out, b"Connection", b"close");
+            out.extend_from_slice(b"Connection: close\r\n");
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing here allocates beyond the growth of the output, and nothing goes through `std::fmt`.
 
+use super::look::{LOOK, Look};
 use super::{Status, Version};
 
 /// What ends a chunked body that has no trailers (RFC 9112 section 7.1).
@@ -86,6 +87,7 @@ pub fn push_status_line_as_sent(out: &mut Vec<u8>, version: Version, status: Sta
 }
 
 /// Appends a field line.
+#[inline]
 pub fn push_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");
@@ -103,7 +105,20 @@ pub fn push_number_field(out: &mut Vec<u8>, name: &[u8], value: u64) {
 
 /// Whether `value` can be written as a field value without ending the line or the head early.
 pub fn is_safe_value(value: &[u8]) -> bool {
-    value.iter().all(|b| super::is_value_byte(*b))
+    is_safe_from(value, 0)
+}
+
+/// Whether what stands in `written` from `start` on is a safe value.
+pub fn is_safe_from(written: &[u8], start: usize) -> bool {
+    let mut at = start;
+    while at < written.len() {
+        if Look::at(written, at).odd() != 0 {
+            // Tabs and bytes beyond ASCII may stand in a value.
+            return written[at..].iter().all(|b| super::is_value_byte(*b));
+        }
+        at += LOOK;
+    }
+    true
 }
 
 /// Appends bytes from the wire so that they can stand in a log line or a message: printable ASCII as it is,

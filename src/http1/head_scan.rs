@@ -230,6 +230,9 @@ pub(super) fn parse_fields(
             let value = span_in(buf, header.value);
             at = value.end();
             let known = Known::from_name(header.name.as_bytes());
+            if header.name.contains('_') {
+                headers.note_underscore();
+            }
             // Known names are all letters and `-`.
             if (known != Known::Other || is_kept(header.name.as_bytes(), limits))
                 && !headers.push(HeaderField { name, value, known })

@@ -158,6 +158,17 @@ impl Known {
         Known::of(name, u8x16::new(begin))
     }
 
+    /// The known name that a variable like `$http_x_forwarded_for` asks for: `variable` (without the prefix) is in lower
+    /// case with `_` for `-`.
+    pub fn from_variable(variable: &[u8]) -> Known {
+        let mut name = [0; MAX_KNOWN_LEN];
+        let Some(name) = name.get_mut(..variable.len()) else { return Known::Other };
+        for (to, from) in name.iter_mut().zip(variable) {
+            *to = if *from == b'_' { b'-' } else { *from };
+        }
+        Known::from_name(name)
+    }
+
     /// As [`Known::from_name`]; `begin` is what `name` begins with and what follows it.
     #[inline(always)]
     pub(super) fn of(name: &[u8], begin: u8x16) -> Known {
@@ -229,6 +240,17 @@ pub struct ConnectionOptions {
     pub keep_alive: bool,
     /// `upgrade`
     pub upgrade: bool,
+}
+
+/// What [`Headers::only`] found.
+#[derive(Clone, Copy, Debug)]
+pub enum Only<'h> {
+    /// There is no such field.
+    None,
+    /// This is it.
+    Field(&'h HeaderField),
+    /// All fields have to be looked at.
+    Unclear,
 }
 
 /// A set of field names to look fields up in, made once: known names are bits, the others are compared.
@@ -313,13 +335,21 @@ pub struct Headers {
     /// Bits of the known names that came, and of those that came more than once.
     seen: u64,
     repeated: u64,
+    /// A name has a `_`, which variables take for a `-`.
+    underscored: bool,
     /// Index of the first field of each known name that was seen.
     first: [u16; Known::ALL.len() + 1],
 }
 
 impl Default for Headers {
     fn default() -> Self {
-        Headers { fields: Vec::new(), seen: 0, repeated: 0, first: [0; Known::ALL.len() + 1] }
+        Headers {
+            fields: Vec::new(),
+            seen: 0,
+            repeated: 0,
+            underscored: false,
+            first: [0; Known::ALL.len() + 1],
+        }
     }
 }
 
@@ -327,7 +357,7 @@ impl Headers {
     /// Forgets every field and keeps the memory.
     pub fn clear(&mut self) {
         self.fields.clear();
-        (self.seen, self.repeated) = (0, 0);
+        (self.seen, self.repeated, self.underscored) = (0, 0, false);
     }
 
     /// Adds a field. Returns false, and adds nothing, when the head has as many fields as an index can name (65,535).
@@ -353,6 +383,20 @@ impl Headers {
         let capacity = self.fields.capacity();
         self.fields.reserve_exact(capacity.max(8).min(MAX_FIELDS - capacity));
         self.fields.capacity() > capacity
+    }
+
+    /// Says that a name has a `_`.
+    pub(super) fn note_underscore(&mut self) {
+        self.underscored = true;
+    }
+
+    /// The only field of this name, when nothing else could be meant by a variable that names it.
+    pub fn only(&self, known: Known) -> Only<'_> {
+        match known {
+            Known::Other => Only::Unclear,
+            known if self.underscored || self.is_repeated(known) => Only::Unclear,
+            known => self.first(known).map_or(Only::None, Only::Field),
+        }
     }
 
     /// Number of fields.
@@ -425,15 +469,18 @@ impl Headers {
 
     /// The options in all `Connection` lines that this server knows.
     pub fn connection_options(&self, buf: &[u8]) -> ConnectionOptions {
+        let Some(field) = self.first(Known::Connection) else { return ConnectionOptions::default() };
+        if !self.is_repeated(Known::Connection) && field.value.of(buf) == b"keep-alive" {
+            // As nearly all clients write it.
+            return ConnectionOptions { keep_alive: true, ..ConnectionOptions::default() };
+        }
+        self.listed_connection_options(buf)
+    }
+
+    fn listed_connection_options(&self, buf: &[u8]) -> ConnectionOptions {
         let mut options = ConnectionOptions::default();
         for field in self.all(Known::Connection) {
-            let value = field.value.of(buf);
-            if value == b"keep-alive" {
-                // As nearly all clients write it.
-                options.keep_alive = true;
-                continue;
-            }
-            for item in list_items(value) {
+            for item in list_items(field.value.of(buf)) {
                 options.close |= item.eq_ignore_ascii_case(b"close");
                 options.keep_alive |= item.eq_ignore_ascii_case(b"keep-alive");
                 options.upgrade |= item.eq_ignore_ascii_case(b"upgrade");
@@ -562,6 +609,8 @@ mod tests {
 
     #[test]
     fn variable_names() {
+        assert_eq!(Known::from_variable(b"x_forwarded_for"), Known::XForwardedFor);
+        assert_eq!(Known::from_variable(b"a_variable_longer_than_any_known_name"), Known::Other);
         assert!(matches_variable(b"X-Forwarded-For", b"x_forwarded_for"));
         assert!(matches_variable(b"x_forwarded_for", b"x_forwarded_for"));
         assert!(!matches_variable(b"X-Forwarded", b"x_forwarded_for"));

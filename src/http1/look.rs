@@ -56,6 +56,13 @@ impl Look {
         Is { which: self.bytes.simd_eq(u8x16::splat(byte)), before: self.before }
     }
 
+    /// A bit for each byte that is neither a space nor a visible ASCII character.
+    #[inline(always)]
+    pub(super) fn odd(self) -> u32 {
+        let plain = Is { which: visible(self.bytes), before: self.before };
+        !plain.bits() & (0xffff >> self.before)
+    }
+
     /// ASCII letters and digits.
     #[inline(always)]
     pub(super) fn alphanumerics(self) -> Is {
@@ -142,13 +149,18 @@ fn odd_at_the_end(buf: &[u8], at: usize) -> u64 {
     }
 }
 
+/// Spaces and visible ASCII characters.
+#[inline(always)]
+fn visible(bytes: u8x16) -> u8x16 {
+    let from_space = bytes - u8x16::splat(b' ');
+    from_space.min(u8x16::splat(b'~' - b' ')).simd_eq(from_space)
+}
+
 #[inline(always)]
 fn odd_in(block: &[u8; BLOCK]) -> u64 {
     let mut plain = 0;
     for (i, bytes) in block.as_chunks::<LOOK>().0.iter().enumerate() {
-        let from_space = u8x16::new(*bytes) - u8x16::splat(b' ');
-        let is_plain = from_space.min(u8x16::splat(b'~' - b' ')).simd_eq(from_space);
-        plain |= u64::from(is_plain.to_bitmask()) << (i * LOOK);
+        plain |= u64::from(visible(u8x16::new(*bytes)).to_bitmask()) << (i * LOOK);
     }
     !plain
 }
@@ -193,6 +205,9 @@ mod tests {
                         "{byte:#x} {at} {from}"
                     );
                     assert_eq!(look.equal(b':').bits(), bit(byte == b':'), "{byte:#x} {at} {from}");
+                    if from < 40 {
+                        assert_eq!(look.odd(), bit(!(b' '..=b'~').contains(&byte)), "{byte:#x} {at} {from}");
+                    }
                 }
             }
         }

@@ -276,6 +276,9 @@ impl RequestHead {
 
 /// The method's name at the front, and the byte behind it.
 fn split_method(line: &[u8]) -> Option<(&[u8], u8)> {
+    if line.starts_with(b"GET ") {
+        return Some((&line[..3], b' '));
+    }
     let len = line.iter().position(|b| !is_method_byte(*b))?;
     Some((&line[..len], line[len]))
 }

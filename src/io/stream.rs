@@ -105,7 +105,7 @@ impl Stream {
         let spare = buf.spare_capacity_mut();
         let (pointer, len) = (spare.as_mut_ptr(), max);
         // SAFETY: the spare capacity is ours to write, and `len` is not more than it has.
-        let count = retry(|| unsafe { libc::recv(self.fd, pointer.cast(), len, libc::MSG_DONTWAIT) })?;
+        let count = retry(|| unsafe { sys_recv(self.fd, pointer.cast(), len, libc::MSG_DONTWAIT) })?;
         let filled = buf.len() + count;
         // SAFETY: the kernel wrote `count` bytes from the old end on, within the capacity.
         unsafe { buf.set_len(filled) };
@@ -121,7 +121,7 @@ impl Stream {
         let pointer = (&raw mut byte).cast();
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         // SAFETY: `pointer` is to one byte on this stack frame.
-        match retry(|| unsafe { libc::recv(self.fd, pointer, 1, flags) }) {
+        match retry(|| unsafe { sys_recv(self.fd, pointer, 1, flags) }) {
             Ok(0) => Liveness::Closed,
             Ok(_) => Liveness::HasData,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Liveness::Alive,
@@ -137,7 +137,7 @@ impl Stream {
         let mut byte = 0_u8;
         let (pointer, flags) = ((&raw mut byte).cast(), libc::MSG_PEEK | libc::MSG_DONTWAIT);
         // SAFETY: `pointer` is to one byte on this stack frame.
-        let count = retry(|| unsafe { libc::recv(self.fd, pointer, 1, flags) })?;
+        let count = retry(|| unsafe { sys_recv(self.fd, pointer, 1, flags) })?;
         Ok((count > 0).then_some(byte))
     }
 
@@ -452,14 +452,14 @@ fn bounded(ready: Poll<io::Result<()>>, deadline: &Deadline, context: &Context<'
 pub(super) fn receive(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
     let (pointer, len) = (buf.as_mut_ptr(), buf.len());
     // SAFETY: `buf` is ours to write over its whole length until the call returns.
-    retry(|| unsafe { libc::recv(fd, pointer.cast(), len, libc::MSG_DONTWAIT) })
+    retry(|| unsafe { sys_recv(fd, pointer.cast(), len, libc::MSG_DONTWAIT) })
 }
 
 /// send(2) without waiting.
 pub(super) fn send(fd: RawFd, buf: &[u8], more: bool) -> io::Result<usize> {
     let flags = send_flags(more);
     // SAFETY: `buf` is readable over its whole length until the call returns.
-    retry(|| unsafe { libc::send(fd, buf.as_ptr().cast(), buf.len(), flags) })
+    retry(|| unsafe { sys_send(fd, buf.as_ptr().cast(), buf.len(), flags) })
 }
 
 /// sendmsg(2) of the first [`MAX_SLICES`] slices without waiting.
@@ -473,6 +473,27 @@ pub(super) fn send_vectored(fd: RawFd, slices: &[IoSlice<'_>], more: bool) -> io
     let flags = send_flags(more);
     // SAFETY: `message` describes `slices`, which are readable until the call returns.
     retry(|| unsafe { libc::sendmsg(fd, &raw const message, flags) })
+}
+
+/// recv(2), past glibc, which turns the thread's cancelability on and off around each: two atomic operations, and no
+/// thread here is ever cancelled.
+///
+/// # Safety
+/// As recv(2): `buf` is valid for writes of `len` bytes.
+unsafe fn sys_recv(fd: RawFd, buf: *mut libc::c_void, len: usize, flags: libc::c_int) -> libc::ssize_t {
+    let none = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: the caller's promise; no address is asked for.
+    unsafe { libc::syscall(libc::SYS_recvfrom, fd, buf, len, flags, none, none) as libc::ssize_t }
+}
+
+/// send(2), as [`sys_recv`].
+///
+/// # Safety
+/// As send(2): `buf` is valid for reads of `len` bytes.
+unsafe fn sys_send(fd: RawFd, buf: *const libc::c_void, len: usize, flags: libc::c_int) -> libc::ssize_t {
+    let none = std::ptr::null::<libc::c_void>();
+    // SAFETY: the caller's promise; no address is given.
+    unsafe { libc::syscall(libc::SYS_sendto, fd, buf, len, flags, none, 0_usize) as libc::ssize_t }
 }
 
 fn send_flags(more: bool) -> libc::c_int {

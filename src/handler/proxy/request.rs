@@ -335,7 +335,7 @@ fn push_set_header(
     let len = out.len() - value_start;
     if len == 0 {
         out.truncate(start);
-    } else if encode::is_safe_value(&out[value_start..]) {
+    } else if encode::is_safe_from(out, value_start) {
         out.extend_from_slice(b"\r\n");
     } else {
         return Err(Refused::HeaderValue(name.to_owned()));

@@ -35,9 +35,11 @@ pub(super) async fn run(shard: &Shard, client: &Client) -> Shaken {
     let listen = client.listen.get();
     let server = cycle.server(cycle.listen(listen).default_server);
     client.deadline.arm(server.client_header_timeout);
+    let mut begun = true;
     let result = match first_byte(client).await {
-        Ok(byte) if !begins_tls(byte) => return Shaken::Plain,
-        Ok(_) => {
+        Ok(Some(byte)) if !begins_tls(byte) => return Shaken::Plain,
+        Ok(first) => {
+            begun = first.is_some();
             let choose = |hello: &rustls::server::ClientHello<'_>| match cycle
                 .tls_named(listen, hello.server_name())
             {
@@ -55,7 +57,7 @@ pub(super) async fn run(shard: &Shard, client: &Client) -> Shaken {
         logs,
         Level::Info,
         client.serial,
-        format_args!("{} while SSL handshaking, client: {remote}, server: {local}", what(&error)),
+        format_args!("{} while SSL handshaking, client: {remote}, server: {local}", what(&error, begun)),
     );
     Shaken::Failed
 }
@@ -65,11 +67,12 @@ fn begins_tls(byte: u8) -> bool {
     byte == 0x16 || byte & 0x80 != 0
 }
 
-async fn first_byte(client: &Client) -> Result<u8, HandshakeError> {
+/// `None`: the client closed.
+async fn first_byte(client: &Client) -> Result<Option<u8>, HandshakeError> {
     loop {
         match client.stream.peek_byte() {
-            Ok(Some(byte)) => return Ok(byte),
-            Ok(None) => return Err(HandshakeError::Closed),
+            Ok(Some(byte)) => return Ok(Some(byte)),
+            Ok(None) => return Ok(None),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 client.stream.readable(&client.deadline).await?;
             }
@@ -79,8 +82,9 @@ async fn first_byte(client: &Client) -> Result<u8, HandshakeError> {
 }
 
 /// What happened, in nginx's words, but for OpenSSL's.
-fn what(error: &HandshakeError) -> String {
+fn what(error: &HandshakeError, begun: bool) -> String {
     match error {
+        HandshakeError::Closed if !begun => "client closed connection".to_owned(),
         HandshakeError::Closed => "peer closed connection in SSL handshake".to_owned(),
         HandshakeError::Io(error) if error.kind() == ErrorKind::TimedOut => {
             "client timed out (110: Connection timed out)".to_owned()

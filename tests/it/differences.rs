@@ -174,6 +174,12 @@ pub const NOT_WAITED_FOR: Difference = Difference {
     reason: "a slow mirror must not slow clients down",
 };
 
+/// An app's answer without length, cut short, to a client of HTTP/1.0 over TLS.
+pub const CUT_OVER_TLS: Difference = Difference {
+    documented: "no `close_notify` follows an answer that was cut short",
+    reason: "where the end of the connection is the end of the answer, it would make half of one look whole",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {

@@ -53,6 +53,7 @@ mod server_name;
 mod slow_client;
 mod ssi;
 mod static_files;
+mod tls;
 
 mod uploads;
 mod upstream;

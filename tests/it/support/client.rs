@@ -4,8 +4,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
+
+use rustls::{ClientConfig, ClientConnection};
 
 use super::DEADLINE;
+use super::tls::{self, Tls};
 
 /// One answer, parsed without forgiving anything: a head line that does not end in CRLF is left as it is and shows.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +58,25 @@ impl Response {
 enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<Tls>),
+}
+
+impl Socket {
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Socket::Tcp(stream) => stream.write_all(bytes),
+            Socket::Unix(stream) => stream.write_all(bytes),
+            Socket::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+        }
+    }
+
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Socket::Tcp(stream) => stream.read(buf),
+            Socket::Unix(stream) => stream.read(buf),
+            Socket::Tls(stream) => stream.read(buf),
+        }
+    }
 }
 
 /// One client connection.
@@ -62,16 +85,43 @@ pub struct Client {
     /// Bytes that came after the last answer that was cut off.
     buffer: Vec<u8>,
     eof: bool,
+    /// TLS: the end came without being told.
+    cut: bool,
 }
 
 impl Client {
     /// Connects, with [`DEADLINE`] on each read and write.
     pub fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect(address).unwrap_or_else(|e| panic!("connect {address}: {e}"));
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream.set_write_timeout(Some(DEADLINE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Client { socket: Socket::Tcp(stream), buffer: Vec::new(), eof: false }
+        Client { socket: Socket::Tcp(connect(address)), buffer: Vec::new(), eof: false, cut: false }
+    }
+
+    /// Connects and shakes hands, naming the server `name` (SNI).
+    pub fn connect_tls(address: SocketAddr, config: &Arc<ClientConfig>, name: &str) -> Client {
+        Client::try_connect_tls(address, config, name)
+            .unwrap_or_else(|e| panic!("handshake with {address}: {e}"))
+    }
+
+    /// The same; the error of the handshake, if it fails.
+    pub fn try_connect_tls(
+        address: SocketAddr,
+        config: &Arc<ClientConfig>,
+        name: &str,
+    ) -> std::io::Result<Client> {
+        let stream = tls::handshake(connect(address), config, name)?;
+        Ok(Client { socket: Socket::Tls(Box::new(stream)), buffer: Vec::new(), eof: false, cut: false })
+    }
+
+    /// What was agreed in the handshake.
+    pub fn tls(&self) -> &ClientConnection {
+        match &self.socket {
+            Socket::Tls(stream) => &stream.conn,
+            Socket::Tcp(_) | Socket::Unix(_) => panic!("this connection is not encrypted"),
+        }
+    }
+
+    /// The end of a connection came behind TLS's `close_notify`: what was read is whole.
+    pub fn ended_in_good_order(&self) -> bool {
+        self.eof && !self.cut
     }
 
     /// Connects to a unix socket.
@@ -79,13 +129,14 @@ impl Client {
         let stream = UnixStream::connect(path).unwrap_or_else(|e| panic!("connect {}: {e}", path.display()));
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
-        Client { socket: Socket::Unix(stream), buffer: Vec::new(), eof: false }
+        Client { socket: Socket::Unix(stream), buffer: Vec::new(), eof: false, cut: false }
     }
 
     /// The port this client speaks from.
     pub fn local_port(&self) -> u16 {
         match &self.socket {
             Socket::Tcp(stream) => stream.local_addr().unwrap().port(),
+            Socket::Tls(stream) => stream.sock.local_addr().unwrap().port(),
             Socket::Unix(_) => 0,
         }
     }
@@ -93,11 +144,7 @@ impl Client {
     /// Sends these bytes; a server that has closed already is no error here, its answer may still be readable.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Client {
         let bytes = bytes.as_ref();
-        let sent = match &mut self.socket {
-            Socket::Tcp(stream) => stream.write_all(bytes),
-            Socket::Unix(stream) => stream.write_all(bytes),
-        };
-        if let Err(error) = sent {
+        if let Err(error) = self.socket.write_all(bytes) {
             assert!(
                 matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset),
                 "send: {error}"
@@ -106,12 +153,16 @@ impl Client {
         self
     }
 
-    /// Ends the sending direction (FIN), and still reads.
+    /// Ends the sending direction (FIN, with TLS only its `close_notify`), and still reads.
     pub fn finish(&mut self) -> &mut Client {
         let how = std::net::Shutdown::Write;
-        let done = match &self.socket {
+        let done = match &mut self.socket {
             Socket::Tcp(stream) => stream.shutdown(how),
             Socket::Unix(stream) => stream.shutdown(how),
+            Socket::Tls(stream) => {
+                stream.conn.send_close_notify();
+                stream.flush()
+            }
         };
         drop(done);
         self
@@ -123,16 +174,13 @@ impl Client {
             return false;
         }
         let mut chunk = [0; 65536];
-        let read = match &mut self.socket {
-            Socket::Tcp(stream) => stream.read(&mut chunk),
-            Socket::Unix(stream) => stream.read(&mut chunk),
-        };
-        match read {
+        match self.socket.read(&mut chunk) {
             Ok(0) => self.eof = true,
             Ok(n) => self.buffer.extend_from_slice(&chunk[..n]),
             Err(e) if matches!(e.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
-                self.eof = true;
+                (self.eof, self.cut) = (true, true);
             }
+            Err(e) if e.kind() == ErrorKind::UnexpectedEof => (self.eof, self.cut) = (true, true),
             Err(e) => {
                 let shown = &self.buffer[..self.buffer.len().min(300)];
                 panic!("read: {e}; so far {} bytes: {:?}", self.buffer.len(), super::escape(shown));
@@ -254,6 +302,14 @@ impl Client {
             }
         }
     }
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap_or_else(|e| panic!("connect {address}: {e}"));
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
 }
 
 fn parse_head(head: &[u8]) -> Response {

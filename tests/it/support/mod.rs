@@ -9,6 +9,7 @@ mod origin;
 mod ports;
 mod render;
 mod server;
+pub mod tls;
 
 pub use client::{Client, Response, lines};
 pub use origin::{Origin, OriginConnection, Received};

@@ -1,4 +1,4 @@
-//! What changes responses on their way out, resolved: `gzip*`, `gzip_static`, `gunzip`, `sub_filter*`, `charset*`, `ssi*`, `add_trailer`.
+//! What changes responses on their way out, resolved: `gzip*`, `gzip_static`, `gunzip`, `sub_filter*`, `charset*`, `ssi*`, `add_before_body`, `add_after_body`, `add_trailer`.
 //!
 //! Part of the model: made by `build`, read by `filter` and `handler`. A location that uses none of it has no
 //! [`FilterConf`] at all.
@@ -22,6 +22,8 @@ pub struct FilterConf {
     pub gzip_clients: GzipClients,
     /// `sub_filter`s, `None` when there is none.
     pub sub: Option<SubConf>,
+    /// `add_before_body` and `add_after_body`, `None` when there is neither.
+    pub addition: Option<AdditionConf>,
     /// `charset`, `None` when off.
     pub charset: Option<CharsetConf>,
     /// `ssi on`.
@@ -39,6 +41,17 @@ pub struct SsiConf {
     pub silent_errors: bool,
     /// `ssi_last_modified`.
     pub last_modified: bool,
+}
+
+/// `add_before_body`, `add_after_body`, `addition_types`.
+#[derive(Debug)]
+pub struct AdditionConf {
+    /// The URI of what stands before a body.
+    pub before: Option<Box<[u8]>>,
+    /// The URI of what stands behind it.
+    pub after: Option<Box<[u8]>>,
+    /// `addition_types`.
+    pub types: TypeSet,
 }
 
 /// `sub_filter*`.

@@ -1,8 +1,9 @@
 //! From a response to a response: what nginx's header filters do, in nginx's order.
 //!
-//! `not_modified` (304, 412), `expires` and `headers` (`add_header`), `trailers`, `sub`, `charset`, `ssi`, `gzip`, `range` (206, 416). No I/O and no waiting; `phases` calls
+//! `not_modified` (304, 412), `expires` and `headers` (`add_header`), `trailers`, `sub`, `addition`, `charset`, `ssi`, `gzip`, `range` (206, 416). No I/O and no waiting; `phases` calls
 //! [`apply`] once for every response, error pages included.
 
+mod addition;
 mod charset;
 mod expires;
 mod gzip;
@@ -72,6 +73,9 @@ fn transform(exchange: &mut Exchange, location: &LocationConf, conf: &FilterConf
     gzip::decompress(exchange, conf);
     if let Some(sub) = &conf.sub {
         sub::apply(exchange, sub);
+    }
+    if let Some(addition) = &conf.addition {
+        addition::apply(exchange, addition);
     }
     if let Some(charset) = &conf.charset {
         charset::apply(exchange, charset);

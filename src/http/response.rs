@@ -45,6 +45,8 @@ pub struct Response {
     pub transform: Option<Transform>,
     /// The page has commands (`ssi`): what it goes through before they are carried out.
     pub before_ssi: Option<Transform>,
+    /// Parts are to be put before and behind the body (`add_before_body`, `add_after_body`).
+    pub has_addition: bool,
     /// `Vary: Accept-Encoding` is sent.
     pub gzip_vary: bool,
     /// The client is served compressed bodies; `None` when nobody asked yet.
@@ -94,6 +96,7 @@ impl Response {
         self.body = Body::Empty;
         self.transform = None;
         self.before_ssi = None;
+        self.has_addition = false;
     }
 }
 

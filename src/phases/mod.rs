@@ -4,9 +4,11 @@
 //! bound of ten holds.
 
 mod access;
+mod addition;
 mod auth_request;
 mod limits;
 mod mirror;
+mod parts;
 mod ssi;
 
 use crate::config::filters::GzipStatic;
@@ -43,10 +45,23 @@ enum Entry {
 /// Runs a request to its response.
 pub async fn run(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> Verdict {
     let verdict = drive(exchange, cycle, shard, Entry::Server).await;
-    if exchange.response.before_ssi.is_some() && verdict == Verdict::Respond {
-        Box::pin(ssi::expand(exchange, cycle, shard)).await;
+    let response = &exchange.response;
+    if (response.before_ssi.is_some() || response.has_addition) && verdict == Verdict::Respond {
+        Box::pin(put_together(exchange, cycle, shard)).await;
     }
     verdict
+}
+
+/// Makes a response of its body and the parts that belong to it.
+async fn put_together(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) {
+    let conf = exchange.location_conf(cycle);
+    if exchange.response.before_ssi.is_some() {
+        ssi::expand(exchange, cycle, shard).await;
+    }
+    let addition = conf.filters.as_deref().and_then(|filters| filters.addition.as_ref());
+    if let Some(addition) = addition.filter(|_| exchange.response.has_addition) {
+        addition::run(exchange, cycle, shard, addition).await;
+    }
 }
 
 /// `log_subrequest`

@@ -7,7 +7,6 @@ mod parse;
 
 use bytes::Bytes;
 
-use crate::config::model::LocationConf;
 use crate::config::pattern::Pattern;
 use crate::config::template::{VariableId, VariableScope};
 use crate::cycle::Cycle;
@@ -18,7 +17,7 @@ use crate::http1::target::{self, Escape, escape_html, parse_unsafe_uri};
 use crate::log::{Level, Raw};
 use crate::shard::Shard;
 
-use super::Verdict;
+use super::parts;
 use parse::{Command, Piece};
 
 /// What stands where a command failed.
@@ -201,18 +200,9 @@ impl Page {
             exchange.log_error(Level::Error, format_args!("unsafe URI \"{}\" was detected", Raw(&target)));
             return Err(Failed);
         };
-        let mut part = shard.exchange(&exchange.client);
-        let begins = part.begin_part(exchange, &uri, args.unwrap_or_default());
-        if !begins {
-            exchange.log_error(Level::Error, format_args!("too many parts while using \"{}\"", Raw(&uri)));
-        }
         let mut body = Vec::new();
-        let read = begins && answer(&mut part, cycle, shard, &mut body).await;
-        if begins {
-            exchange.parts_left = part.parts_left;
-        }
-        shard.recycle(part);
-        if !read {
+        let asked = (&uri[..], args.unwrap_or_default());
+        if parts::fetch(exchange, cycle, shard, asked, &mut body).await.is_none() {
             return Err(Failed);
         }
         match command.parameter(b"set") {
@@ -280,22 +270,6 @@ impl Page {
             }
         }
         out
-    }
-}
-
-/// Runs a part and appends its body; `false` when it has come to nothing.
-async fn answer(part: &mut Exchange, cycle: &Cycle, shard: &Shard, out: &mut Vec<u8>) -> bool {
-    if Box::pin(super::run(part, cycle, shard)).await == Verdict::Close {
-        return false;
-    }
-    let conf: &LocationConf = part.location_conf(cycle);
-    let transform = part.response.transform.take();
-    match part.collect(conf, transform, out).await {
-        Ok(()) => true,
-        Err(error) => {
-            part.log_error(Level::Error, format_args!("a part of a page could not be read: {error}"));
-            false
-        }
     }
 }
 

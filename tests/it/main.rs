@@ -11,6 +11,7 @@ mod differences;
 mod support;
 
 mod access;
+mod addition;
 mod auth_request;
 mod background;
 mod chaos;

@@ -1,11 +1,12 @@
-//! Filters of responses: `gzip*`, `gzip_static`, `gunzip`, `sub_filter*`, `charset*`, `ssi*`.
+//! Filters of responses: `gzip*`, `gzip_static`, `gunzip`, `sub_filter*`, `add_before_body`, `add_after_body`, `charset*`,
+//! `ssi*`.
 
 use std::sync::Arc;
 
 use super::super::ast::Directive;
 use super::super::filters::{
-    CharsetConf, FilterConf, GzipClients, GzipConf, GzipProxied, GzipStatic, SsiConf, SubConf, SubPair,
-    TypeSet,
+    AdditionConf, CharsetConf, FilterConf, GzipClients, GzipConf, GzipProxied, GzipStatic, SsiConf, SubConf,
+    SubPair, TypeSet,
 };
 use super::super::model::AddHeaderConf;
 use super::super::pattern::Pattern;
@@ -31,6 +32,10 @@ pub(super) struct RawFilters {
     sub_types: Option<TypeSet>,
     sub_once: Option<bool>,
     sub_last_modified: Option<bool>,
+    /// Empty: nothing.
+    before_body: Option<Box<[u8]>>,
+    after_body: Option<Box<[u8]>>,
+    addition_types: Option<TypeSet>,
     /// The inner `None` is `off`.
     charset: Option<Option<Template>>,
     charset_types: Option<TypeSet>,
@@ -72,6 +77,9 @@ impl RawFilters {
             "sub_filter_types" => add_types(cx, d, &mut self.sub_types, &["text/html"]),
             "sub_filter_once" => cx.flag(d, &mut self.sub_once),
             "sub_filter_last_modified" => cx.flag(d, &mut self.sub_last_modified),
+            "add_before_body" => cx.set(d, &mut self.before_body, |_, d| Some(d.arg_bytes(0).into())),
+            "add_after_body" => cx.set(d, &mut self.after_body, |_, d| Some(d.arg_bytes(0).into())),
+            "addition_types" => add_types(cx, d, &mut self.addition_types, &["text/html"]),
             "charset" => cx.set(d, &mut self.charset, |cx, d| match d.arg(0) {
                 "off" => Some(None),
                 _ => cx.header_value(d, 0).map(Some),
@@ -92,7 +100,7 @@ impl RawFilters {
         self.subs.inherit(&outer.subs);
         inherit!(self, outer;
             gzip, gzip_types, gzip_min_length, gzip_comp_level, gzip_static, gunzip, gzip_vary, gzip_http10,
-            gzip_proxied, gzip_disable_msie6, sub_types, sub_once, sub_last_modified, charset, charset_types, ssi, ssi_types,
+            gzip_proxied, gzip_disable_msie6, sub_types, sub_once, sub_last_modified, before_body, after_body, addition_types, charset, charset_types, ssi, ssi_types,
             ssi_silent_errors, ssi_last_modified);
     }
 
@@ -104,6 +112,7 @@ impl RawFilters {
             gunzip: self.gunzip.unwrap_or(false),
             gzip_clients: self.gzip_clients(),
             sub: self.subs.get().map(|pairs| self.sub(pairs)),
+            addition: self.addition(),
             charset: self.charset.clone().flatten().map(|name| CharsetConf {
                 name,
                 types: self.charset_types.clone().unwrap_or_else(|| only(&CHARSET_TYPES)),
@@ -119,6 +128,7 @@ impl RawFilters {
             || conf.gzip_static != GzipStatic::Off
             || conf.gunzip
             || conf.sub.is_some()
+            || conf.addition.is_some()
             || conf.charset.is_some()
             || conf.ssi.is_some()
             || !conf.trailers.is_empty();
@@ -150,6 +160,16 @@ impl RawFilters {
             once: self.sub_once.unwrap_or(true),
             last_modified: self.sub_last_modified.unwrap_or(false),
         }
+    }
+
+    fn addition(&self) -> Option<AdditionConf> {
+        let uri = |written: &Option<Box<[u8]>>| written.clone().filter(|uri| !uri.is_empty());
+        let (before, after) = (uri(&self.before_body), uri(&self.after_body));
+        (before.is_some() || after.is_some()).then(|| AdditionConf {
+            before,
+            after,
+            types: self.addition_types.clone().unwrap_or_else(|| only(&["text/html"])),
+        })
     }
 
     fn sub_filter(&mut self, cx: &mut Context, d: &Directive) {

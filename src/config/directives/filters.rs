@@ -103,10 +103,12 @@ directives! { HTTP_SUBS_FILTER, "ngx_http_subs_filter_module";
 }
 
 directives! { HTTP_ADDITION_FILTER, "ngx_http_addition_filter_module";
-    add_before_body [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
-    add_after_body [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("responses are sent as they are"), "";
-    addition_types [HTTP SERVER LOCATION] (1+) "value ..." = ""
-        => Ignored("responses are sent as they are"), "";
+    add_before_body [HTTP SERVER LOCATION] (1) "uri" = ""
+        => Supported, "Puts what another location answers before bodies.";
+    add_after_body [HTTP SERVER LOCATION] (1) "uri" = ""
+        => Supported, "Puts what another location answers behind bodies.";
+    addition_types [HTTP SERVER LOCATION] (1+) "mime-type ..." = "text/html"
+        => Supported, "MIME types with additions besides text/html; * is all.";
 }
 
 directives! { HTTP_SLICE_FILTER, "ngx_http_slice_filter_module";

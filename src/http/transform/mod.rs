@@ -8,6 +8,7 @@
 mod gunzip;
 mod gzip;
 mod sub;
+mod surround;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -15,6 +16,7 @@ use std::fmt;
 use self::gunzip::Gunzip;
 use self::gzip::Gzip;
 pub use self::sub::Sub;
+use self::surround::Surround;
 
 /// Chains kept for reuse on one core; more are made when more bodies are changed at once.
 const POOLED_CHAINS: usize = 64;
@@ -57,6 +59,7 @@ struct Chain {
     /// Searches the body while `substitutes`; keeps its memory else.
     sub: Sub,
     substitutes: bool,
+    surround: Option<Surround>,
     gzip: Option<Gzip>,
     /// What one stage hands to the next, and back.
     between: [Vec<u8>; 2],
@@ -80,7 +83,7 @@ impl Default for Transform {
 impl Drop for Transform {
     fn drop(&mut self) {
         let Some(mut chain) = self.chain.take() else { return };
-        (chain.gunzip, chain.substitutes, chain.gzip) = (None, false, None);
+        (chain.gunzip, chain.substitutes, chain.surround, chain.gzip) = (None, false, None, None);
         for buffer in chain.between.iter_mut().chain(&mut chain.slices) {
             buffer.clear();
             buffer.shrink_to(POOLED_BUFFER);
@@ -112,11 +115,16 @@ impl Transform {
         chain.substitutes
     }
 
+    /// Adds texts before and behind the body (`add_before_body`, `add_after_body`).
+    pub fn surround(&mut self, before: Vec<u8>, after: Vec<u8>) {
+        self.chain().surround = Some(Surround::new(before, after));
+    }
+
     /// Nothing changes the body.
     pub fn is_plain(&self) -> bool {
-        self.chain
-            .as_ref()
-            .is_none_or(|chain| chain.gunzip.is_none() && !chain.substitutes && chain.gzip.is_none())
+        self.chain.as_ref().is_none_or(|chain| {
+            chain.gunzip.is_none() && !chain.substitutes && chain.surround.is_none() && chain.gzip.is_none()
+        })
     }
 
     /// Adds compression with a level from 1 to 9 (`gzip`).
@@ -134,7 +142,7 @@ impl Transform {
     /// # Errors
     /// The body is not what it says it is; nothing more can come of it.
     pub fn run(&mut self, input: &[u8], then: Then, out: &mut Vec<u8>) -> Result<(), TransformError> {
-        let Chain { gunzip, sub, substitutes, gzip, between, .. } = self.chain();
+        let Chain { gunzip, sub, substitutes, surround, gzip, between, .. } = self.chain();
         let [from, to] = between;
         let mut stages = Stages { input: Some(input), from, to };
         if let Some(gunzip) = gunzip {
@@ -143,6 +151,12 @@ impl Transform {
         if *substitutes {
             stages.pass(|input, out| {
                 sub.run(input, then, out);
+                Ok(())
+            })?;
+        }
+        if let Some(surround) = surround {
+            stages.pass(|input, out| {
+                surround.run(input, then, out);
                 Ok(())
             })?;
         }

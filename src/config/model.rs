@@ -361,6 +361,10 @@ pub struct LocationConf {
     pub client_body_timeout: Duration,
     /// `client_body_temp_path`, absolute.
     pub client_body_temp_path: PathBuf,
+    /// Its levels: characters of the names of folders, 0 is no folder.
+    pub client_body_temp_levels: [u8; 3],
+    /// `client_body_in_file_only`.
+    pub client_body_in_file_only: BodyFile,
     /// `limit_rate`, bytes a second; `None` is no limit.
     pub limit_rate: Option<SizeConf>,
     /// `limit_rate_after`, bytes.
@@ -504,6 +508,17 @@ pub enum IfModifiedSince {
     Exact,
     /// before
     Before,
+}
+
+/// `client_body_in_file_only`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFile {
+    /// off: only what is large, without a name (default)
+    Off,
+    /// on: every body, and the file stays
+    On,
+    /// clean: every body, until the request is over
+    Clean,
 }
 
 /// `lingering_close`.
@@ -676,6 +691,8 @@ pub struct ProxyConf {
     pub next_upstream_timeout: Duration,
     /// `proxy_ignore_client_abort`.
     pub ignore_client_abort: bool,
+    /// `proxy_set_body`; `None` passes the client's on.
+    pub set_body: Option<Template>,
     /// `proxy_pass_request_headers`.
     pub pass_request_headers: bool,
     /// `proxy_pass_request_body`.
@@ -792,4 +809,11 @@ pub enum PeerAddr {
     Inet(SocketAddr),
     /// A unix socket path.
     Unix(PathBuf),
+}
+
+impl ProxyConf {
+    /// The app gets the client's body.
+    pub fn passes_body(&self) -> bool {
+        self.pass_request_body && self.set_body.is_none()
+    }
 }

@@ -300,6 +300,8 @@ pub struct UpstreamTrace {
     pub proxy_port: Vec<u8>,
     /// The URI sent to peers.
     pub uri: Vec<u8>,
+    /// The body that `proxy_set_body` makes.
+    pub made_body: Vec<u8>,
     /// The key that chooses a peer (`hash`).
     pub hash_key: Vec<u8>,
     /// The next try is the first one in another group.

@@ -1,6 +1,7 @@
 //! The request's body: read whole before the app is bothered, streamed, or discarded.
 //!
-//! Up to `client_body_buffer_size` it stays in memory, then it goes to an unlinked temporary file; one of a moderate known
+//! Up to `client_body_buffer_size` it stays in memory, then it goes to an unlinked temporary file (one with a name, and always,
+//! with `client_body_in_file_only`); one of a moderate known
 //! length stays in memory as long as the core's bodies together are few. Only `handler::proxy` asks for it; whatever
 //! nobody asked for is discarded before the next request is read.
 
@@ -11,10 +12,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::exchange::Exchange;
-use crate::config::model::LocationConf;
+use crate::config::model::{BodyFile, LocationConf};
 use crate::http1::chunked::Trailers;
 use crate::http1::{BodyFraming, ChunkKind, ChunkedDecoder, Status};
 use crate::io;
+use crate::io::named::OwnName;
 use crate::log::{Errno, Level};
 
 /// Most bytes taken from the client in one read of a body.
@@ -46,6 +48,8 @@ pub struct RequestBody {
     pub memory: Vec<u8>,
     /// The whole body when it outgrew memory.
     pub file: Option<OwnedFd>,
+    /// The name of `file`, if it has one (`client_body_in_file_only`).
+    pub file_name: Option<OwnName>,
     /// Bytes of body read so far, decoded.
     pub length: u64,
     /// Part of the core's room that it has taken.
@@ -159,6 +163,7 @@ impl RequestBody {
         self.expects_continue = expects_continue;
         self.memory.clear();
         self.file = None;
+        self.file_name = None;
         self.length = 0;
         if self.held.0 > 0 {
             self.held = Held::default();
@@ -197,7 +202,17 @@ impl RequestBody {
         let path = &conf.client_body_temp_path;
         let failed = |call| move |error| BodyError::File(call, path.clone(), error);
         if self.file.is_none() {
-            self.file = Some(io::file::create_temp(path).map_err(failed("open()"))?);
+            self.file = Some(if conf.client_body_in_file_only == BodyFile::Off {
+                io::file::create_temp(path).map_err(failed("open()"))?
+            } else {
+                let levels = conf.client_body_temp_levels;
+                let (file, mut name) = io::named::create(path, levels).map_err(failed("open()"))?;
+                if conf.client_body_in_file_only == BodyFile::On {
+                    name.stay();
+                }
+                self.file_name = Some(name);
+                file
+            });
         }
         if let Some(file) = &self.file {
             io::file::write_all(file.as_fd(), bytes).map_err(failed("write()"))?;
@@ -277,13 +292,25 @@ impl Exchange {
     /// # Errors
     /// See [`BodyError`]; nothing was answered yet.
     pub async fn read_body(&mut self, conf: &LocationConf) -> Result<(), BodyError> {
+        let saves = conf.client_body_in_file_only != BodyFile::Off;
         if self.body.is_finished() {
-            return Ok(());
+            // A body that was read for another location stays where it is.
+            let is_new = saves && self.body.memory.is_empty();
+            return if is_new { self.save_body(conf, &mut Vec::new()) } else { Ok(()) };
         }
         let mut memory = std::mem::take(&mut self.body.memory);
-        let result = self.read_body_into(conf, &mut memory).await;
+        let mut result = self.read_body_into(conf, &mut memory).await;
+        if saves && result.is_ok() {
+            result = self.save_body(conf, &mut memory);
+        }
         self.body.memory = memory;
         result
+    }
+
+    /// `client_body_in_file_only`: a body that was read whole has a file with a name, however short it is.
+    #[cold]
+    fn save_body(&mut self, conf: &LocationConf, memory: &mut Vec<u8>) -> Result<(), BodyError> {
+        if self.body.is_present() && self.body.file.is_none() { self.spill(conf, memory) } else { Ok(()) }
     }
 
     async fn read_body_into(&mut self, conf: &LocationConf, memory: &mut Vec<u8>) -> Result<(), BodyError> {
@@ -311,7 +338,12 @@ impl Exchange {
     /// The body where nginx would have it in memory too (`$request_body`); else nothing.
     pub fn body_in_memory(&self) -> &[u8] {
         let limit = self.location_conf(&self.cycle).client_body_buffer_size;
-        if self.body.file.is_none() && self.body.memory.len() <= limit { &self.body.memory } else { b"" }
+        // nginx makes its buffer a quarter larger where that makes room for all.
+        if self.body.file.is_none() && self.body.memory.len() <= limit + limit / 4 {
+            &self.body.memory
+        } else {
+            b""
+        }
     }
 
     /// How much of the body may stay in memory; makes room for one that is held whole.

@@ -77,7 +77,10 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::RequestLength => number(out, e.request_length),
         VariableId::RequestId => bytes(out, &request_id(e)),
         VariableId::RequestBody => found_unless_empty(out, e.body_in_memory()),
-        VariableId::RequestBodyFile => Missing,
+        VariableId::RequestBodyFile => match &e.body.file_name {
+            Some(name) => bytes(out, name.path().as_os_str().as_encoded_bytes()),
+            None => Missing,
+        },
         VariableId::RequestFilename => super::path::request_filename(e, out),
         VariableId::RequestCompletion => bytes(out, if e.completed { b"OK" } else { b"" }),
         VariableId::RequestTime => seconds(out, elapsed_ms(e)),

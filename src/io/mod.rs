@@ -12,6 +12,7 @@ pub mod connect;
 pub mod file;
 pub mod listener;
 pub mod mailbox;
+pub mod named;
 pub mod parking;
 mod ready;
 pub mod runtime;

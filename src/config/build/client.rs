@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::ast::Directive;
-use super::super::model::{LingeringClose, SizeConf};
+use super::super::model::{BodyFile, LingeringClose, SizeConf};
 use super::context::Context;
 use super::level::inherit;
 
@@ -13,7 +13,8 @@ pub(super) struct RawClient {
     pub max_body_size: Option<u64>,
     pub body_buffer_size: Option<usize>,
     pub body_timeout: Option<Duration>,
-    pub body_temp_path: Option<String>,
+    pub body_temp_path: Option<(String, [u8; 3])>,
+    pub body_in_file_only: Option<BodyFile>,
     pub limit_rate: Option<SizeConf>,
     pub limit_rate_after: Option<SizeConf>,
     pub send_timeout: Option<Duration>,
@@ -38,6 +39,11 @@ impl RawClient {
             "client_max_body_size" => cx.size(d, &mut self.max_body_size),
             "client_body_buffer_size" => cx.buffer(d, &mut self.body_buffer_size),
             "client_body_timeout" => cx.time(d, &mut self.body_timeout),
+            "client_body_in_file_only" => cx.choice(
+                d,
+                &mut self.body_in_file_only,
+                &[("off", BodyFile::Off), ("on", BodyFile::On), ("clean", BodyFile::Clean)],
+            ),
             "client_body_temp_path" => cx.folder(d, &mut self.body_temp_path),
             "limit_rate" => cx.size_or_template(d, &mut self.limit_rate),
             "limit_rate_after" => cx.size_or_template(d, &mut self.limit_rate_after),
@@ -69,7 +75,7 @@ impl RawClient {
     /// Takes what is not written from the outer level.
     pub(super) fn inherit(&mut self, outer: &Self) {
         inherit!(self, outer;
-            max_body_size, body_buffer_size, body_timeout, body_temp_path, limit_rate, limit_rate_after, send_timeout, keepalive_timeout,
+            max_body_size, body_buffer_size, body_timeout, body_temp_path, body_in_file_only, limit_rate, limit_rate_after, send_timeout, keepalive_timeout,
             keepalive_requests, keepalive_time, lingering_close, lingering_time, lingering_timeout,
             reset_timedout_connection, sendfile, tcp_nopush, tcp_nodelay, chunked_transfer_encoding);
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::ast::{Arg, Directive};
+use super::super::ast::Directive;
 use super::super::derived::DerivedConf;
 use super::super::error::{Diagnostics, Pos};
 use super::super::load::FindUser;
@@ -173,12 +173,19 @@ impl Context {
         self.set(d, slot, |_, d| Some(d.arg(0).to_owned()));
     }
 
-    /// A folder for temporary files; its levels are checked and not used: names are unique in one folder.
-    pub(super) fn folder(&mut self, d: &Directive, slot: &mut Option<String>) {
+    /// A folder for temporary files, and its levels: characters of the names of folders in it.
+    pub(super) fn folder(&mut self, d: &Directive, slot: &mut Option<(String, [u8; 3])>) {
+        /// Digits of a file's name, from which the folders' names are cut.
+        const NAME: usize = 10;
         self.set(d, slot, |cx, d| {
-            let level = |arg: &Arg| matches!(value::number(arg.text()), Some(1..=3));
-            let right = d.args().iter().skip(1).all(level);
-            cx.checked(d, right.then(|| d.arg(0).to_owned()))
+            let mut levels = [0; 3];
+            let mut right = true;
+            for (level, arg) in levels.iter_mut().zip(d.args().iter().skip(1)) {
+                *level = value::number(arg.text()).and_then(|level| u8::try_from(level).ok()).unwrap_or(0);
+                right &= *level > 0;
+            }
+            right &= levels.iter().map(|level| usize::from(*level)).sum::<usize>() <= NAME;
+            cx.checked(d, right.then(|| (d.arg(0).to_owned(), levels)))
         });
     }
 

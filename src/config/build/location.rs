@@ -9,8 +9,8 @@ use super::super::ast::Directive;
 use super::super::error::Pos;
 use super::super::expires::ExpiresConf;
 use super::super::model::{
-    AliasConf, HandlerConf, IfModifiedSince, LimitExceptConf, LingeringClose, LocationConf, LocationId,
-    LocationKind, RootConf, ServerId, SizeConf,
+    AliasConf, BodyFile, HandlerConf, IfModifiedSince, LimitExceptConf, LingeringClose, LocationConf,
+    LocationId, LocationKind, RootConf, ServerId, SizeConf,
 };
 use super::super::pattern::Pattern;
 use super::super::template::{Template, VariableId};
@@ -315,6 +315,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         other => other,
     };
     let proxy_conf = passing.resolve(cx, &gateways, &matched_prefix);
+    let body_temp_path = client.body_temp_path.as_ref().map(|(path, _)| path.as_str());
     let (keepalive_timeout, keepalive_header) =
         client.keepalive_timeout.unwrap_or((Duration::from_secs(75), None));
     let conf = LocationConf {
@@ -356,7 +357,9 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         client_max_body_size: client.max_body_size.unwrap_or(1 << 20),
         client_body_buffer_size: client.body_buffer_size.unwrap_or(16 << 10),
         client_body_timeout: client.body_timeout.unwrap_or(TIMEOUT),
-        client_body_temp_path: cx.temp_path(client.body_temp_path.as_deref(), "client_body_temp"),
+        client_body_temp_path: cx.temp_path(body_temp_path, "client_body_temp"),
+        client_body_temp_levels: client.body_temp_path.as_ref().map_or([0; 3], |(_, levels)| *levels),
+        client_body_in_file_only: client.body_in_file_only.unwrap_or(BodyFile::Off),
         limit_rate: client.limit_rate.clone().filter(SizeConf::is_limit),
         limit_rate_after: client.limit_rate_after.clone(),
         send_timeout: client.send_timeout.unwrap_or(TIMEOUT),

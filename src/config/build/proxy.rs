@@ -67,13 +67,14 @@ pub(super) struct RawProxy {
     buffers: Option<(usize, usize)>,
     buffer_size: Option<usize>,
     max_temp_file_size: Option<u64>,
-    temp_path: Option<String>,
+    temp_path: Option<(String, [u8; 3])>,
     request_buffering: Option<bool>,
     intercept_errors: Option<bool>,
     next_upstream: Option<NextUpstream>,
     next_upstream_tries: Option<u64>,
     next_upstream_timeout: Option<Duration>,
     ignore_client_abort: Option<bool>,
+    set_body: Option<Template>,
     pass_request_headers: Option<bool>,
     pass_request_body: Option<bool>,
     socket_keepalive: Option<bool>,
@@ -123,6 +124,7 @@ impl RawProxy {
             "proxy_next_upstream_tries" => cx.number(d, &mut self.next_upstream_tries),
             "proxy_next_upstream_timeout" => cx.time(d, &mut self.next_upstream_timeout),
             "proxy_ignore_client_abort" => cx.flag(d, &mut self.ignore_client_abort),
+            "proxy_set_body" => cx.set(d, &mut self.set_body, |cx, d| cx.template(d, d.arg_bytes(0))),
             "proxy_pass_request_headers" => cx.flag(d, &mut self.pass_request_headers),
             "proxy_pass_request_body" => cx.flag(d, &mut self.pass_request_body),
             "proxy_socket_keepalive" => cx.flag(d, &mut self.socket_keepalive),
@@ -145,7 +147,7 @@ impl RawProxy {
         inherit!(self, outer;
             redirects, set_headers, hide_headers, pass_headers, ignore_headers, http11, method, connect_timeout, send_timeout, read_timeout,
             limit_rate, buffering, buffers, buffer_size, max_temp_file_size, temp_path, request_buffering, intercept_errors,
-            next_upstream, next_upstream_tries, next_upstream_timeout, ignore_client_abort, pass_request_headers,
+            next_upstream, next_upstream_tries, next_upstream_timeout, ignore_client_abort, set_body, pass_request_headers,
             pass_request_body, socket_keepalive);
     }
 
@@ -196,6 +198,7 @@ impl RawProxy {
                 .unwrap_or(0),
             next_upstream_timeout: self.next_upstream_timeout.unwrap_or_default(),
             ignore_client_abort: self.ignore_client_abort.unwrap_or(false),
+            set_body: self.set_body.clone(),
             pass_request_headers: self.pass_request_headers.unwrap_or(true),
             pass_request_body: self.pass_request_body.unwrap_or(true),
             socket_keepalive: self.socket_keepalive.unwrap_or(false),
@@ -203,7 +206,8 @@ impl RawProxy {
     }
 
     fn temp_path(&self, cx: &mut Context) -> PathBuf {
-        cx.temp_path(self.temp_path.as_deref(), self.family.temp_folder())
+        let written = self.temp_path.as_ref().map(|(path, _)| path.as_str());
+        cx.temp_path(written, self.family.temp_folder())
     }
 
     /// `proxy_set_header` with nginx's defaults, and the client's headers that these take the place of.

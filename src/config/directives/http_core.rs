@@ -61,7 +61,7 @@ directives! { HTTP_CORE, "ngx_http_core_module";
     client_body_temp_path [HTTP SERVER LOCATION] (1 2 3 4) "path [level1 [level2 [level3]]]" = "client_body_temp"
         => Supported, "Folder for request bodies that do not fit into memory.";
     client_body_in_file_only [HTTP SERVER LOCATION] (1) "on | clean | off" = "off"
-        => Ignored("a request body that fits into memory has no file"), "Saves all request bodies.";
+        => Supported, "Saves all request bodies.";
     client_body_in_single_buffer [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Accepted("a body in memory is always in one buffer"), "Keeps a body together.";
     sendfile [HTTP SERVER LOCATION LOCATION_IF] (flag) "on | off" = "off"

@@ -42,7 +42,7 @@ directives! { HTTP_PROXY, "ngx_http_proxy_module";
     proxy_headers_hash_bucket_size [HTTP SERVER LOCATION] (1) "size" = "64"
         => Accepted("tables size themselves"), "Table of header fields.";
     proxy_set_body [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("the client's body is passed on"), "Body of the request to the app.";
+        => Supported, "Body of the request to the app.";
     proxy_method [HTTP SERVER LOCATION] (1) "method" = ""
         => Supported, "Method of the request to the app.";
     proxy_pass_request_headers [HTTP SERVER LOCATION] (flag) "on | off" = "on"

@@ -60,7 +60,7 @@ struct PeerRequest {
 impl PeerRequest {
     /// A body follows the head.
     fn sends_body(&self, proxy: &ProxyConf) -> bool {
-        proxy.pass_request_body && self.framing != BodyFraming::None
+        proxy.passes_body() && self.framing != BodyFraming::None
     }
 }
 
@@ -79,7 +79,7 @@ pub async fn run(
         return refuse_body(exchange, &error);
     }
     let streams = !proxy.request_buffering
-        && proxy.pass_request_body
+        && proxy.passes_body()
         && !exchange.body.is_finished()
         // A body that came with its head is a buffered one, as in nginx: it can be sent again.
         && !exchange.body_has_arrived()
@@ -130,6 +130,9 @@ async fn ask_peers(
         Err(refused) => return Outcome::Status(refused.log(exchange)),
     };
     request.framing = request::body_framing(exchange, proxy);
+    if let Some(template) = &proxy.set_body {
+        request.framing = request::make_body(exchange, template);
+    }
     if let Err(refused) = destination.write_head(exchange, proxy, request) {
         return Outcome::Status(refused.log(exchange));
     }

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use super::PeerRequest;
 use crate::config::model::{BalancerConf, PeerAddr, ProxyConf, ProxyPassConf, ProxyTarget, UpstreamConf};
+use crate::config::template::Template;
 use crate::cycle::Cycle;
 use crate::http::{Exchange, variables};
 use crate::http1::headers::FieldNames;
@@ -244,7 +245,7 @@ impl<'c> Destination<'c> {
         }
         match request.framing {
             // `proxy_pass_request_body off` with `proxy_set_header Content-Length ""`.
-            BodyFraming::Length(0) if own_length && !proxy.pass_request_body => {}
+            BodyFraming::Length(0) if own_length && !proxy.passes_body() => {}
             BodyFraming::Length(length) => encode::push_number_field(out, b"Content-Length", length),
             BodyFraming::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
             BodyFraming::None | BodyFraming::UntilClose => {}
@@ -253,6 +254,9 @@ impl<'c> Destination<'c> {
             push_client_headers(exchange, proxy, out);
         }
         out.extend_from_slice(b"\r\n");
+        if proxy.set_body.is_some() {
+            out.extend_from_slice(&exchange.upstream.made_body);
+        }
         Ok(())
     }
 
@@ -425,6 +429,16 @@ impl Refused {
             }
         }
     }
+}
+
+/// `proxy_set_body`: the body is made, and follows the head in its buffer.
+#[cold]
+pub(super) fn make_body(exchange: &mut Exchange, template: &Template) -> BodyFraming {
+    let mut body = std::mem::take(&mut exchange.upstream.made_body);
+    body.clear();
+    variables::evaluate(exchange, template, &mut body);
+    exchange.upstream.made_body = body;
+    BodyFraming::Length(exchange.upstream.made_body.len() as u64)
 }
 
 /// How the body will be sent, for a body that is buffered (its length is known) or streamed.

@@ -228,7 +228,8 @@ fn a_body_in_memory_is_a_variable() {
         /set [a]
         /unread []
         /large []
-    "#]].assert_eq(&(text + &log));
+    "#]]
+    .assert_eq(&(text + &log));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::io::{self, SockAddr};
 use crate::limits::{ConnectionZone, RequestZone};
 use crate::log;
 use crate::route::{Router, ServerMatch};
-use crate::tls::Tls;
+use crate::tls::{ClientCheck, Tls};
 
 /// How a worker holds a cycle: the inner count is shared by all cores and touched once per reload, the outer one is the
 /// worker's own and cheap enough for every request.
@@ -128,6 +128,18 @@ impl Cycle {
         self.tls.of_server(listen.default_server).or(self.tls.bare())
     }
 
+    /// The server of a socket that has this name, lower-case.
+    pub fn server_named(&self, id: ListenId, name: &str) -> Option<ServerId> {
+        // Who names nobody is not looked for among the servers without a name.
+        let named = self.router.server_named(id, name.as_bytes()).filter(|_| !name.is_empty());
+        named.map(|ServerMatch { server, .. }| server)
+    }
+
+    /// What a server holds clients' certificates against, when it asks for them.
+    pub fn client_check(&self, id: ServerId) -> Option<&ClientCheck> {
+        self.tls.client_check(id)
+    }
+
     /// What a handshake goes on with whose client hello names `server_name` (SNI); the server's own certificate, protocols
     /// and checks, else those of the default server. `None` for a socket that speaks plain text.
     pub fn tls_named(&self, id: ListenId, server_name: Option<&str>) -> Option<Handshake<'_>> {
@@ -135,13 +147,7 @@ impl Cycle {
         let default = self.listen(id).default_server;
         let name = server_name.map(str::to_ascii_lowercase).unwrap_or_default();
         let name = name.strip_suffix('.').unwrap_or(&name);
-        let server = match name {
-            "" => default,
-            name => {
-                let ServerMatch { server, .. } = self.router.server(id, name.as_bytes());
-                server
-            }
-        };
+        let server = self.server_named(id, name).unwrap_or(default);
         if self.server(server).tls.reject_handshake {
             return Some(Handshake::Rejected);
         }

@@ -8,6 +8,7 @@ mod certificates;
 mod clients;
 mod sessions;
 mod tickets;
+pub mod x509;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

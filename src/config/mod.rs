@@ -27,6 +27,7 @@ pub mod rewrite;
 pub mod source;
 pub mod spec;
 pub mod template;
+pub mod tls_variables;
 pub mod value;
 
 pub use load::{FindUser, LoadOptions, Loaded, ModuleSupport, Report, load, modules};

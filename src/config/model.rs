@@ -134,6 +134,8 @@ pub struct HttpConf {
     pub limit_zones: Vec<LimitZoneConf>,
     /// Names of the variables that have a slot, by slot (`VariableId::Named`, `VariableId::Set`).
     pub slot_names: Vec<String>,
+    /// `$ssl_ciphers` or `$ssl_curves` is used: the client hello is kept.
+    pub wants_client_hello: bool,
 }
 
 /// Index into [`HttpConf::locations`].

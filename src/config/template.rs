@@ -2,6 +2,10 @@
 //!
 //! Which variables exist is decided here; what they are worth for a request is `http::variables`' business.
 
+use std::cell::Cell;
+
+use super::tls_variables::TlsVariable;
+
 /// A compiled value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Template {
@@ -26,6 +30,8 @@ pub struct VariableScope {
     pub derived: Vec<String>,
     /// Names that exist but have no value here (of directives that were listed and ignored).
     pub declared: Vec<String>,
+    /// A template names `$ssl_ciphers` or `$ssl_curves`.
+    pub wants_client_hello: Cell<bool>,
 }
 
 /// A variable whose value is kept with the request.
@@ -232,6 +238,8 @@ pub enum VariableId {
     SetOr(u16, Box<VariableId>),
     /// A variable derived from others by its number (`HttpConf::derived`)
     Derived(u16),
+    /// `$ssl_…`
+    Tls(TlsVariable),
     /// A variable of a module that is not supported yet: always empty
     Unsupported(Box<str>),
 }
@@ -442,7 +450,13 @@ impl VariableId {
                 None => {}
             }
         }
-        let family = ["ssl_", "sent_trailer_", "upstream_trailer_", "proxy_protocol_tlv_", "geoip_"];
+        if let Some(variable) = TlsVariable::find(&name) {
+            if variable.is_of_hello() {
+                scope.wants_client_hello.set(true);
+            }
+            return Ok(Self::Tls(variable));
+        }
+        let family = ["sent_trailer_", "upstream_trailer_", "proxy_protocol_tlv_", "geoip_"];
         if UNSUPPORTED.binary_search(&name.as_str()).is_ok() || family.iter().any(|f| name.starts_with(f)) {
             return Ok(Self::Unsupported(name.into()));
         }

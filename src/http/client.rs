@@ -5,6 +5,7 @@ use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::tls::ClientTls;
 use crate::config::model::ListenId;
 use crate::cycle::Cycle;
 use crate::io::{CompactAddr, Deadline, SockAddr, Stream};
@@ -37,6 +38,8 @@ pub struct Client {
     pub requests: Cell<u64>,
     /// It speaks plain text on a port for TLS.
     pub lacks_tls: Cell<bool>,
+    /// What is kept beside the TLS session.
+    pub tls: ClientTls,
 }
 
 impl Client {
@@ -67,6 +70,7 @@ impl Client {
             keepalive_timeout: Cell::new(Duration::ZERO),
             requests: Cell::new(0),
             lacks_tls: Cell::new(false),
+            tls: ClientTls::default(),
         })
     }
 
@@ -87,6 +91,8 @@ impl Client {
             keepalive_timeout: _,
             requests,
             lacks_tls: _,
+            // Nobody who speaks TLS is parked.
+            tls: _,
         } = self;
         ParkedClient {
             remote: remote.into(),
@@ -118,6 +124,7 @@ impl Client {
             requests: Cell::new(parked.requests.into()),
             // Nobody who does is parked: the connection closes with its first request.
             lacks_tls: Cell::new(false),
+            tls: ClientTls::default(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Reading requests off a connection, and ending the connection so that the client can read the last answer.
 
 use super::exchange::Exchange;
-use crate::config::model::{LingeringClose, LocationConf, ServerConf};
+use super::tls;
+use crate::config::model::{LingeringClose, LocationConf, ServerConf, VerifyClient};
 use crate::cycle::Cycle;
 use crate::http1::{HeadLimits, Method, Progress, RequestError, Status, target};
 use crate::io::Liveness;
@@ -125,7 +126,27 @@ impl Exchange {
         if self.client.lacks_tls.get() {
             return Arrival::Refused(self.refuse_plain());
         }
+        if self.client.stream.is_tls()
+            && let Some(status) = self.choose_tls_server(cycle)
+        {
+            return Arrival::Refused(status);
+        }
         Arrival::Request
+    }
+
+    /// Where the handshake named a server it answers requests of unknown hosts; gives the status that refuses the request.
+    #[cold]
+    fn choose_tls_server(&mut self, cycle: &Cycle) -> Option<Status> {
+        let verify = self.server_conf(cycle).tls.verify_client;
+        if verify == VerifyClient::Off && cycle.listen(self.client.listen.get()).servers.len() == 1 {
+            return None;
+        }
+        let named = cycle.router.server_named(self.client.listen.get(), &self.host).is_some();
+        if !named && let Some(server) = tls::negotiated_server(self, cycle) {
+            self.server = server;
+            self.location = cycle.server(server).root_location;
+        }
+        tls::refuse(self, cycle, named)
     }
 
     /// The port is for TLS.

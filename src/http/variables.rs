@@ -108,6 +108,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::LimitReqStatus => limit_status(e.limit_req_status, out),
         VariableId::LimitConnStatus => limit_status(e.limit_conn_status, out),
         VariableId::Https => bytes(out, if e.client.stream.is_tls() { b"on" } else { b"" }),
+        VariableId::Tls(variable) => super::tls::variable(e, *variable, out),
         VariableId::Status => status(e, out),
         VariableId::BytesSent => number(out, e.bytes_sent),
         VariableId::BodyBytesSent => number(out, e.body_bytes_sent),

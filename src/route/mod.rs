@@ -36,6 +36,11 @@ impl Router {
         self.listens[listen.0 as usize].find(host)
     }
 
+    /// The server that has this name, and is not only the default.
+    pub fn server_named(&self, listen: ListenId, host: &[u8]) -> Option<ServerMatch<'_>> {
+        self.listens[listen.0 as usize].find_named(host)
+    }
+
     /// The location for a decoded URI; `matched` gets each regex on the way to it, the outermost first.
     pub fn location<'r>(
         &'r self,

@@ -70,22 +70,27 @@ impl NameTable {
         if self.trivial {
             return ServerMatch { server: self.default, pattern: None };
         }
+        self.find_named(host).unwrap_or(ServerMatch { server: self.default, pattern: None })
+    }
+
+    /// The server that has this name.
+    pub(super) fn find_named(&self, host: &[u8]) -> Option<ServerMatch<'_>> {
         if let Some(&server) = self.exact.get(host) {
-            return ServerMatch { server, pattern: None };
+            return Some(ServerMatch { server, pattern: None });
         }
         let by_suffix = dots(host).filter(|&at| at > 0).find_map(|at| self.suffixes.get(&host[at..]));
         let by_prefix = || dots(host).rev().find_map(|at| self.prefixes.get(&host[..=at]));
         if let Some(&server) = by_suffix.or_else(by_prefix) {
-            return ServerMatch { server, pattern: None };
+            return Some(ServerMatch { server, pattern: None });
         }
         if !host.is_empty() {
             for (pattern, server) in &self.patterns {
                 if pattern.is_match(host) {
-                    return ServerMatch { server: *server, pattern: Some(pattern) };
+                    return Some(ServerMatch { server: *server, pattern: Some(pattern) });
                 }
             }
         }
-        ServerMatch { server: self.default, pattern: None }
+        None
     }
 }
 

@@ -30,6 +30,9 @@ pub struct Invalid {
 }
 
 impl Invalid {
+    /// Nobody is trusted.
+    pub const UNKNOWN: Self = Self::new(21, "unable to verify the first certificate");
+
     const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason }
     }
@@ -145,7 +148,7 @@ fn invalid(error: &webpki::Error, self_signed: bool) -> Invalid {
             Invalid::new(26, "unsuitable certificate purpose")
         }
         E::UnknownIssuer if self_signed => Invalid::new(18, "self-signed certificate"),
-        E::UnknownIssuer => Invalid::new(21, "unable to verify the first certificate"),
+        E::UnknownIssuer => Invalid::UNKNOWN,
         E::EndEntityUsedAsCa => Invalid::new(79, "invalid CA certificate"),
         E::PathLenConstraintViolated => Invalid::new(25, "path length constraint exceeded"),
         E::MaximumPathDepthExceeded => Invalid::new(22, "certificate chain too long"),

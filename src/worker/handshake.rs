@@ -6,8 +6,10 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
+use rustls::server::ClientHello;
+
 use crate::cycle::Handshake;
-use crate::http::Client;
+use crate::http::{Client, Hello};
 use crate::io::tls::{Choice, HandshakeError};
 use crate::log::{Errno, Level};
 use crate::shard::Shard;
@@ -40,11 +42,14 @@ pub(super) async fn run(shard: &Shard, client: &Client) -> Shaken {
         Ok(Some(byte)) if !begins_tls(byte) => return Shaken::Plain,
         Ok(first) => {
             begun = first.is_some();
-            let choose = |hello: &rustls::server::ClientHello<'_>| match cycle
-                .tls_named(listen, hello.server_name())
-            {
-                Some(Handshake::With(config)) => Choice::With(Arc::clone(config)),
-                Some(Handshake::Rejected) | None => Choice::Reject,
+            let choose = |hello: &ClientHello<'_>| {
+                if cycle.conf.http.wants_client_hello {
+                    keep(client, hello);
+                }
+                match cycle.tls_named(listen, hello.server_name()) {
+                    Some(Handshake::With(config)) => Choice::With(Arc::clone(config)),
+                    Some(Handshake::Rejected) | None => Choice::Reject,
+                }
             };
             client.stream.accept_tls(&client.deadline, choose).await
         }
@@ -60,6 +65,15 @@ pub(super) async fn run(shard: &Shard, client: &Client) -> Shaken {
         format_args!("{} while SSL handshaking, client: {remote}, server: {local}", what(&error, begun)),
     );
     Shaken::Failed
+}
+
+/// For `$ssl_ciphers` and `$ssl_curves`.
+fn keep(client: &Client, hello: &ClientHello<'_>) {
+    let groups = hello.named_groups().unwrap_or_default();
+    let _ = client.tls.hello.set(Box::new(Hello {
+        ciphers: hello.cipher_suites().iter().map(|suite| u16::from(*suite)).collect(),
+        groups: groups.iter().map(|group| u16::from(*group)).collect(),
+    }));
 }
 
 /// What OpenSSL would take for the beginning of a handshake: a record of one, or a hello of SSL 2.

@@ -416,7 +416,7 @@ fn limit_and_access_errors() {
         ("limit_req_zone $uri zone=x rate=1r/s;", "invalid zone size \"zone=x\""),
         ("limit_req_zone $uri zone=x:1m rate=0r/s;", "invalid rate \"rate=0r/s\""),
         ("limit_conn_zone $host zone=a:1m;", "is already declared for a different use"),
-        ("limit_req_zone $ssl_x zone=s:1m rate=1r/s; server { limit_req zone=s; }", "is not supported yet"),
+        ("limit_req_zone $geoip_x zone=s:1m rate=1r/s; server { limit_req zone=s; }", "is not supported yet"),
         ("server { allow 10.0.0.0/33; }", "invalid parameter \"10.0.0.0/33\""),
         ("server { deny nobody; }", "invalid parameter \"nobody\""),
         ("server { location / { limit_except FOO { deny all; } } }", "invalid method \"FOO\""),

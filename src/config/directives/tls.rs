@@ -1,6 +1,6 @@
 //! TLS, HTTP/2 and HTTP/3.
 
-use super::{directives, refused, refused_unless};
+use super::{directives, refused_unless};
 use crate::config::spec::Support::{Accepted, Ignored, Supported};
 
 directives! { HTTP_SSL, "ngx_http_ssl_module";
@@ -22,12 +22,13 @@ directives! { HTTP_SSL, "ngx_http_ssl_module";
     ssl_buffer_size [HTTP SERVER] (1) "size" = "16k"
         => Accepted("the first records of an answer are short, later ones long"), "";
     ssl_verify_client [HTTP SERVER] (1) "on | off | optional | optional_no_ca" = "off"
-        => refused_unless("off", "it keeps out clients without a certificate"), "Checks clients' certificates.";
-    ssl_verify_depth [HTTP SERVER] (1) "value" = "" => Ignored("clients are not asked for certificates"), "";
+        => Supported, "Asks clients for certificates; a request without a valid one is answered 400.";
+    ssl_verify_depth [HTTP SERVER] (1) "number" = "1"
+        => Supported, "Certificates between the client's and a trusted one.";
     ssl_client_certificate [HTTP SERVER] (1) "file" = ""
-        => refused("it keeps out clients without a certificate"), "Authorities of clients' certificates.";
+        => Supported, "Authorities of clients' certificates, which clients are told of.";
     ssl_trusted_certificate [HTTP SERVER] (1) "file" = ""
-        => Ignored("TLS works without"), "Authorities for OCSP.";
+        => Supported, "More authorities, which clients are not told of.";
     ssl_prefer_server_ciphers [HTTP SERVER] (flag) "on | off" = "off"
         => Supported, "The order of ciphers is the server's, not the client's.";
     ssl_session_cache [HTTP SERVER] (1 2) "off | none | [builtin[:size]] [shared:name:size]" = "none"
@@ -39,7 +40,7 @@ directives! { HTTP_SSL, "ngx_http_ssl_module";
     ssl_session_timeout [HTTP SERVER] (1) "time" = "5m"
         => Supported, "How long a session can be resumed.";
     ssl_crl [HTTP SERVER] (1) "file" = ""
-        => refused("it keeps out clients with a revoked certificate"), "Revoked certificates.";
+        => Supported, "Revoked certificates, in lists of version 2.";
     ssl_ocsp [HTTP SERVER] (flag) "on | off | leaf" = "off"
         => refused_unless("off", "it keeps out clients with a revoked certificate"),
         "Checks clients' certificates by OCSP.";

@@ -127,26 +127,21 @@ impl Exchange {
             return Arrival::Refused(self.refuse_plain());
         }
         if self.client.stream.is_tls()
-            && let Some(status) = self.choose_tls_server(cycle)
+            && let Some(status) = self.refuse_client(cycle)
         {
             return Arrival::Refused(status);
         }
         Arrival::Request
     }
 
-    /// Where the handshake named a server it answers requests of unknown hosts; gives the status that refuses the request.
+    /// The status that refuses a request because of what the handshake said.
     #[cold]
-    fn choose_tls_server(&mut self, cycle: &Cycle) -> Option<Status> {
+    fn refuse_client(&mut self, cycle: &Cycle) -> Option<Status> {
         let verify = self.server_conf(cycle).tls.verify_client;
         if verify == VerifyClient::Off && cycle.listen(self.client.listen.get()).servers.len() == 1 {
             return None;
         }
-        let named = cycle.router.server_named(self.client.listen.get(), &self.host).is_some();
-        if !named && let Some(server) = tls::negotiated_server(self, cycle) {
-            self.server = server;
-            self.location = cycle.server(server).root_location;
-        }
-        tls::refuse(self, cycle, named)
+        tls::refuse(self, cycle)
     }
 
     /// The port is for TLS.

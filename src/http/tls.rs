@@ -21,6 +21,9 @@ use crate::log::Level;
 use crate::tls::Invalid;
 use crate::tls::x509::Certificate;
 
+/// No cipher: what a client writes into their list to say that it knows of RFC 5746.
+const RENEGOTIATION_INFO: u16 = 0x00FF;
+
 /// Characters in a line of PEM.
 const PEM_LINE: usize = 64;
 
@@ -51,11 +54,11 @@ struct Checked {
 /// The status that refuses a request on a connection with TLS: its host is another one than was negotiated, or its client's
 /// certificate is missing or wrong.
 #[cold]
-pub(super) fn refuse(exchange: &Exchange, cycle: &Cycle, named: bool) -> Option<Status> {
+pub(super) fn refuse(exchange: &Exchange, cycle: &Cycle) -> Option<Status> {
     let info = |text: std::fmt::Arguments<'_>| {
         exchange.log_error(Level::Info, format_args!("{text} while reading client request headers"));
     };
-    if is_other_server(exchange, cycle, named) {
+    if is_other_server(exchange, cycle) {
         info(format_args!(
             "client attempted to request the server name different from the one that was negotiated"
         ));
@@ -81,7 +84,11 @@ pub(super) fn refuse(exchange: &Exchange, cycle: &Cycle, named: bool) -> Option<
 
 /// A name was negotiated (SNI), the request has another one, and the server it leads to asks for certificates: those that its
 /// own handshake asks for.
-fn is_other_server(exchange: &Exchange, cycle: &Cycle, named: bool) -> bool {
+fn is_other_server(exchange: &Exchange, cycle: &Cycle) -> bool {
+    if cycle.server(exchange.server).tls.verify_client == VerifyClient::Off {
+        return false;
+    }
+
     let stream = &exchange.client.stream;
     let is_other = |connection: &Connection| {
         server_name(connection).is_some_and(|name| {
@@ -89,19 +96,7 @@ fn is_other_server(exchange: &Exchange, cycle: &Cycle, named: bool) -> bool {
                 && cycle.server_named(exchange.client.listen.get(), name).is_some()
         })
     };
-    if stream.tls_connection(is_other) != Some(true) {
-        return false;
-    }
-    let default = cycle.listen(exchange.client.listen.get()).default_server;
-    let server = if named { exchange.server } else { default };
-    cycle.server(server).tls.verify_client != VerifyClient::Off
-}
-
-/// The server that the handshake was for, when its name is known.
-pub(super) fn negotiated_server(exchange: &Exchange, cycle: &Cycle) -> Option<ServerId> {
-    let listen = exchange.client.listen.get();
-    let named = |connection: &Connection| cycle.server_named(listen, server_name(connection)?);
-    exchange.client.stream.tls_connection(named).flatten()
+    stream.tls_connection(is_other) == Some(true)
 }
 
 fn server_name(connection: &Connection) -> Option<&str> {
@@ -154,6 +149,9 @@ pub(super) fn variable(exchange: &Exchange, variable: TlsVariable, out: &mut Vec
             Some(hello) if connection.handshake_kind() != Some(HandshakeKind::Resumed) => {
                 push_list(&hello.ciphers, out, |code, out| match ciphers::name(code) {
                     Some(name) => out.extend_from_slice(name.as_bytes()),
+                    None if code == RENEGOTIATION_INFO => {
+                        out.extend_from_slice(b"TLS_EMPTY_RENEGOTIATION_INFO_SCSV");
+                    }
                     None => push_code(code, out),
                 })
             }

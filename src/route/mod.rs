@@ -36,7 +36,7 @@ impl Router {
         self.listens[listen.0 as usize].find(host)
     }
 
-    /// The server that has this name, and is not only the default.
+    /// The server that has this name.
     pub fn server_named(&self, listen: ListenId, host: &[u8]) -> Option<ServerMatch<'_>> {
         self.listens[listen.0 as usize].find_named(host)
     }

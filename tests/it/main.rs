@@ -57,6 +57,7 @@ mod slow_client;
 mod ssi;
 mod static_files;
 mod tls;
+mod tls_config;
 
 mod uploads;
 mod upstream;

@@ -4,12 +4,13 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned,
-    SupportedProtocolVersion,
+    ClientConfig, ClientConnection, ConfigBuilder, DigitallySignedStruct, Error, SignatureScheme,
+    StreamOwned, SupportedProtocolVersion,
 };
 
 /// A connection after its handshake.
@@ -17,15 +18,39 @@ pub type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// A client for these versions, which takes any certificate and keeps sessions for further connections.
 pub fn client(versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
+    client_verifying(versions, |_| true)
+}
+
+/// The same, of which these signatures can be verified.
+pub fn client_verifying(
+    versions: &[&'static SupportedProtocolVersion],
+    verifies: impl Fn(SignatureScheme) -> bool,
+) -> Arc<ClientConfig> {
+    Arc::new(builder(versions, verifies).with_no_client_auth())
+}
+
+/// The same with a certificate of its own, followed by those that lead to its authority.
+pub fn client_with(
+    versions: &[&'static SupportedProtocolVersion],
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Arc<ClientConfig> {
+    Arc::new(builder(versions, |_| true).with_client_auth_cert(chain, key).unwrap())
+}
+
+fn builder(
+    versions: &[&'static SupportedProtocolVersion],
+    verifies: impl Fn(SignatureScheme) -> bool,
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = Arc::new(TakesAny(Arc::clone(&provider)));
-    let config = ClientConfig::builder_with_provider(provider)
+    let schemes = provider.signature_verification_algorithms.supported_schemes();
+    let schemes = schemes.into_iter().filter(|scheme| verifies(*scheme)).collect();
+    let verifier = Arc::new(TakesAny(Arc::clone(&provider), schemes));
+    ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .unwrap()
         .dangerous()
         .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    Arc::new(config)
 }
 
 pub(super) fn handshake(socket: TcpStream, config: &Arc<ClientConfig>, name: &str) -> std::io::Result<Tls> {
@@ -40,7 +65,7 @@ pub(super) fn handshake(socket: TcpStream, config: &Arc<ClientConfig>, name: &st
 }
 
 #[derive(Debug)]
-struct TakesAny(Arc<CryptoProvider>);
+struct TakesAny(Arc<CryptoProvider>, Vec<SignatureScheme>);
 
 impl ServerCertVerifier for TakesAny {
     fn verify_server_cert(
@@ -73,6 +98,6 @@ impl ServerCertVerifier for TakesAny {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.1.clone()
     }
 }

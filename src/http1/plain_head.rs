@@ -72,7 +72,15 @@ fn last_bytes(buf: &[u8], at: usize) -> u8x16 {
 /// The colon behind the first sixteen bytes.
 #[inline(never)]
 fn far_colon(line: &[u8]) -> Option<usize> {
-    Some(LOOK + memchr::memchr(b':', line.get(LOOK..)?)?)
+    let mut at = LOOK;
+    while at < line.len() {
+        let colons = Look::at(line, at).equal(b':').bits();
+        if colons != 0 {
+            return Some(at + colons.trailing_zeros() as usize);
+        }
+        at += LOOK;
+    }
+    None
 }
 
 /// What is left of `buf[start..end]` without spaces at its ends.

@@ -39,7 +39,7 @@ pub struct Cycle {
     /// What `limit_req` and `limit_conn` count.
     pub limits: LimitZones,
     /// What handshakes need.
-    tls: Tls,
+    pub tls: Tls,
 }
 
 /// What becomes of a handshake once the client has said which server it wants.

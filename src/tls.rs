@@ -17,7 +17,7 @@ use std::sync::Arc;
 use ring::digest;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{default_provider, kx_group};
-use rustls::server::{NoServerSessionStorage, StoresServerSessions};
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert, StoresServerSessions};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
@@ -46,6 +46,7 @@ pub struct Tls {
 #[derive(Debug)]
 struct Server {
     config: Arc<ServerConfig>,
+    certificates: Arc<Certificates>,
     check: Option<Arc<ClientCheck>>,
 }
 
@@ -91,6 +92,14 @@ impl Tls {
         self.servers.get(id.0 as usize)?.as_ref()?.check.as_deref()
     }
 
+    /// Takes up anew the certificates whose files have changed: what is to be logged. Of the master, now and then.
+    pub fn refresh(&self) -> Vec<Result<String, String>> {
+        let servers = self.servers.iter().flatten();
+        let refreshed =
+            |server: &Server| server.certificates.refresh(server.config.crypto_provider()).transpose();
+        servers.filter_map(refreshed).collect()
+    }
+
     /// A handshake that ends with an alert.
     pub fn bare(&self) -> Option<&Arc<ServerConfig>> {
         self.bare.as_ref()
@@ -101,7 +110,7 @@ fn bare() -> Result<Arc<ServerConfig>, String> {
     let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(|error| error.to_string())?;
-    Ok(Arc::new(builder.with_no_client_auth().with_cert_resolver(Arc::new(Certificates::default()))))
+    Ok(Arc::new(builder.with_no_client_auth().with_cert_resolver(Arc::new(Certificates::none()))))
 }
 
 /// Makes the servers of one configuration.
@@ -115,7 +124,8 @@ struct Maker {
 impl Maker {
     fn server(&mut self, conf: &TlsConf) -> Result<Server, String> {
         let provider = provider(conf);
-        let certificates = Certificates::load(&conf.certificates, conf.stapling_file.as_deref(), &provider)?;
+        let certificates =
+            Arc::new(Certificates::load(&conf.certificates, conf.stapling_file.as_deref(), &provider)?);
         let client_check = ClientCheck::load(conf, &provider)?;
         let mut versions: Vec<&'static SupportedProtocolVersion> = Vec::new();
         versions.extend(conf.versions.tls13.then_some(&TLS13));
@@ -127,7 +137,7 @@ impl Maker {
             Some((check, asks)) => (Some(check), builder.with_client_cert_verifier(asks)),
             None => (None, builder.with_no_client_auth()),
         };
-        let mut config = builder.with_cert_resolver(Arc::new(certificates));
+        let mut config = builder.with_cert_resolver(Arc::clone(&certificates) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
         config.ignore_client_order = conf.prefer_server_ciphers;
         let context = context(conf);
@@ -139,7 +149,7 @@ impl Maker {
             };
             config.ticketer = Arc::new(Tickets { keys, context, lifetime: conf.session_timeout });
         }
-        Ok(Server { config: Arc::new(config), check })
+        Ok(Server { config: Arc::new(config), certificates, check })
     }
 
     /// `ssl_session_cache`

@@ -28,6 +28,9 @@ use workers::Workers;
 /// How long the master sleeps before it looks at its workers' reports.
 const REPORT_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How often the files of certificates are looked at, in milliseconds. A change is taken up at the second look.
+const CERTIFICATES_MS: u64 = 2000;
+
 /// After a worker's last words: how soon, and how often, the master looks whether its thread is gone.
 const EXIT_INTERVAL: Duration = Duration::from_millis(2);
 const EXIT_LOOKS: u32 = 10;
@@ -188,6 +191,7 @@ impl Master<'_> {
     fn serve(&mut self, workers: &mut Workers) {
         // A thread that says it ends is not gone yet: it is looked at again soon, a few times.
         let mut soon = 0;
+        let mut certificates_ms = crate::time::refresh().monotonic_ms;
         while workers.any_running() {
             let interval = if soon > 0 { EXIT_INTERVAL } else { REPORT_INTERVAL };
             match io::signal::wait(interval) {
@@ -206,8 +210,23 @@ impl Master<'_> {
                     crate::time::refresh();
                 }
             }
+            let now_ms = crate::time::now().monotonic_ms;
+            if now_ms.saturating_sub(certificates_ms) >= CERTIFICATES_MS {
+                certificates_ms = now_ms;
+                self.refresh_certificates();
+            }
             for message in workers.hear(&self.cycle) {
                 self.log(Level::Alert, &message);
+            }
+        }
+    }
+
+    /// certbot and its like write new files and send no signal.
+    fn refresh_certificates(&self) {
+        for refreshed in self.cycle.tls.refresh() {
+            match refreshed {
+                Ok(path) => self.log(Level::Notice, &format!("certificate \"{path}\" changed and is in use")),
+                Err(why) => self.log(Level::Error, &format!("{why}; the certificate in use stays")),
             }
         }
     }

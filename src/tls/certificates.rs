@@ -1,8 +1,9 @@
-//! Certificates with their keys: read from files in PEM, checked against each other, and chosen among by what a client can
-//! verify.
+//! Certificates with their keys: read from files in PEM, checked against each other, chosen among by what a client can
+//! verify, and read anew when the files change. A handshake holds the lock for one look.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
@@ -18,9 +19,59 @@ use crate::log::Errno;
 const MAX_FILE: u64 = 1 << 20;
 
 /// The certificates of one server, in the order of the file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Certificates {
-    keys: Vec<Arc<CertifiedKey>>,
+    keys: RwLock<Vec<Arc<CertifiedKey>>>,
+    files: Files,
+    /// What the files looked like.
+    stamps: Mutex<Stamps>,
+}
+
+/// Where they come from.
+#[derive(Debug, Default)]
+struct Files {
+    pairs: Vec<CertificateConf>,
+    stapling_file: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Stamps {
+    /// Of what is in use, or was refused.
+    loaded: Vec<Stamp>,
+    /// At the last look.
+    seen: Vec<Stamp>,
+}
+
+/// Device, inode, length and change of a file; `None`: it is not there.
+type Stamp = Option<(u64, u64, u64, i64, i64)>;
+
+impl Files {
+    fn load(&self, provider: &CryptoProvider) -> Result<Vec<Arc<CertifiedKey>>, String> {
+        let stapled = self.stapling_file.as_deref().map(stapled).transpose()?;
+        let key = |pair: &CertificateConf| {
+            let mut key = load(pair, provider)?;
+            key.ocsp.clone_from(&stapled);
+            Ok(Arc::new(key))
+        };
+        self.pairs.iter().map(key).collect()
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &Path> {
+        let sources = self.pairs.iter().flat_map(|pair| [&pair.certificate, &pair.key]);
+        let paths = sources.filter_map(|source| match source {
+            PemSource::File(path) => Some(path.as_path()),
+            PemSource::Text(_) => None,
+        });
+        paths.chain(self.stapling_file.as_deref())
+    }
+
+    fn stamps(&self) -> Vec<Stamp> {
+        let stamp = |path: &Path| {
+            let meta = std::fs::metadata(path).ok()?;
+            Some((meta.dev(), meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
+        };
+        self.paths().map(stamp).collect()
+    }
 }
 
 impl Certificates {
@@ -29,27 +80,52 @@ impl Certificates {
     /// # Errors
     /// What is wrong, with the name of the file.
     pub(super) fn load(
-        confs: &[CertificateConf],
+        pairs: &[CertificateConf],
         stapling_file: Option<&Path>,
         provider: &CryptoProvider,
     ) -> Result<Self, String> {
-        let stapled = stapling_file.map(stapled).transpose()?;
-        let key = |pair: &CertificateConf| {
-            let mut key = load(pair, provider)?;
-            key.ocsp.clone_from(&stapled);
-            Ok::<_, String>(Arc::new(key))
-        };
-        Ok(Self { keys: confs.iter().map(key).collect::<Result<_, _>>()? })
+        let files = Files { pairs: pairs.to_vec(), stapling_file: stapling_file.map(Path::to_owned) };
+        // First the stamps: a file that changes between the two is taken up later.
+        let loaded = files.stamps();
+        let keys = RwLock::new(files.load(provider)?);
+        let stamps = Mutex::new(Stamps { seen: loaded.clone(), loaded });
+        Ok(Self { keys, files, stamps })
+    }
+
+    /// None: no handshake succeeds.
+    pub(super) fn none() -> Self {
+        let stamps = Mutex::new(Stamps { loaded: Vec::new(), seen: Vec::new() });
+        Self { keys: RwLock::default(), files: Files::default(), stamps }
+    }
+
+    /// Takes files up anew that have changed and rest since the last look, so that a certificate is not read before its key
+    /// is written. Gives the first file's name when it did so.
+    ///
+    /// # Errors
+    /// What is wrong with them; those in use stay. It is said once.
+    pub(super) fn refresh(&self, provider: &CryptoProvider) -> Result<Option<String>, String> {
+        let now = self.files.stamps();
+        let mut stamps = self.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        let rests = stamps.seen == now;
+        stamps.seen.clone_from(&now);
+        if !rests || stamps.loaded == now {
+            return Ok(None);
+        }
+        stamps.loaded = now;
+        let keys = self.files.load(provider)?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(self.files.paths().next().map(|path| path.display().to_string()))
     }
 }
 
 impl ResolvesServerCert for Certificates {
     /// The first certificate for the scheme that the client likes best: of RSA and ECDSA a modern client gets ECDSA.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        if let [only] = &self.keys[..] {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        if let [only] = &keys[..] {
             return Some(Arc::clone(only));
         }
-        let fitting = |scheme| self.keys.iter().find(|key| key.key.choose_scheme(&[scheme]).is_some());
+        let fitting = |scheme| keys.iter().find(|key| key.key.choose_scheme(&[scheme]).is_some());
         hello.signature_schemes().iter().find_map(|scheme| fitting(*scheme)).cloned()
     }
 }
@@ -186,8 +262,8 @@ mod tests {
         let text = |name: &str| PemSource::Text(std::fs::read_to_string(folder.join(name)).unwrap());
         let loaded =
             load(&[(text("deep.pem"), text("deep.key")), (file("rsa.pem"), file("rsa.key"))]).unwrap();
-        assert_eq!(loaded.keys[0].cert.len(), 2);
-        let can = |at: usize, scheme| loaded.keys[at].key.choose_scheme(&[scheme]).is_some();
+        assert_eq!(loaded.keys.read().unwrap()[0].cert.len(), 2);
+        let can = |at: usize, scheme| loaded.keys.read().unwrap()[at].key.choose_scheme(&[scheme]).is_some();
         assert!(can(0, SignatureScheme::ECDSA_NISTP256_SHA256) && can(1, SignatureScheme::RSA_PSS_SHA256));
     }
 }

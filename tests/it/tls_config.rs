@@ -389,6 +389,27 @@ fn another_host_than_negotiated_is_misdirected_where_clients_are_checked() {
     .assert_eq(&text);
 }
 
+#[test]
+fn certificates_that_change_are_taken_up() {
+    let read = |name: &str| std::fs::read(format!("{FOLDER}/{name}")).unwrap();
+    let setup = Server::setup().ringx().file("c.pem", read("a.pem")).file("c.key", read("a.key"));
+    let server = setup.start(
+        "server { listen {{port}} ssl; ssl_certificate {{dir}}/c.pem; ssl_certificate_key {{dir}}/c.key; return 200 ok; }",
+    );
+    let config = tls::client(&BOTH);
+    let now = || shown(&Client::connect_tls(server.address(), &config, "a.example"));
+    assert_eq!(now(), "a");
+    std::fs::write(server.dir().join("c.pem"), read("b.pem")).unwrap();
+    std::fs::write(server.dir().join("c.key"), read("b.key")).unwrap();
+    wait_for("the new certificate", || (now() == "b").then_some(()));
+    server.wait_error("/c.pem\" changed and is in use");
+    std::fs::write(server.dir().join("c.key"), read("a.key")).unwrap();
+    server.wait_error("key values mismatch); the certificate in use stays");
+    assert_eq!(now(), "b");
+    std::fs::write(server.dir().join("c.pem"), read("a.pem")).unwrap();
+    wait_for("the whole pair", || (now() == "a").then_some(()));
+}
+
 /// `-t` says of each of these, in a server that speaks TLS, what is wrong.
 #[test]
 fn what_is_wrong_with_a_file_is_said() {

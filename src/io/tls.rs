@@ -113,17 +113,18 @@ impl Stream {
         begun.map_err(HandshakeError::Tls)?;
         loop {
             // The last flight of a TLS 1.3 server (its tickets) may leave with the first answer.
-            let handshaking = session.inner.borrow().connection.is_handshaking();
-            let waits_for_more = handshaking || session.inner.borrow().readable == 0;
+            let (handshaking, ended, waits_for_more) = session.progress();
             while waits_for_more && !session.flush(self.fd())? {
                 self.writable(deadline).await?;
             }
             if !handshaking {
                 break;
             }
+            if ended {
+                return Err(HandshakeError::Closed);
+            }
             let taken = session.inner.borrow_mut().take_in(self.fd());
             match taken {
-                Ok(()) if session.inner.borrow().ended => return Err(HandshakeError::Closed),
                 Ok(()) => {}
                 Err(TakeError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.readable(deadline).await?;
@@ -209,6 +210,13 @@ impl Session {
             sent_ms: 0,
         };
         Self { inner: RefCell::new(inner) }
+    }
+
+    /// Of a handshake: whether it goes on, whether the other end has closed, and whether it will be waited for.
+    fn progress(&self) -> (bool, bool, bool) {
+        let inner = self.inner.borrow();
+        let handshaking = inner.connection.is_handshaking();
+        (handshaking, inner.ended, handshaking || inner.readable == 0)
     }
 
     /// Something can be read, or the end was seen, whatever the socket says.

@@ -1,5 +1,6 @@
 //! TLS from clients: whatever works over a plain connection works over an encrypted one.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, HandshakeKind, ProtocolVersion, SupportedProtocolVersion};
 
 use crate::differences::CUT_OVER_TLS;
-use crate::support::{Client, Origin, Response, Server, Setup, get, lines, oracle, tls};
+use crate::support::{Client, DEADLINE, Origin, Response, Server, Setup, get, lines, oracle, tls};
 
 /// Certificate and versions; to stand in a `server` or around it.
 const CERTIFICATE: &str =
@@ -181,6 +182,18 @@ fn what_is_no_handshake() {
     assert_eq!(ask(&server, get("/")).status, 200);
     let log = server.wait_file("access.log", |log| log.contains('\n'));
     assert_eq!(log.lines().count(), 1, "a handshake is no request: {log}");
+}
+
+#[test]
+fn a_request_that_comes_with_the_end_of_the_handshake_and_of_the_client() {
+    let server = start(setup(), "server { listen {{port}} ssl; return 200 in; }");
+    let socket = std::net::TcpStream::connect(server.address()).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut stream = tls::all_at_once(socket, &tls::client(&[&TLS13]), get("/").as_bytes());
+    let mut answer = String::new();
+    // The server needs not answer the client's close.
+    drop(stream.read_to_string(&mut answer));
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nin"), "{answer}");
 }
 
 #[test]

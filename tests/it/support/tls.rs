@@ -64,6 +64,29 @@ pub(super) fn handshake(socket: TcpStream, config: &Arc<ClientConfig>, name: &st
     Ok(stream)
 }
 
+/// Connects and sends all that there is to say in one go: the end of the handshake, `request`, and `close_notify`. Gives the
+/// connection, of which nothing was read since.
+pub fn all_at_once(mut socket: TcpStream, config: &Arc<ClientConfig>, request: &[u8]) -> Tls {
+    let name = ServerName::try_from("a.example").unwrap();
+    let mut connection = ClientConnection::new(Arc::clone(config), name).unwrap();
+    // Kept until it may be sent.
+    connection.writer().write_all(request).unwrap();
+    while connection.is_handshaking() {
+        while connection.wants_write() {
+            connection.write_tls(&mut socket).unwrap();
+        }
+        connection.read_tls(&mut socket).unwrap();
+        connection.process_new_packets().unwrap();
+    }
+    connection.send_close_notify();
+    let mut all = Vec::new();
+    while connection.wants_write() {
+        connection.write_tls(&mut all).unwrap();
+    }
+    socket.write_all(&all).unwrap();
+    StreamOwned::new(connection, socket)
+}
+
 #[derive(Debug)]
 struct TakesAny(Arc<CryptoProvider>, Vec<SignatureScheme>);
 

@@ -19,6 +19,12 @@ pub enum Runner {
     GunicornGthread,
     /// Gunicorn's default behind the uwsgi protocol.
     GunicornUwsgi,
+    /// uWSGI itself.
+    Uwsgi,
+    /// FastCGI, by flup.
+    Fastcgi,
+    /// SCGI, by flup.
+    Scgi,
     /// ASGI: keep-alive for five seconds, WebSockets.
     Uvicorn,
 }
@@ -82,7 +88,10 @@ impl App {
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "the app runs already");
         let log = File::options().create(true).append(true).open(self.dir.path.join("app.log")).unwrap();
-        let mut command = Command::new(&self.python);
+        let mut command = match self.runner {
+            Runner::Uwsgi => Command::new(self.python.with_file_name("pyuwsgi")),
+            _ => Command::new(&self.python),
+        };
         command.current_dir(kit::site()).args(self.arguments());
         command.env("SITE_STATE", &self.dir.path).env("SITE_ORIGINS", &self.origins);
         command.env("PYTHONDONTWRITEBYTECODE", "1");
@@ -100,9 +109,15 @@ impl App {
             Runner::GunicornUwsgi => {
                 "-m gunicorn mysite.wsgi --protocol uwsgi --uwsgi-allow-from * --workers 2".to_owned()
             }
+            Runner::Uwsgi => {
+                "--module mysite.wsgi --need-app --master --processes 2 --die-on-term --socket".to_owned()
+            }
+            Runner::Fastcgi | Runner::Scgi => return self.flup(),
             Runner::Uvicorn => "-m uvicorn mysite.asgi:application --lifespan off".to_owned(),
         };
         match (self.runner, &self.address) {
+            (Runner::Uwsgi, Address::Tcp(port)) => line += &format!(" 127.0.0.1:{}", port.number),
+            (Runner::Uwsgi, Address::Unix(path)) => line += &format!(" {}", path.display()),
             (Runner::Uvicorn, Address::Tcp(port)) => line += &format!(" --port {}", port.number),
             (Runner::Uvicorn, Address::Unix(path)) => line += &format!(" --uds {}", path.display()),
             _ => line += &format!(" --bind {} --no-control-socket --graceful-timeout 2", self.address()),
@@ -110,10 +125,31 @@ impl App {
         line.split(' ').map(str::to_owned).collect()
     }
 
-    /// Asks the app itself, without a proxy.
+    /// The site under flup: threads, a connection for each request.
+    fn flup(&self) -> Vec<String> {
+        let module = if self.runner == Runner::Fastcgi { "fcgi" } else { "scgi" };
+        let address = match &self.address {
+            Address::Tcp(port) => format!("('127.0.0.1', {})", port.number),
+            Address::Unix(path) => format!("'{}'", path.display()),
+        };
+        let program = format!(
+            "from flup.server.{module} import WSGIServer\nfrom mysite.wsgi import application\n\
+             WSGIServer(application, bindAddress={address}).run()"
+        );
+        vec!["-c".to_owned(), program]
+    }
+
+    /// Asks the app itself, without a proxy; FastCGI and SCGI are only knocked at.
     fn answers(&self) -> bool {
+        if matches!(self.runner, Runner::Fastcgi | Runner::Scgi) {
+            return match &self.address {
+                Address::Tcp(port) => TcpStream::connect(("127.0.0.1", port.number)).is_ok(),
+                Address::Unix(path) => UnixStream::connect(path).is_ok(),
+            };
+        }
+        let by_uwsgi = matches!(self.runner, Runner::GunicornUwsgi | Runner::Uwsgi);
         let http = b"GET /login/ HTTP/1.0\r\nHost: localhost\r\n\r\n".to_vec();
-        let request = &if self.runner == Runner::GunicornUwsgi { uwsgi_request() } else { http };
+        let request = &if by_uwsgi { uwsgi_request() } else { http };
         let mut answer = Vec::new();
         let done = match &self.address {
             Address::Tcp(port) => TcpStream::connect(("127.0.0.1", port.number))

@@ -1,4 +1,5 @@
-//! A real Django site behind the real program: Gunicorn (sync and gthread workers) and Uvicorn, over TCP and over a
+//! A real Django site behind the real program: Gunicorn (sync and gthread workers, and its uwsgi protocol), uWSGI, Uvicorn,
+//! and FastCGI and SCGI by flup, over TCP and over a
 //! unix socket, with the configuration most people copy and with the one Gunicorn's documentation gives.
 //!
 //! The virtual environment is built under `target/django-venv` from `site/requirements.txt`. Where that cannot be done

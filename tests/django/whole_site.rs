@@ -49,26 +49,27 @@ server {
 }
 ";
 
-/// The site behind `uwsgi_pass`, with the distribution's parameters.
-pub const UWSGI: &str = "
+/// The site behind `uwsgi_pass`, `fastcgi_pass` or `scgi_pass` (`{{gateway}}`), with the distribution's parameters.
+pub const GATEWAY: &str = "
 include mime.types;
 server {
     listen 127.0.0.1:{{port}} default_server;
     client_max_body_size 32m;
     location /static/ { alias {{static}}/; }
     location / {
-        uwsgi_param QUERY_STRING $query_string;
-        uwsgi_param REQUEST_METHOD $request_method;
-        uwsgi_param CONTENT_TYPE $content_type;
-        uwsgi_param CONTENT_LENGTH $content_length;
-        uwsgi_param REQUEST_URI $request_uri;
-        uwsgi_param PATH_INFO $document_uri;
-        uwsgi_param SERVER_PROTOCOL $server_protocol;
-        uwsgi_param REMOTE_ADDR $remote_addr;
-        uwsgi_param REMOTE_PORT $remote_port;
-        uwsgi_param SERVER_PORT $server_port;
-        uwsgi_param SERVER_NAME $server_name;
-        uwsgi_pass {{app}};
+        {{gateway}}_param QUERY_STRING $query_string;
+        {{gateway}}_param REQUEST_METHOD $request_method;
+        {{gateway}}_param CONTENT_TYPE $content_type;
+        {{gateway}}_param CONTENT_LENGTH $content_length;
+        {{gateway}}_param REQUEST_URI $request_uri;
+        {{gateway}}_param PATH_INFO $document_uri;
+        {{gateway}}_param SCRIPT_NAME '';
+        {{gateway}}_param SERVER_PROTOCOL $server_protocol;
+        {{gateway}}_param REMOTE_ADDR $remote_addr;
+        {{gateway}}_param REMOTE_PORT $remote_port;
+        {{gateway}}_param SERVER_PORT $server_port;
+        {{gateway}}_param SERVER_NAME $server_name;
+        {{gateway}}_pass {{app}};
     }
 }
 ";
@@ -144,20 +145,41 @@ fn under_uvicorn_over_a_unix_socket() {
 }
 
 #[test]
-fn under_gunicorn_by_uwsgi_over_tcp() {
-    visit_by_uwsgi(Transport::Tcp);
+fn under_gunicorn_by_uwsgi() {
+    visit_by_gateway(Runner::GunicornUwsgi, "uwsgi");
 }
 
 #[test]
-fn under_gunicorn_by_uwsgi_over_a_unix_socket() {
-    visit_by_uwsgi(Transport::Unix);
+fn under_uwsgi() {
+    visit_by_gateway(Runner::Uwsgi, "uwsgi");
 }
 
-fn visit_by_uwsgi(transport: Transport) {
+#[test]
+fn under_fastcgi() {
+    visit_by_gateway(Runner::Fastcgi, "fastcgi");
+}
+
+#[test]
+fn under_scgi() {
+    visit_by_gateway(Runner::Scgi, "scgi");
+}
+
+fn visit_by_gateway(runner: Runner, gateway: &str) {
+    for transport in [Transport::Tcp, Transport::Unix] {
+        visit_by(runner, gateway, transport);
+    }
+}
+
+fn visit_by(runner: Runner, gateway: &str, transport: Transport) {
     let Some(kit) = kit() else { return };
     let front = Front::new(kit);
-    let app = App::start(kit, Runner::GunicornUwsgi, transport, &[&front.port]);
-    let server = front.start(&app, UWSGI);
+    let app = App::start(kit, runner, transport, &[&front.port]);
+    let mut conf = GATEWAY.replace("{{gateway}}", gateway);
+    if runner == Runner::Scgi {
+        // The length comes first, whatever the parameters say.
+        conf = conf.replace("scgi_param CONTENT_LENGTH $content_length;", "scgi_param SCGI 1;");
+    }
+    let server = front.start(&app, &conf);
     let visit = Visit { app: &app, server: &server, kit, seed: false };
     visit.style_sheet();
     visit.log_in();
@@ -374,9 +396,10 @@ impl Visit<'_> {
         let told: serde_json::Value = serde_json::from_slice(&raw.response().body).unwrap();
         assert_eq!(told["size"], 300_000);
         assert_eq!(told["content_length"], "300000");
-        // uwsgi's variables have the client's field; what counts is the length.
-        let by_uwsgi = self.app.runner == Runner::GunicornUwsgi;
-        assert_eq!(told["transfer_encoding"], if by_uwsgi { "chunked" } else { "" });
+        // A gateway's variables have the client's field; what counts is the length.
+        let gateways = [Runner::GunicornUwsgi, Runner::Uwsgi, Runner::Fastcgi, Runner::Scgi];
+        let by_gateway = gateways.contains(&self.app.runner);
+        assert_eq!(told["transfer_encoding"], if by_gateway { "chunked" } else { "" });
         assert_eq!(told["sha256"], self.app.sha256(&large[..300_000]));
 
         if self.seed {

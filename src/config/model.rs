@@ -30,7 +30,9 @@ pub use access::{
 pub use cookies::{CookieConf, CookieFlagsConf, CookieMatch, CookieRewriteConf};
 pub use limits::{LimitConnConf, LimitReqConf, LimitZoneConf, LimitsConf, OnLimit, SizeConf};
 pub use mirror::MirrorConf;
-pub use proxy::{NextUpstream, ProxyConf, ProxyPassConf, ProxyRedirectConf, ProxyTarget};
+pub use proxy::{
+    BindAddress, BindConf, NextUpstream, ProxyConf, ProxyPassConf, ProxyRedirectConf, ProxyTarget,
+};
 pub use tls::{CertificateConf, PemSource, SessionCacheConf, TlsConf, VerifyClient, Versions};
 
 /// The whole file: nginx's main context and the one `http` block.

@@ -1,5 +1,6 @@
 //! Sizes, times and flags as nginx writes them. Pure text to number; messages are the caller's.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// A size in bytes: `8192`, `8k`, `1m`, `1g` (`ngx_parse_offset`). `None` when it is none or too large.
@@ -12,6 +13,14 @@ pub fn size(text: &str) -> Option<u64> {
     };
     // Sizes are signed in nginx: what does not fit there is no size here either.
     number(digits)?.checked_mul(unit).filter(|size| i64::try_from(*size).is_ok())
+}
+
+/// An IP address with a port, or 0 for none: `127.0.0.1`, `127.0.0.1:5000`, `::1`, `[::1]:5000`.
+pub fn address(text: &str) -> Option<SocketAddr> {
+    match text.parse::<IpAddr>() {
+        Ok(ip) => Some(SocketAddr::new(ip, 0)),
+        Err(_) => text.parse::<SocketAddr>().ok().filter(|addr| addr.port() > 0),
+    }
 }
 
 /// A number without sign and unit (`ngx_atoi`).

@@ -54,6 +54,22 @@ impl fmt::Display for SockAddr {
     }
 }
 
+/// The address that a connection is to come from (nginx `proxy_bind`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalAddr {
+    /// Address and port; port 0 is any.
+    pub addr: SocketAddr,
+    /// The address may be another machine's (`transparent`).
+    pub transparent: bool,
+}
+
+/// As nginx writes it.
+impl fmt::Display for LocalAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.addr.port() == 0 { self.addr.ip().fmt(f) } else { self.addr.fmt(f) }
+    }
+}
+
 impl From<SocketAddr> for SockAddr {
     fn from(addr: SocketAddr) -> Self {
         Self::Inet(addr)

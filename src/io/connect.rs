@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use super::addr::{self, RawAddr, SockAddr};
+use super::addr::{self, LocalAddr, RawAddr, SockAddr};
 use super::stream::writable_or_readable;
 use super::{Deadline, Side, Stream, check};
 
@@ -20,16 +20,39 @@ pub struct Connecting {
 /// What connect(2) says; `TimedOut` without an OS error when `deadline` expires first. A unix socket whose
 /// backlog is full is an error at once (`EAGAIN`, kind `WouldBlock`), as in nginx.
 pub async fn connect(addr: &SockAddr, deadline: &Deadline) -> io::Result<Stream> {
-    let connecting = begin(addr)?;
+    let connecting = begin(addr, None)?;
     connecting.wait(deadline).await?;
     connecting.finish()
 }
 
-/// Begins to connect to `addr`, with TCP_NODELAY on.
+/// Why no connection could be begun.
+#[derive(Debug)]
+pub enum BeginError {
+    /// The address it was to come from: what bind(2) says.
+    Bind(io::Error),
+    /// What socket(2) and connect(2) say.
+    Connect(io::Error),
+}
+
+impl From<io::Error> for BeginError {
+    fn from(error: io::Error) -> Self {
+        Self::Connect(error)
+    }
+}
+
+impl From<BeginError> for io::Error {
+    fn from(error: BeginError) -> Self {
+        match error {
+            BeginError::Bind(error) | BeginError::Connect(error) => error,
+        }
+    }
+}
+
+/// Begins to connect to `addr`, from `local` if that is given, with TCP_NODELAY on.
 ///
 /// # Errors
-/// As [`connect`].
-pub fn begin(addr: &SockAddr) -> io::Result<Connecting> {
+/// As [`connect`], and what bind(2) says.
+pub fn begin(addr: &SockAddr, local: Option<&LocalAddr>) -> Result<Connecting, BeginError> {
     let raw = RawAddr::new(addr)?;
     let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: socket(2) takes no pointers.
@@ -38,6 +61,9 @@ pub fn begin(addr: &SockAddr) -> io::Result<Connecting> {
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
     if !addr.is_unix() {
         addr::set_option(fd.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
+    }
+    if let Some(local) = local {
+        bind(&fd, local).map_err(BeginError::Bind)?;
     }
     // SAFETY: `raw` is a complete address of the length it says, alive during the call.
     let begun = check(unsafe { libc::connect(fd.as_raw_fd(), raw.as_ptr(), raw.len()) });
@@ -48,8 +74,28 @@ pub fn begin(addr: &SockAddr) -> io::Result<Connecting> {
         Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => {
             Ok(Connecting { stream: Stream::from_fd(fd)?, under_way: true })
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
+}
+
+fn bind(socket: &OwnedFd, local: &LocalAddr) -> io::Result<()> {
+    let fd = socket.as_raw_fd();
+    if local.transparent {
+        let (level, option) = if local.addr.is_ipv4() {
+            (libc::IPPROTO_IP, libc::IP_TRANSPARENT)
+        } else {
+            (libc::IPPROTO_IPV6, libc::IPV6_TRANSPARENT)
+        };
+        addr::set_option(fd, level, option, 1)?;
+    }
+    if local.addr.port() == 0 {
+        // The port is chosen when it connects, so that it may be used towards other peers too; an old kernel chooses now.
+        let _ = addr::set_option(fd, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1);
+    }
+    let raw = RawAddr::new(&SockAddr::Inet(local.addr))?;
+    // SAFETY: `raw` is a complete address of the length it says, alive during the call.
+    check(unsafe { libc::bind(fd, raw.as_ptr(), raw.len()) })?;
+    Ok(())
 }
 
 impl Connecting {

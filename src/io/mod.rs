@@ -23,7 +23,7 @@ pub mod sys;
 pub mod timer;
 pub mod tls;
 
-pub use addr::{CompactAddr, SockAddr};
+pub use addr::{CompactAddr, LocalAddr, SockAddr};
 pub use listener::{ListenOptions, ListenSocket, Listener};
 pub use parking::ParkingLot;
 pub use runtime::RingMode;

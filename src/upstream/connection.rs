@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::peer::Peer;
 use crate::config::model::UpstreamConf;
-use crate::io::connect::{self, Connecting};
-use crate::io::{Deadline, Liveness, Side, SockAddr, Stream};
+use crate::io::connect::{self, BeginError, Connecting};
+use crate::io::{Deadline, Liveness, LocalAddr, Side, SockAddr, Stream};
 
 /// Room for what a peer sends at first: most answers fit with their heads and need one recv(2).
 const INPUT_CAPACITY: usize = 16 << 10;
@@ -43,6 +43,8 @@ pub struct PeerConnection {
     /// The last read left nothing in the socket.
     drained: bool,
     addr: SockAddr,
+    /// Where it comes from, if that was asked for.
+    local: Option<Box<LocalAddr>>,
     opened_ms: u64,
     idle_since_ms: u64,
     /// How long the peer said it keeps an idle connection, in milliseconds.
@@ -56,23 +58,29 @@ pub enum OpenError {
     Failed(io::Error),
     /// The time is over.
     Timeout,
+    /// The address it was to come from: what bind(2) said.
+    Bind(io::Error),
     /// Whoever the connection was for has gone.
     Abandoned,
 }
 
 impl PeerConnection {
-    /// Connects to `peer` within `timeout`; gives up when `watched` is closed from the other side, if that takes long.
+    /// Connects to `peer` within `timeout`, from `local` if that is given; gives up when `watched` is closed from the other side, if that takes long.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(
         peer: &Peer,
+        local: Option<&LocalAddr>,
         timeout: Duration,
         now: u64,
         watched: Option<&Stream>,
     ) -> Result<Box<Self>, OpenError> {
         let deadline = Deadline::new();
-        let connecting = connect::begin(&peer.sock).map_err(OpenError::Failed)?;
+        let connecting = connect::begin(&peer.sock, local).map_err(|error| match error {
+            BeginError::Bind(error) => OpenError::Bind(error),
+            BeginError::Connect(error) => OpenError::Failed(error),
+        })?;
         await_outcome(&connecting, timeout, &deadline, watched).await?;
         let stream = connecting.finish().map_err(OpenError::Failed)?;
         Ok(Box::new(Self {
@@ -82,6 +90,7 @@ impl PeerConnection {
             requests: 1,
             drained: false,
             addr: peer.sock.clone(),
+            local: local.map(|local| Box::new(*local)),
             opened_ms: now,
             idle_since_ms: now,
             peer_idle_ms: u64::MAX,
@@ -215,12 +224,19 @@ impl KeepalivePool {
         self.limits.set(Limits::of(conf));
     }
 
-    /// The most recently used connection to `peer` that is still alive and was idle for less than `max_idle` ms. One
+    /// The most recently used connection to `peer`, from `local` if that is given, that is still alive and was idle for less than `max_idle` ms. One
     /// that was idle for longer stays: other requests may use it.
-    pub(super) fn take(&self, peer: &Peer, now: u64, max_idle: u64) -> Option<Box<PeerConnection>> {
+    pub(super) fn take(
+        &self,
+        peer: &Peer,
+        local: Option<&LocalAddr>,
+        now: u64,
+        max_idle: u64,
+    ) -> Option<Box<PeerConnection>> {
         let limits = self.limits.get();
         let mut idle = self.idle.borrow_mut();
-        while let Some(index) = idle.iter().rposition(|c| c.addr == peer.sock) {
+        while let Some(index) = idle.iter().rposition(|c| c.addr == peer.sock && c.local.as_deref() == local)
+        {
             if now.saturating_sub(idle[index].idle_since_ms) >= max_idle {
                 return None;
             }

@@ -18,6 +18,7 @@ pub use connection::{OpenError, PeerConnection};
 pub use peer::{Lease, Peer};
 
 use crate::config::model::{BalancerConf, HttpConf, PeerAddr, PeerConf, UpstreamConf, UpstreamId};
+use crate::io::LocalAddr;
 use balancer::Balancer;
 use connection::KeepalivePool;
 
@@ -190,8 +191,14 @@ impl Upstream {
     }
 
     /// A kept connection to `peer` that is alive at `now` (ms) and was used less than `max_idle` ms ago.
-    pub fn take_idle(&self, peer: &Peer, now: u64, max_idle: u64) -> Option<Box<PeerConnection>> {
-        self.pool.take(peer, now, max_idle)
+    pub fn take_idle(
+        &self,
+        peer: &Peer,
+        local: Option<&LocalAddr>,
+        now: u64,
+        max_idle: u64,
+    ) -> Option<Box<PeerConnection>> {
+        self.pool.take(peer, local, now, max_idle)
     }
 
     /// Keeps a connection on which nothing is outstanding for the next request; over the limits it is closed.

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::ast::Directive;
-use super::super::model::{NextUpstream, ProxyConf, SizeConf};
+use super::super::model::{BindAddress, BindConf, NextUpstream, ProxyConf, SizeConf};
 use super::super::template::Template;
+use super::super::value;
 use super::context::Context;
 use super::cookies::RawCookies;
 use super::gateway::{Family, RawGateways};
@@ -78,6 +79,8 @@ pub(super) struct RawProxy {
     pass_request_headers: Option<bool>,
     pass_request_body: Option<bool>,
     socket_keepalive: Option<bool>,
+    /// The inner one is none for `off`.
+    bind: Option<Option<BindConf>>,
 }
 
 impl RawProxy {
@@ -127,6 +130,7 @@ impl RawProxy {
             "proxy_set_body" => cx.set(d, &mut self.set_body, |cx, d| cx.template(d, d.arg_bytes(0))),
             "proxy_pass_request_headers" => cx.flag(d, &mut self.pass_request_headers),
             "proxy_pass_request_body" => cx.flag(d, &mut self.pass_request_body),
+            "proxy_bind" => cx.set(d, &mut self.bind, bind),
             "proxy_socket_keepalive" => cx.flag(d, &mut self.socket_keepalive),
             _ => return self.is_http() && self.cookies.apply(cx, d),
         }
@@ -148,7 +152,7 @@ impl RawProxy {
             redirects, set_headers, hide_headers, pass_headers, ignore_headers, http11, method, connect_timeout, send_timeout, read_timeout,
             limit_rate, buffering, buffers, buffer_size, max_temp_file_size, temp_path, request_buffering, intercept_errors,
             next_upstream, next_upstream_tries, next_upstream_timeout, ignore_client_abort, set_body, pass_request_headers,
-            pass_request_body, socket_keepalive);
+            pass_request_body, socket_keepalive, bind);
     }
 
     /// The resolved form; `matched_prefix` is what the default `proxy_redirect` puts in place of the URL.
@@ -201,6 +205,7 @@ impl RawProxy {
             set_body: self.set_body.clone(),
             pass_request_headers: self.pass_request_headers.unwrap_or(true),
             pass_request_body: self.pass_request_body.unwrap_or(true),
+            bind: self.bind.clone().flatten(),
             socket_keepalive: self.socket_keepalive.unwrap_or(false),
         }
     }
@@ -283,6 +288,30 @@ fn proxy_buffers(cx: &mut Context, d: &Directive) -> Option<(usize, usize)> {
         return None;
     }
     Some((number, size))
+}
+
+/// `proxy_bind address [transparent] | off`.
+fn bind(cx: &mut Context, d: &Directive) -> Option<Option<BindConf>> {
+    let text = d.arg(0);
+    if text == "off" && d.args().len() == 1 {
+        return Some(None);
+    }
+    let template = cx.template(d, text)?;
+    let address = if template.is_literal() {
+        let Some(addr) = value::address(text) else {
+            cx.error(d, format!("invalid address \"{text}\""));
+            return None;
+        };
+        BindAddress::Fixed(addr)
+    } else {
+        BindAddress::Evaluated(template)
+    };
+    let transparent = d.args().len() > 1;
+    if transparent && d.arg(1) != "transparent" {
+        cx.error(d, format!("invalid parameter \"{}\"", d.arg(1)));
+        return None;
+    }
+    Some(Some(BindConf { address, transparent }))
 }
 
 /// `proxy_next_upstream error | timeout | ... | off`.

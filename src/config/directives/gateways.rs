@@ -20,7 +20,7 @@ directives! { HTTP_FASTCGI, "ngx_http_fastcgi_module";
     fastcgi_ignore_client_abort [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Supported, "Lets the app finish when the client has gone.";
     fastcgi_bind [HTTP SERVER LOCATION] (1 2) "address [transparent] | off" = ""
-        => Ignored("connections to the app come from any address"), "Local address towards the app.";
+        => Supported, "Local address towards the app.";
     fastcgi_socket_keepalive [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Supported, "SO_KEEPALIVE on connections to the app.";
     fastcgi_connect_timeout [HTTP SERVER LOCATION] (1) "time" = "60s"
@@ -116,7 +116,7 @@ directives! { HTTP_UWSGI, "ngx_http_uwsgi_module";
     uwsgi_ignore_client_abort [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Supported, "Lets the app finish when the client has gone.";
     uwsgi_bind [HTTP SERVER LOCATION] (1 2) "address [transparent] | off" = ""
-        => Ignored("connections to the app come from any address"), "Local address towards the app.";
+        => Supported, "Local address towards the app.";
     uwsgi_socket_keepalive [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Supported, "SO_KEEPALIVE on connections to the app.";
     uwsgi_connect_timeout [HTTP SERVER LOCATION] (1) "time" = "60s"
@@ -229,7 +229,7 @@ directives! { HTTP_SCGI, "ngx_http_scgi_module";
     scgi_ignore_client_abort [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Supported, "Lets the app finish when the client has gone.";
     scgi_bind [HTTP SERVER LOCATION] (1 2) "address [transparent] | off" = ""
-        => Ignored("connections to the app come from any address"), "Local address towards the app.";
+        => Supported, "Local address towards the app.";
     scgi_socket_keepalive [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Supported, "SO_KEEPALIVE on connections to the app.";
     scgi_connect_timeout [HTTP SERVER LOCATION] (1) "time" = "60s"

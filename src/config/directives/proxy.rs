@@ -24,7 +24,7 @@ directives! { HTTP_PROXY, "ngx_http_proxy_module";
     proxy_ignore_client_abort [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Supported, "Lets the app finish when the client has gone.";
     proxy_bind [HTTP SERVER LOCATION] (1 2) "address [transparent] | off" = ""
-        => Ignored("connections to the app come from any address"), "Local address towards the app.";
+        => Supported, "Local address towards the app.";
     proxy_socket_keepalive [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Supported, "SO_KEEPALIVE on connections to the app.";
     proxy_connect_timeout [HTTP SERVER LOCATION] (1) "time" = "60s"

@@ -1,5 +1,6 @@
 //! What goes to apps and how, resolved: `proxy_pass` and its like, and the directives around them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,8 +103,28 @@ pub struct ProxyConf {
     pub pass_request_headers: bool,
     /// `proxy_pass_request_body`.
     pub pass_request_body: bool,
+    /// `proxy_bind`.
+    pub bind: Option<BindConf>,
     /// `proxy_socket_keepalive`.
     pub socket_keepalive: bool,
+}
+
+/// `proxy_bind`.
+#[derive(Debug, Clone)]
+pub struct BindConf {
+    /// Where connections to the app come from.
+    pub address: BindAddress,
+    /// `transparent`: it may be the client's.
+    pub transparent: bool,
+}
+
+/// The address of `proxy_bind`.
+#[derive(Debug, Clone)]
+pub enum BindAddress {
+    /// Address and port; port 0 is any.
+    Fixed(SocketAddr),
+    /// Evaluated for each request; empty is any.
+    Evaluated(Template),
 }
 
 /// `proxy_redirect`.

@@ -11,6 +11,7 @@ use crate::cgi::fastcgi::RecordError;
 use crate::config::model::NextUpstream;
 use crate::http::BodyError;
 use crate::http1::{Method, ResponseError, Status};
+use crate::io::LocalAddr;
 use crate::log::{Errno, Level};
 
 /// A failed try at a peer.
@@ -18,6 +19,8 @@ use crate::log::{Errno, Level};
 pub(super) enum PeerError {
     /// No connection: refused, no such socket, unreachable. With the name of a unix socket, as nginx logs it.
     Connect(io::Error, Option<Rc<str>>),
+    /// The address of `proxy_bind` cannot be had.
+    Bind(io::Error, Option<LocalAddr>),
     /// `proxy_connect_timeout`.
     ConnectTimeout,
     /// The connection broke while the request was sent.
@@ -90,7 +93,7 @@ impl PeerError {
             | Self::UnexpectedUpgrade
             | Self::TooManyInterim => Status::BAD_GATEWAY,
             Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => Status::GATEWAY_TIME_OUT,
-            Self::Local(_) => Status::INTERNAL_SERVER_ERROR,
+            Self::Local(_) | Self::Bind(..) => Status::INTERNAL_SERVER_ERROR,
             Self::ClientGone(_) => Status::CLIENT_CLOSED_REQUEST,
             Self::ClientBody(error) => error.status(),
         }
@@ -108,7 +111,7 @@ impl PeerError {
             | Self::CaughtStderr
             | Self::UnexpectedUpgrade
             | Self::TooManyInterim => Condition::InvalidHeader,
-            Self::Local(_) | Self::ClientGone(_) | Self::ClientBody(_) => Condition::Ours,
+            Self::Bind(..) | Self::Local(_) | Self::ClientGone(_) | Self::ClientBody(_) => Condition::Ours,
         }
     }
 
@@ -120,7 +123,7 @@ impl PeerError {
     /// What was being done, in nginx's words.
     pub(super) fn action(&self) -> &'static str {
         match self {
-            Self::Connect(..) | Self::ConnectTimeout => CONNECTING,
+            Self::Connect(..) | Self::Bind(..) | Self::ConnectTimeout => CONNECTING,
             Self::Send(_) | Self::SendTimeout | Self::Local(_) | Self::ClientBody(_) => {
                 "sending request to upstream"
             }
@@ -141,7 +144,7 @@ impl PeerError {
     /// The status of the try for `$upstream_status`: none where the client is the cause.
     pub(super) fn peer_status(&self) -> Option<u16> {
         match self {
-            Self::ClientGone(_) | Self::ClientBody(_) => None,
+            Self::ClientGone(_) | Self::ClientBody(_) | Self::Bind(..) => None,
             _ => Some(self.status().0),
         }
     }
@@ -150,6 +153,7 @@ impl PeerError {
     pub(super) fn level(&self) -> Option<Level> {
         match self {
             Self::Connect(error, _) if severe(error) => Some(Level::Crit),
+            Self::Bind(..) => Some(Level::Crit),
             Self::CaughtStderr => None,
             Self::ClientGone(_) => Some(Level::Info),
             Self::ClientBody(error) => error.level(),
@@ -182,6 +186,8 @@ impl fmt::Display for PeerError {
         match self {
             Self::Connect(error, None) => write!(f, "connect() failed ({})", Errno(error)),
             Self::Connect(error, Some(name)) => write!(f, "connect() to {name} failed ({})", Errno(error)),
+            Self::Bind(error, Some(local)) => write!(f, "bind({local}) failed ({})", Errno(error)),
+            Self::Bind(error, None) => write!(f, "bind() failed ({})", Errno(error)),
             Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => f.write_str(TIMED_OUT),
             Self::Send(error) => write!(f, "send() failed ({})", Errno(error)),
             Self::Read(error) => write!(f, "recv() failed ({})", Errno(error)),

@@ -23,6 +23,7 @@ use crate::cycle::Cycle;
 use crate::http::relay::Source;
 use crate::http::{BodyError, Exchange, Outcome};
 use crate::http1::{BodyFraming, Method, Status};
+use crate::io::LocalAddr;
 use crate::log::Level;
 use crate::shard::Shard;
 use crate::upstream::{Key, Lease, OpenError, PeerConnection, Selection, Upstream};
@@ -51,6 +52,8 @@ struct PeerRequest {
     sent: bool,
     /// Bytes of a streamed body were taken: it cannot be sent again.
     body_gone: bool,
+    /// `proxy_bind`: where connections come from.
+    local: Option<Box<LocalAddr>>,
     /// FastCGI: the body goes in records.
     in_records: bool,
     /// FastCGI: how far the answer has been read.
@@ -135,6 +138,9 @@ async fn ask_peers(
     }
     if let Err(refused) = destination.write_head(exchange, proxy, request) {
         return Outcome::Status(refused.log(exchange));
+    }
+    if let Some(bind) = &proxy.bind {
+        request.local = request::local_address(exchange, bind);
     }
     exchange.upstream.uri.clear();
     exchange.upstream.uri.extend_from_slice(&request.head[request.uri.clone()]);
@@ -234,7 +240,7 @@ async fn ask(
     exchange.upstream.note_try(Rc::clone(&peer.name), now);
     let max_idle =
         if request.method.is_idempotent() && !request.streams { u64::MAX } else { UNREPEATABLE_MAX_IDLE_MS };
-    if let Some(mut connection) = upstream.take_idle(peer, now, max_idle) {
+    if let Some(mut connection) = upstream.take_idle(peer, request.local.as_deref(), now, max_idle) {
         exchange.upstream.note_connected(now);
         let Err(error) = talk(exchange, conf, &mut connection, request).await else {
             return Ok(connection);
@@ -247,7 +253,7 @@ async fn ask(
         }
         request.sent = false;
     }
-    let mut connection = open(exchange, conf, lease).await?;
+    let mut connection = open(exchange, conf, lease, request.local.as_deref()).await?;
     talk(exchange, conf, &mut connection, request).await?;
     Ok(connection)
 }
@@ -256,11 +262,12 @@ async fn open(
     exchange: &mut Exchange,
     conf: &LocationConf,
     lease: &Lease,
+    local: Option<&LocalAddr>,
 ) -> Result<Box<PeerConnection>, PeerError> {
     let peer = lease.peer();
     let now = crate::time::now().monotonic_ms;
     let watched = exchange.watched_client(conf).map(|client| &client.stream);
-    match PeerConnection::open(peer, conf.proxy.connect_timeout, now, watched).await {
+    match PeerConnection::open(peer, local, conf.proxy.connect_timeout, now, watched).await {
         Ok(connection) => {
             exchange.upstream.note_connected(crate::time::now().monotonic_ms);
             if conf.proxy.socket_keepalive {
@@ -269,6 +276,7 @@ async fn open(
             Ok(connection)
         }
         Err(OpenError::Timeout) => Err(PeerError::ConnectTimeout),
+        Err(OpenError::Bind(error)) => Err(PeerError::Bind(error, local.copied())),
         Err(OpenError::Abandoned) => Err(PeerError::ClientGone(CONNECTING)),
         Err(OpenError::Failed(error)) => {
             let at = peer.name.starts_with("unix:").then(|| Rc::clone(&peer.name));

@@ -8,14 +8,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use super::PeerRequest;
-use crate::config::model::{BalancerConf, PeerAddr, ProxyConf, ProxyPassConf, ProxyTarget, UpstreamConf};
+use crate::config::model::{
+    BalancerConf, BindAddress, BindConf, PeerAddr, ProxyConf, ProxyPassConf, ProxyTarget, UpstreamConf,
+};
 use crate::config::template::Template;
+use crate::config::value;
 use crate::cycle::Cycle;
 use crate::http::{Exchange, variables};
 use crate::http1::headers::FieldNames;
 use crate::http1::method::is_method_byte;
 use crate::http1::target::{Escape, escape};
 use crate::http1::{BodyFraming, Known, Method, Status, encode};
+use crate::io::LocalAddr;
 use crate::log::{Level, Raw};
 use crate::shard::Shard;
 use crate::upstream::Upstream;
@@ -429,6 +433,26 @@ impl Refused {
             }
         }
     }
+}
+
+/// `proxy_bind`: none where variables make no address.
+#[cold]
+pub(super) fn local_address(exchange: &Exchange, bind: &BindConf) -> Option<Box<LocalAddr>> {
+    let transparent = bind.transparent;
+    let template = match &bind.address {
+        BindAddress::Fixed(addr) => return Some(Box::new(LocalAddr { addr: *addr, transparent })),
+        BindAddress::Evaluated(template) => template,
+    };
+    let mut text = Vec::new();
+    variables::evaluate(exchange, template, &mut text);
+    if text.is_empty() {
+        return None;
+    }
+    let addr = std::str::from_utf8(&text).ok().and_then(value::address);
+    if addr.is_none() {
+        exchange.log_error(Level::Error, format_args!("invalid local address \"{}\"", Raw(&text)));
+    }
+    addr.map(|addr| Box::new(LocalAddr { addr, transparent }))
 }
 
 /// `proxy_set_body`: the body is made, and follows the head in its buffer.

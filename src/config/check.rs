@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::ast::{Arg, Directive};
+use super::environment;
 use super::error::{ConfigError, Diagnostics, Pos, emerg, warning};
 use super::parser::{self, Form, Statement};
 use super::source::Sources;
@@ -69,6 +70,7 @@ pub(super) fn read(origin: Origin<'_>, globals: Option<&str>, strictness: Strict
             Err(message) => diagnostics.error(None, message),
         }
     }
+    environment::expand(&mut statements, &environment::process, &mut diagnostics);
     let mut checker = Checker { diagnostics, strictness, accepted: BTreeSet::new() };
     let directives = checker.main(statements);
     let diagnostics = checker.finish();

@@ -1,6 +1,7 @@
 //! The configuration language and what it means: from the file's bytes to the model.
 //!
-//! `source` reads files, `lexer` and `parser` make statements of them, `check` holds these against the table in
+//! `source` reads files, `lexer` and `parser` make statements of them, `environment` puts the environment's values in
+//! place of `${NAME}`, `check` holds these against the table in
 //! `spec` and `directives` and makes the tree in `ast`; `build` resolves that to `model`. `error` collects what is
 //! wrong on the whole way. [`load`] is the one way in.
 
@@ -11,6 +12,7 @@ pub mod cidr;
 pub mod ciphers;
 pub mod derived;
 mod directives;
+mod environment;
 pub mod error;
 pub mod expires;
 pub mod filters;

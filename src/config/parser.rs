@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use super::ast::Arg;
+use super::environment;
 use super::error::{ConfigError, Diagnostics, FileId, Pos, Severity, emerg};
 use super::glob;
 use super::lexer::{End, LexError, Lexer, Recovery, Word};
@@ -185,8 +186,11 @@ impl Parser<'_> {
         }
         match statement.args.as_slice() {
             [pattern] => {
-                let pattern = pattern.bytes().to_vec();
-                self.include(&pattern, statement.pos, into);
+                let pos = Pos { line: pattern.line, ..statement.pos };
+                match environment::expand_path(pattern.bytes(), &environment::process) {
+                    Ok(path) => self.include(&path, statement.pos, into),
+                    Err(message) => self.diagnostics.push(environment::error(pos, message)),
+                }
             }
             _ => {
                 let message = "invalid number of arguments in \"include\" directive";

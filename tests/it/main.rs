@@ -19,6 +19,7 @@ mod command_line;
 mod conditional;
 mod content_filters;
 mod differential;
+mod environment;
 mod error_page;
 mod fastcgi;
 mod file_content;

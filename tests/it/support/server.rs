@@ -29,6 +29,7 @@ pub struct Setup {
     dir: TempDir,
     ports: Vec<(&'static str, Port)>,
     values: Vec<(String, String)>,
+    environment: Vec<(&'static str, &'static str)>,
     global: String,
     verbatim: bool,
     /// The nginx to run; ringx if there is none.
@@ -62,6 +63,12 @@ impl Setup {
     /// `{{name}}` becomes this text.
     pub fn value(mut self, name: &str, text: &str) -> Setup {
         self.values.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// A variable of the environment. nginx gets its value in place of `${NAME}`, as `envsubst` would put it there.
+    pub fn env(mut self, name: &'static str, value: &'static str) -> Setup {
+        self.environment.push((name, value));
         self
     }
 
@@ -157,7 +164,12 @@ impl Setup {
     /// Starts the program with this configuration and waits until every port accepts.
     pub fn start(mut self, conf: &str) -> Server {
         let conf = self.wrap(conf);
-        let text = self.fill(&conf);
+        let mut text = self.fill(&conf);
+        if self.nginx.is_some() {
+            for (name, value) in &self.environment {
+                text = text.replace(&format!("${{{name}}}"), value);
+            }
+        }
         fs::create_dir_all(self.dir.path.join("tmp")).unwrap();
         let file = self.dir.path.join("server.conf");
         fs::write(&file, &text).unwrap();
@@ -166,6 +178,7 @@ impl Setup {
         let stderr = File::options().create(true).append(true).open(log).unwrap();
         let child = self
             .command(&file)
+            .envs(self.environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::from(stderr.try_clone().unwrap()))
             .stderr(Stdio::from(stderr))
@@ -211,6 +224,7 @@ impl Server {
             dir: TempDir::new(),
             ports: Vec::new(),
             values: Vec::new(),
+            environment: Vec::new(),
             global: "worker_processes 1;".to_owned(),
             verbatim: false,
             nginx: oracle(),

@@ -4,9 +4,13 @@
 //! thread-local read and may be as old as the turn. All functions here are pure or read that one cell: none locks,
 //! none allocates.
 
+mod strftime;
+
+pub use strftime::strftime;
+
 use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// One reading of the clocks.
@@ -39,6 +43,9 @@ const WALL_CLOCK_MS: u64 = 20;
 static ORIGIN: OnceLock<Instant> = OnceLock::new();
 /// Seconds east of UTC, set once at start (and at reload) from the system's zone.
 static UTC_OFFSET: AtomicI32 = AtomicI32::new(0);
+
+/// The name of the local zone.
+static ZONE_NAME: AtomicU64 = AtomicU64::new(0);
 
 /// Reads the clock and makes this thread's [`now`] the present. The wall clock is read only every
 /// [`WALL_CLOCK_MS`], and goes on with the other one in between.
@@ -73,6 +80,20 @@ pub fn set_utc_offset(seconds: i32) {
     if seconds.unsigned_abs() < 24 * 3600 {
         UTC_OFFSET.store(seconds, Ordering::Relaxed);
     }
+}
+
+/// Sets the name of the local zone, of which eight bytes are kept; as [`set_utc_offset`].
+pub fn set_zone_name(name: &[u8]) {
+    let mut kept = [0; 8];
+    for (to, from) in kept.iter_mut().zip(name) {
+        *to = *from;
+    }
+    ZONE_NAME.store(u64::from_ne_bytes(kept), Ordering::Relaxed);
+}
+
+/// The name of the local zone, filled up with zeroes.
+pub fn zone_name() -> [u8; 8] {
+    ZONE_NAME.load(Ordering::Relaxed).to_ne_bytes()
 }
 
 /// The offset of local time from UTC in seconds.

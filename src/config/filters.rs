@@ -39,6 +39,8 @@ pub struct SsiConf {
     pub types: TypeSet,
     /// `ssi_silent_errors`.
     pub silent_errors: bool,
+    /// `ssi_value_length`: most bytes of a parameter's value as it is written.
+    pub value_length: usize,
     /// `ssi_last_modified`.
     pub last_modified: bool,
 }

@@ -20,7 +20,7 @@ use super::derived::DerivedConf;
 use super::gateway::FastcgiScriptConf;
 use super::pattern::Pattern;
 use super::rewrite::Script;
-use super::template::Template;
+use super::template::{Template, VariableScope};
 use crate::http1::Status;
 
 pub use access::{
@@ -134,8 +134,8 @@ pub struct HttpConf {
     pub derived: Vec<DerivedConf>,
     /// `limit_req_zone` and `limit_conn_zone`.
     pub limit_zones: Vec<LimitZoneConf>,
-    /// Names of the variables that have a slot, by slot (`VariableId::Named`, `VariableId::Set`).
-    pub slot_names: Vec<String>,
+    /// Names of variables, for those that are looked up while a request is served (SSI).
+    pub scope: VariableScope,
     /// `$ssl_ciphers` or `$ssl_curves` is used: the client hello is kept.
     pub wants_client_hello: bool,
 }

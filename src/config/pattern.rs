@@ -15,7 +15,7 @@ pub struct Pattern {
     source: String,
     caseless: bool,
     regex: Regex,
-    /// Slots of the named groups: (group number, index into `HttpConf::slot_names`).
+    /// Slots of the named groups: (group number, index into the slots of `HttpConf::scope`).
     pub named: Vec<(usize, u16)>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Which variables exist is decided here; what they are worth for a request is `http::variables`' business.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::tls_variables::TlsVariable;
 
@@ -31,7 +31,7 @@ pub struct VariableScope {
     /// Names that exist but have no value here (of directives that were listed and ignored).
     pub declared: Vec<String>,
     /// A template names `$ssl_ciphers` or `$ssl_curves`.
-    pub wants_client_hello: Cell<bool>,
+    wants_client_hello: AtomicBool,
 }
 
 /// A variable whose value is kept with the request.
@@ -64,9 +64,14 @@ impl VariableScope {
         u16::try_from(at).unwrap_or(u16::MAX)
     }
 
-    /// The names by slot (`HttpConf::slot_names`).
-    pub fn into_names(self) -> Vec<String> {
-        self.slots.into_iter().map(|slot| slot.name).collect()
+    /// A template names `$ssl_ciphers` or `$ssl_curves`.
+    pub fn wants_client_hello(&self) -> bool {
+        self.wants_client_hello.load(Ordering::Relaxed)
+    }
+
+    /// The name of a variable that has a slot (`VariableId::Named`, `VariableId::Set`).
+    pub fn slot_name(&self, slot: usize) -> &str {
+        self.slots.get(slot).map_or("", |slot| &slot.name)
     }
 
     /// Makes a derived variable known.
@@ -200,6 +205,10 @@ pub enum VariableId {
     ConnectionRequests,
     /// `$connection_time`
     ConnectionTime,
+    /// `$date_local`
+    DateLocal,
+    /// `$date_gmt`
+    DateGmt,
     /// `$pid`
     Pid,
     /// `$pipe`
@@ -255,6 +264,8 @@ const PLAIN: &[(&str, VariableId)] = &[
     ("connection_time", VariableId::ConnectionTime),
     ("content_length", VariableId::ContentLength),
     ("content_type", VariableId::ContentType),
+    ("date_gmt", VariableId::DateGmt),
+    ("date_local", VariableId::DateLocal),
     ("document_root", VariableId::DocumentRoot),
     ("document_uri", VariableId::DocumentUri),
     ("fastcgi_path_info", VariableId::FastcgiPathInfo),
@@ -315,8 +326,6 @@ const PLAIN: &[(&str, VariableId)] = &[
 /// Variables of nginx's modules that are not supported yet; they are empty.
 const UNSUPPORTED: &[&str] = &[
     "ancient_browser",
-    "date_gmt",
-    "date_local",
     "geoip_country_code",
     "gzip_ratio",
     "http2",
@@ -452,7 +461,7 @@ impl VariableId {
         }
         if let Some(variable) = TlsVariable::find(&name) {
             if variable.is_of_hello() {
-                scope.wants_client_hello.set(true);
+                scope.wants_client_hello.store(true, Ordering::Relaxed);
             }
             return Ok(Self::Tls(variable));
         }

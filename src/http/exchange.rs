@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::client::Client;
 use super::derived::DerivedValues;
 use super::pace::Pace;
+use super::page::PageState;
 use super::relay::Relay;
 use super::request_body::RequestBody;
 use super::response::Response;
@@ -122,6 +123,10 @@ pub struct Exchange {
     pub spare_relay: Option<Box<Relay>>,
     /// How deep this request is inside another one's page (SSI); 0 is a client's own.
     pub depth: u8,
+    /// What the commands of the page have set (SSI); a part has it while it is made.
+    pub page: Option<Box<PageState>>,
+    /// An empty or failed answer of this part is replaced by a text (SSI): an error needs no page.
+    pub has_stub: bool,
     /// Nobody waits for this part: whether its client stays or leaves is nothing to it.
     pub(super) background: bool,
     /// `$request_method` of a part is that of the whole.
@@ -481,6 +486,8 @@ impl Exchange {
             ranges: Vec::new(),
             spare_relay: None,
             depth: 0,
+            page: None,
+            has_stub: false,
             background: false,
             whole_method: None,
             parts_left: super::part::MAX_PARTS,
@@ -555,6 +562,8 @@ impl Exchange {
         self.held_limits.clear();
         self.told_remote = None;
         self.depth = 0;
+        self.page = None;
+        self.has_stub = false;
         self.background = false;
         self.whole_method = None;
         self.parts_left = super::part::MAX_PARTS;

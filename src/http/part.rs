@@ -22,7 +22,7 @@ pub(super) const MAX_PARTS: u8 = 50;
 const MAX_DEPTH: u8 = 16;
 
 /// Bytes of a page that is put together in memory.
-const MAX_PAGE: usize = 4 << 20;
+pub const MAX_PAGE: usize = 4 << 20;
 
 /// Bytes of a file read at a time.
 const SLICE: usize = 32 << 10;

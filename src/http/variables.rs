@@ -117,6 +117,8 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::TimeIso8601 => {
             bytes(out, &crate::time::iso8601(crate::time::now().unix_secs(), crate::time::utc_offset() / 60))
         }
+        VariableId::DateLocal => date(out, DATE_FORMAT, false),
+        VariableId::DateGmt => date(out, DATE_FORMAT, true),
         VariableId::Connection => number(out, e.client.serial),
         VariableId::ConnectionRequests => number(out, e.client.requests.get()),
         VariableId::ConnectionTime => {
@@ -179,10 +181,22 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
     }
 }
 
+/// The format of `$date_local` and `$date_gmt` outside of a page that has its own.
+pub const DATE_FORMAT: &[u8] = b"%A, %d-%b-%Y %H:%M:%S %Z";
+
+/// Appends the time in a format of strftime(3), in UTC or in the local zone.
+pub fn date(out: &mut Vec<u8>, format: &[u8], gmt: bool) -> Presence {
+    let now = crate::time::now().unix_secs();
+    let local = crate::time::zone_name();
+    let zone = local.split(|byte| *byte == 0).next().unwrap_or_default();
+    let (offset, zone) = if gmt { (0, &b"GMT"[..]) } else { (crate::time::utc_offset(), zone) };
+    if crate::time::strftime(format, now, offset, zone, out) { Found } else { Missing }
+}
+
 /// A variable of `set` before its `set`: empty, with a warning (`uninitialized_variable_warn`).
 fn uninitialized(e: &Exchange, slot: usize) -> Presence {
     if e.location_conf(&e.cycle).uninitialized_variable_warn && e.captures.first_warning(slot) {
-        let name = e.cycle.conf.http.slot_names.get(slot).map_or("", String::as_str);
+        let name = e.cycle.conf.http.scope.slot_name(slot);
         e.log_error(Level::Warn, format_args!("using uninitialized \"{name}\" variable"));
     }
     Found

@@ -183,6 +183,18 @@ pub fn utc_offset(unix_time: i64) -> i32 {
     if filled.is_null() { 0 } else { i32::try_from(local.tm_gmtoff).unwrap_or(0) }
 }
 
+/// Calls `found` with the name of the local zone at `unix_time` (seconds since 1970), by the TZ of the process.
+pub fn zone_name(unix_time: i64, found: impl FnOnce(&[u8])) {
+    // SAFETY: tm is plain integers and a pointer, for which all zeroes is a valid value.
+    let mut local = unsafe { std::mem::zeroed::<libc::tm>() };
+    // SAFETY: both pointers are to values on this stack frame.
+    let filled = unsafe { libc::localtime_r(&raw const unix_time, &raw mut local) };
+    if !filled.is_null() && !local.tm_zone.is_null() {
+        // SAFETY: the C library's own text, ended by a zero, which stays as long as nobody changes TZ; nobody does.
+        found(unsafe { CStr::from_ptr(local.tm_zone) }.to_bytes());
+    }
+}
+
 /// Whether the descriptor is a terminal.
 pub fn isatty(fd: RawFd) -> bool {
     // SAFETY: isatty(3) takes no pointers.

@@ -406,7 +406,9 @@ fn identity(conf: &MainConf) -> Result<Option<sys::Identity>, StartError> {
 
 /// The offset of local time, for the lines of logs; it changes twice a year.
 pub fn set_utc_offset() {
-    crate::time::set_utc_offset(sys::utc_offset(crate::time::refresh().unix_secs()));
+    let now = crate::time::refresh().unix_secs();
+    crate::time::set_utc_offset(sys::utc_offset(now));
+    sys::zone_name(now, crate::time::set_zone_name);
 }
 
 /// A daemon does not keep the standard error of the command that started it (a pipe would never end): what is still

@@ -21,7 +21,7 @@ pub(super) async fn run(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard, c
     let (mut before, mut after) = (Vec::new(), Vec::new());
     for (uri, out) in [(&conf.before, &mut before), (&conf.after, &mut after)] {
         if let Some(uri) = uri
-            && parts::fetch(exchange, cycle, shard, (uri, b""), out).await.is_none()
+            && parts::fetch(exchange, cycle, shard, (uri, b""), None, out).await.is_none()
         {
             exchange.response.clear();
             error_page::build(exchange, exchange.location_conf(cycle), Status::BAD_GATEWAY);

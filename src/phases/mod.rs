@@ -335,6 +335,11 @@ fn count_redirect(exchange: &mut Exchange) -> Result<(), Status> {
 
 /// `error_page` of a status, or the built-in page (nginx's `ngx_http_special_response_handler`).
 fn special_response(exchange: &mut Exchange, cycle: &Cycle, status: Status) -> Next {
+    if exchange.has_stub {
+        exchange.response.clear();
+        exchange.response.status = status;
+        return Next::Done(Verdict::Respond);
+    }
     let conf = exchange.location_conf(cycle);
     if error_page::closes(status) {
         exchange.keep_alive = false;

@@ -7,11 +7,13 @@ mod parse;
 
 use bytes::Bytes;
 
+use crate::config::filters::SsiConf;
 use crate::config::pattern::Pattern;
-use crate::config::template::{VariableId, VariableScope};
+use crate::config::template::VariableId;
 use crate::cycle::Cycle;
+use crate::http::page::PageState;
 use crate::http::variables::{self, Presence};
-use crate::http::{Body, Exchange, error_page};
+use crate::http::{Body, Exchange, MAX_PAGE, error_page};
 use crate::http1::Status;
 use crate::http1::target::{self, Escape, escape_html, parse_unsafe_uri};
 use crate::log::{Level, Raw};
@@ -26,15 +28,15 @@ const ERROR_TEXT: &[u8] = b"[an error occurred while processing the directive]";
 /// What `echo` says of a variable without a value.
 const NONE: &[u8] = b"(none)";
 
-/// Most variables that one page may set.
-const MAX_VARIABLES: usize = 100;
-
 /// What the commands of one page have come to.
 struct Page {
     out: Vec<u8>,
-    variables: Vec<(Vec<u8>, Vec<u8>)>,
     error_text: Vec<u8>,
+    /// `config timefmt`
+    date_format: Option<Vec<u8>>,
     condition: Condition,
+    /// The `block` that is open: its name, and its text so far.
+    block: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Where the page stands between `if` and `endif`; nginx nests none.
@@ -65,21 +67,51 @@ pub(super) async fn expand(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard
         error_page::build(exchange, conf, Status(502));
         return;
     }
-    let silent =
-        conf.filters.as_deref().and_then(|filters| filters.ssi.as_ref()).is_some_and(|ssi| ssi.silent_errors);
+    if let Some(ssi) = conf.filters.as_deref().and_then(|filters| filters.ssi.as_ref()) {
+        let Some(made) = carry_out_all(exchange, cycle, shard, ssi, &page).await else {
+            exchange.response.clear();
+            error_page::build(exchange, conf, Status(502));
+            return;
+        };
+        page = made;
+    }
+    exchange.response.body = Body::Bytes(Bytes::from(page));
+}
+
+/// What the commands of a text make of it that stands in the place of a part.
+pub(super) async fn expand_stub(
+    part: &mut Exchange,
+    cycle: &Cycle,
+    shard: &Shard,
+    text: &[u8],
+) -> Option<Vec<u8>> {
+    match part.location_conf(cycle).filters.as_deref().and_then(|filters| filters.ssi.as_ref()) {
+        Some(ssi) => Box::pin(carry_out_all(part, cycle, shard, ssi, text)).await,
+        None => Some(text.to_vec()),
+    }
+}
+
+/// What the commands of a text make of it; `None` when that is too long (already logged).
+async fn carry_out_all(
+    exchange: &mut Exchange,
+    cycle: &Cycle,
+    shard: &Shard,
+    conf: &SsiConf,
+    page: &[u8],
+) -> Option<Vec<u8>> {
     let mut made = Page {
         out: Vec::with_capacity(page.len()),
-        variables: Vec::new(),
-        error_text: if silent { Vec::new() } else { ERROR_TEXT.to_vec() },
+        error_text: if conf.silent_errors { Vec::new() } else { ERROR_TEXT.to_vec() },
+        date_format: None,
         condition: Condition::Output { inside: false },
+        block: None,
     };
-    for piece in parse::pieces(&page) {
+    for piece in parse::pieces(page, conf.value_length) {
         let done = match piece {
-            Piece::Text(text) if made.writes() => {
-                made.out.extend_from_slice(text);
+            Piece::Text(text) => {
+                made.write(text);
                 Ok(())
             }
-            Piece::Text(_) => Ok(()),
             Piece::Command(command) => made.carry_out(&command, exchange, cycle, shard).await,
             Piece::Invalid => {
                 exchange.log_error(Level::Error, format_args!("invalid SSI command"));
@@ -89,13 +121,25 @@ pub(super) async fn expand(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard
         if done.is_err() && made.writes() {
             made.out.extend_from_slice(&made.error_text);
         }
+        if made.out.len() > MAX_PAGE {
+            exchange.log_error(Level::Error, format_args!("a page with SSI is longer than {MAX_PAGE} bytes"));
+            return None;
+        }
     }
-    exchange.response.body = Body::Bytes(Bytes::from(made.out));
+    Some(made.out)
 }
 
 impl Page {
     fn writes(&self) -> bool {
-        matches!(self.condition, Condition::Output { .. })
+        matches!(self.condition, Condition::Output { .. }) && self.block.is_none()
+    }
+
+    fn write(&mut self, text: &[u8]) {
+        if let Some((_, block)) = &mut self.block {
+            block.extend_from_slice(text);
+        } else if self.writes() {
+            self.out.extend_from_slice(text);
+        }
     }
 
     async fn carry_out(
@@ -106,23 +150,39 @@ impl Page {
         shard: &Shard,
     ) -> Result<(), Failed> {
         match command.name {
+            b"endblock" => {
+                self.end_block(exchange);
+                Ok(())
+            }
+            _ if self.block.is_some() => {
+                // It is carried out where the block is needed.
+                self.write(command.written);
+                Ok(())
+            }
             b"if" | b"elif" | b"else" | b"endif" => self.branch(command, exchange),
             _ if !self.writes() => Ok(()),
             b"include" => self.include(command, exchange, cycle, shard).await,
             b"echo" => self.echo(command, exchange),
             b"set" => {
-                let name = required(command, b"var", exchange)?.to_vec();
-                let value = self.evaluate(required(command, b"value", exchange)?, exchange);
-                self.set(name, value);
+                let name = required(command, b"var", exchange)?;
+                let value = self.evaluate(required(command, b"value", exchange)?, exchange)?;
+                state(exchange).set(name, value);
                 Ok(())
             }
             b"config" => {
+                // Both as they are written, in nginx too.
                 if let Some(text) = command.parameter(b"errmsg") {
-                    self.error_text = self.evaluate(text, exchange);
+                    self.error_text = text.to_vec();
+                }
+                if let Some(text) = command.parameter(b"timefmt") {
+                    self.date_format = Some(text.to_vec());
                 }
                 Ok(())
             }
-            b"block" | b"endblock" => Ok(()),
+            b"block" => {
+                self.block = Some((required(command, b"name", exchange)?.to_vec(), Vec::new()));
+                Ok(())
+            }
             name => {
                 exchange.log_error(Level::Error, format_args!("invalid SSI command: \"{}\"", Raw(name)));
                 Err(Failed)
@@ -130,7 +190,15 @@ impl Page {
         }
     }
 
-    fn branch(&mut self, command: &Command<'_>, exchange: &Exchange) -> Result<(), Failed> {
+    /// What follows is written, also in a branch that does not count, as in nginx.
+    fn end_block(&mut self, exchange: &mut Exchange) {
+        if let Some((name, text)) = self.block.take() {
+            state(exchange).add_block(&name, text);
+        }
+        self.condition = Condition::Output { inside: self.condition != Condition::Output { inside: false } };
+    }
+
+    fn branch(&mut self, command: &Command<'_>, exchange: &mut Exchange) -> Result<(), Failed> {
         use Condition::{Done, Output, Skip};
         let inside = self.condition != Output { inside: false };
         self.condition = match (command.name, inside) {
@@ -149,30 +217,23 @@ impl Page {
     }
 
     /// `$a`, `$a = text`, `$a != text`, `$a = /regex/`.
-    fn test(&self, command: &Command<'_>, exchange: &Exchange) -> Result<Condition, Failed> {
+    fn test(&self, command: &Command<'_>, exchange: &mut Exchange) -> Result<Condition, Failed> {
         let expression = required(command, b"expr", exchange)?;
-        let invalid = || {
-            let shown = Raw(expression);
-            exchange.log_error(Level::Error, format_args!("invalid SSI expression: \"{shown}\""));
-            Failed
-        };
         let operator = expression.iter().position(|b| *b == b'=' || *b == b'!');
-        let (left, rest) = expression.split_at(operator.unwrap_or(expression.len()));
-        let left = self.evaluate(left.trim_ascii(), exchange);
-        let (negated, right) = match rest {
+        let (left, behind) = expression.split_at(operator.unwrap_or(expression.len()));
+        let left = self.evaluate(left.trim_ascii(), exchange)?;
+        let (negated, right) = match behind {
             [] => (false, None),
             [b'=', right @ ..] => (false, Some(right.trim_ascii())),
             [b'!', b'=', right @ ..] => (true, Some(right.trim_ascii())),
-            _ => return Err(invalid()),
+            _ => return Err(invalid(expression, exchange)),
         };
         let holds = match right {
             None => !left.is_empty(),
             Some([b'/', pattern @ .., b'/']) => {
-                let source = std::str::from_utf8(pattern).map_err(|_| invalid())?;
-                let pattern = Pattern::compile(source, false, |_| 0).map_err(|_| invalid())?;
-                pattern.is_match(&left)
+                matches(pattern, &left, exchange).ok_or_else(|| invalid(expression, exchange))?
             }
-            Some(text) => left == self.evaluate(text, exchange),
+            Some(text) => left == self.evaluate(text, exchange)?,
         };
         Ok(if holds != negated { Condition::Output { inside: true } } else { Condition::Skip })
     }
@@ -184,13 +245,8 @@ impl Page {
         cycle: &Cycle,
         shard: &Shard,
     ) -> Result<(), Failed> {
-        let targets = (command.parameter(b"virtual"), command.parameter(b"file"));
-        let ((Some(written), None) | (None, Some(written))) = targets else {
-            let said = "inclusion may be either virtual=\"\" or file=\"\"";
-            exchange.log_error(Level::Error, format_args!("{said}"));
-            return Err(Failed);
-        };
-        let mut target = self.evaluate(written, exchange);
+        let (written, kept, stub) = included(command, exchange)?;
+        let mut target = self.evaluate(written, exchange)?;
         if !target.starts_with(b"/") {
             let directory = memchr::memrchr(b'/', &exchange.uri).map_or(0, |at| at + 1);
             target.splice(..0, exchange.uri[..directory].iter().copied());
@@ -202,11 +258,14 @@ impl Page {
         };
         let mut body = Vec::new();
         let asked = (&uri[..], args.unwrap_or_default());
-        if parts::fetch(exchange, cycle, shard, asked, &mut body).await.is_none() {
-            return Err(Failed);
-        }
-        match command.parameter(b"set") {
-            Some(name) => self.set(name.to_vec(), body),
+        let got = parts::fetch(exchange, cycle, shard, asked, stub.as_deref(), &mut body).await;
+        let status = got.ok_or(Failed)?;
+        match kept {
+            Some(name) => {
+                // Only what succeeded is kept.
+                body.truncate(if status.0 < 300 { body.len() } else { 0 });
+                state(exchange).set(name, body);
+            }
             None => self.out.extend_from_slice(&body),
         }
         Ok(())
@@ -235,31 +294,27 @@ impl Page {
         Ok(())
     }
 
-    fn set(&mut self, name: Vec<u8>, value: Vec<u8>) {
-        match self.variables.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
-            Some((_, old)) => *old = value,
-            None => {
-                self.variables.push((name, value));
-                self.variables.truncate(MAX_VARIABLES);
-            }
-        }
-    }
-
     /// Appends the value of a variable of the page or of the request; `false` when there is none.
     fn look_up(&self, name: &[u8], exchange: &Exchange, out: &mut Vec<u8>) -> bool {
-        if let Some((_, value)) = self.variables.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+        if let Some(value) = exchange.page.as_deref().and_then(|page| page.get(name)) {
             out.extend_from_slice(value);
             return true;
         }
         let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-        match VariableId::find(&name, &VariableScope::default()) {
-            Ok(id) => variables::value(exchange, &id, out) == Presence::Found,
-            Err(_) => false,
-        }
+        let presence = match VariableId::find(&name, &exchange.cycle.conf.http.scope) {
+            // `$1` and so on are the page's alone.
+            Err(_) | Ok(VariableId::Capture(_)) => Presence::Missing,
+            Ok(id @ (VariableId::DateLocal | VariableId::DateGmt)) => {
+                let format = self.date_format.as_deref().unwrap_or(variables::DATE_FORMAT);
+                variables::date(out, format, id == VariableId::DateGmt)
+            }
+            Ok(id) => variables::value(exchange, &id, out),
+        };
+        presence == Presence::Found
     }
 
     /// A text with the values of its `$variables`.
-    fn evaluate(&self, text: &[u8], exchange: &Exchange) -> Vec<u8> {
+    fn evaluate(&self, text: &[u8], exchange: &Exchange) -> Result<Vec<u8>, Failed> {
         let mut out = Vec::new();
         for part in parse::variables(text) {
             match part {
@@ -267,10 +322,109 @@ impl Page {
                 parse::Part::Variable(name) => {
                     self.look_up(name, exchange, &mut out);
                 }
+                parse::Part::Invalid => {
+                    let said = format_args!("invalid variable name in \"{}\"", Raw(text));
+                    exchange.log_error(Level::Error, said);
+                    return Err(Failed);
+                }
+            }
+            if out.len() > MAX_PAGE {
+                let said = format_args!("a value of SSI is longer than {MAX_PAGE} bytes");
+                exchange.log_error(Level::Error, said);
+                return Err(Failed);
             }
         }
-        out
+        Ok(out)
     }
+}
+
+/// What all commands of the page and its parts have set.
+fn state(exchange: &mut Exchange) -> &mut PageState {
+    exchange.page.get_or_insert_default()
+}
+
+fn invalid(expression: &[u8], exchange: &Exchange) -> Failed {
+    let shown = Raw(expression);
+    exchange.log_error(Level::Error, format_args!("invalid SSI expression: \"{shown}\""));
+    Failed
+}
+
+/// Whether a regular expression matches, whose groups the page has then; `None` when it is none.
+fn matches(pattern: &[u8], subject: &[u8], exchange: &mut Exchange) -> Option<bool> {
+    let source = std::str::from_utf8(pattern).ok()?;
+    let mut names = Vec::new();
+    let pattern = Pattern::compile(source, false, |name| {
+        names.push(name.to_owned());
+        u16::try_from(names.len() - 1).unwrap_or(u16::MAX)
+    });
+    let pattern = pattern.ok()?;
+    let mut ranges = Vec::new();
+    // Unlike `search` this gives the whole match also for an expression without groups.
+    if !pattern.captures(subject, &mut ranges) {
+        return Some(false);
+    }
+    let group = |range: &Option<(u32, u32)>| match range {
+        Some((from, to)) => subject.get(*from as usize..*to as usize).unwrap_or_default().to_vec(),
+        None => Vec::new(),
+    };
+    // Groups behind the last one that took part are none.
+    let taking_part = ranges.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+    let page = state(exchange);
+    page.set_groups(ranges[..taking_part].iter().map(group).collect());
+    for (number, slot) in &pattern.named {
+        if let (Some(name), Some(range)) = (names.get(usize::from(*slot)), ranges.get(*number)) {
+            page.set(name.as_bytes(), group(range));
+        }
+    }
+    Some(true)
+}
+
+/// What an `include` asks for, the variable that is to have it, and the text that may stand in its place.
+type Included<'c> = (&'c [u8], Option<&'c [u8]>, Option<Vec<u8>>);
+
+fn included<'c>(command: &'c Command<'_>, exchange: &Exchange) -> Result<Included<'c>, Failed> {
+    let refuse = |said: std::fmt::Arguments<'_>| {
+        exchange.log_error(Level::Error, said);
+        Failed
+    };
+    let (by_uri, by_file) = (command.parameter(b"virtual"), command.parameter(b"file"));
+    let (kept, stub) = (command.parameter(b"set"), command.parameter(b"stub"));
+    let written = match (by_uri, by_file) {
+        (Some(written), None) | (None, Some(written)) => written,
+        (Some(uri), Some(file)) => {
+            let (uri, file) = (Raw(uri), Raw(file));
+            return Err(refuse(format_args!("inclusion may be either virtual=\"{uri}\" or file=\"{file}\"")));
+        }
+        (None, None) => return Err(refuse(format_args!("no parameter in \"include\" SSI command"))),
+    };
+    if kept.is_some() && stub.is_some() {
+        let said = "\"set\" and \"stub\" cannot be used together in \"include\" SSI command";
+        return Err(refuse(format_args!("{said}")));
+    }
+    // Parts are waited for anyway.
+    match (command.parameter(b"wait"), by_file) {
+        (None, _) => {}
+        (Some(_), Some(file)) => {
+            return Err(refuse(format_args!("\"wait\" cannot be used with file=\"{}\"", Raw(file))));
+        }
+        (Some(wait), None) => {
+            if !wait.eq_ignore_ascii_case(b"yes") && !wait.eq_ignore_ascii_case(b"no") {
+                let wait = Raw(wait);
+                return Err(refuse(format_args!("invalid value \"{wait}\" in the \"wait\" parameter")));
+            }
+        }
+    }
+    let stub = match stub {
+        None => None,
+        Some(name) => match exchange.page.as_deref().and_then(|page| page.block(name)) {
+            Some(text) => Some(text.to_vec()),
+            None => {
+                let name = Raw(name);
+                return Err(refuse(format_args!("\"stub\"=\"{name}\" for \"include\" not found")));
+            }
+        },
+    };
+    Ok((written, kept, stub))
 }
 
 fn required<'c>(command: &'c Command<'_>, name: &[u8], exchange: &Exchange) -> Result<&'c [u8], Failed> {

@@ -180,6 +180,18 @@ pub const CUT_OVER_TLS: Difference = Difference {
     reason: "where the end of the connection is the end of the answer, it would make half of one look whole",
 };
 
+/// A block with commands that stands in for an empty part.
+pub const STUB_COMMANDS: Difference = Difference {
+    documented: "commands in a block that stands in for an empty part are carried out",
+    reason: "they are in a block that stands in for an error",
+};
+
+/// How long a page with commands may become.
+pub const PAGES_IN_MEMORY: Difference = Difference {
+    documented: "A page with SSI and its parts is put together in memory before it is sent, up to 4 MiB",
+    reason: "the head is not sent before the page is whole",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {
@@ -221,6 +233,8 @@ fn every_difference_is_documented() {
         &NARROW_ADDRESS,
         &CHALLENGES,
         &NOT_WAITED_FOR,
+        &STUB_COMMANDS,
+        &PAGES_IN_MEMORY,
     ];
     for difference in all {
         assert!(

@@ -56,6 +56,7 @@ mod seed;
 mod server_name;
 mod slow_client;
 mod ssi;
+mod ssi_pages;
 mod static_files;
 mod tls;
 mod tls_config;

@@ -43,6 +43,7 @@ pub(super) struct RawFilters {
     ssi_types: Option<TypeSet>,
     ssi_silent_errors: Option<bool>,
     ssi_last_modified: Option<bool>,
+    ssi_value_length: Option<u64>,
 }
 
 /// The types that nginx gives a charset.
@@ -88,6 +89,7 @@ impl RawFilters {
             "ssi" => cx.flag(d, &mut self.ssi),
             "ssi_types" => add_types(cx, d, &mut self.ssi_types, &["text/html"]),
             "ssi_silent_errors" => cx.flag(d, &mut self.ssi_silent_errors),
+            "ssi_value_length" => cx.size(d, &mut self.ssi_value_length),
             "ssi_last_modified" => cx.flag(d, &mut self.ssi_last_modified),
             _ => return false,
         }
@@ -101,7 +103,7 @@ impl RawFilters {
         inherit!(self, outer;
             gzip, gzip_types, gzip_min_length, gzip_comp_level, gzip_static, gunzip, gzip_vary, gzip_http10,
             gzip_proxied, gzip_disable_msie6, sub_types, sub_once, sub_last_modified, before_body, after_body, addition_types, charset, charset_types, ssi, ssi_types,
-            ssi_silent_errors, ssi_last_modified);
+            ssi_silent_errors, ssi_last_modified, ssi_value_length);
     }
 
     /// What is in force, with the `add_trailer`s in force; `None` when nothing is.
@@ -120,6 +122,10 @@ impl RawFilters {
             ssi: self.ssi.unwrap_or(false).then(|| SsiConf {
                 types: self.ssi_types.clone().unwrap_or_else(|| only(&["text/html"])),
                 silent_errors: self.ssi_silent_errors.unwrap_or(false),
+                value_length: self
+                    .ssi_value_length
+                    .and_then(|bytes| usize::try_from(bytes).ok())
+                    .unwrap_or(256),
                 last_modified: self.ssi_last_modified.unwrap_or(false),
             }),
             trailers: trailers.unwrap_or_default(),

@@ -55,8 +55,8 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
         upstreams: std::mem::take(&mut cx.upstreams).into_confs(),
         derived: cx.take_derived(),
         limit_zones: std::mem::take(&mut cx.limit_zones),
-        wants_client_hello: cx.scope.wants_client_hello.get(),
-        slot_names: std::mem::take(&mut cx.scope).into_names(),
+        wants_client_hello: cx.scope.wants_client_hello(),
+        scope: std::mem::take(&mut cx.scope),
     }
 }
 

@@ -236,7 +236,7 @@ fn locations() {
     // A nested location cuts what the outer `alias` cuts.
     assert_eq!((nested.root.alias, glued.children.len()), (AliasConf::Prefix(7), 1));
     assert_eq!(location(&conf, r"~ ^/u/(?<who>\w+)/").root.alias, AliasConf::Whole);
-    assert_eq!(conf.http.slot_names, ["who"]);
+    assert_eq!(conf.http.scope.slot_name(0), "who");
     assert!(matches!(&location(&conf, "@app").kind, LocationKind::Named(name) if name == "@app"));
     assert!(location(&conf, "/d/e").internal);
     assert!(matches!(&location(&conf, "= /e").kind, LocationKind::Exact(path) if path == b"/e"));

@@ -71,7 +71,7 @@ directives! { HTTP_SSI_FILTER, "ngx_http_ssi_filter_module";
     ssi_min_file_chunk [HTTP SERVER LOCATION] (1) "size" = "1k"
         => Accepted("a page is put together in memory"), "";
     ssi_value_length [HTTP SERVER LOCATION] (1) "length" = "256"
-        => Accepted("a parameter may be as long as its page"), "";
+        => Supported, "Most bytes of a parameter's value.";
     ssi_types [HTTP SERVER LOCATION] (1+) "mime-type ..." = "text/html"
         => Supported, "MIME types with commands besides text/html; * is all.";
     ssi_last_modified [HTTP SERVER LOCATION] (flag) "on | off" = "off"

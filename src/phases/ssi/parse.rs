@@ -21,9 +21,11 @@ pub(super) enum Piece<'p> {
 
 /// A command.
 pub(super) struct Command<'p> {
+    /// All of it, as it is written.
+    pub(super) written: &'p [u8],
     /// Its name.
     pub(super) name: &'p [u8],
-    parameters: Vec<(&'p [u8], Vec<u8>)>,
+    parameters: Parameters<'p>,
 }
 
 impl Command<'_> {
@@ -33,8 +35,8 @@ impl Command<'_> {
     }
 }
 
-/// The pieces of a page, in order.
-pub(super) fn pieces(page: &[u8]) -> impl Iterator<Item = Piece<'_>> {
+/// The pieces of a page, in order. No value is longer than `max_value` as it is written.
+pub(super) fn pieces(page: &[u8], max_value: usize) -> impl Iterator<Item = Piece<'_>> {
     let mut rest = page;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -47,10 +49,11 @@ pub(super) fn pieces(page: &[u8]) -> impl Iterator<Item = Piece<'_>> {
             return Some(Piece::Text(text));
         }
         let inside = &rest[BEGIN.len()..];
-        match command(inside) {
-            Some((command, used)) => {
-                rest = &inside[used..];
-                Some(Piece::Command(command))
+        match command(inside, max_value) {
+            Some((name, parameters, used)) => {
+                let (written, after) = rest.split_at(BEGIN.len() + used);
+                rest = after;
+                Some(Piece::Command(Command { written, name, parameters }))
             }
             None => {
                 // The end of what was meant to be a command; without one nothing behind it can be trusted.
@@ -62,8 +65,11 @@ pub(super) fn pieces(page: &[u8]) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-/// Reads a command behind its beginning; gives it and the bytes up to behind its end.
-fn command(text: &[u8]) -> Option<(Command<'_>, usize)> {
+/// Names and values.
+type Parameters<'p> = Vec<(&'p [u8], Vec<u8>)>;
+
+/// Reads a command behind its beginning; gives its name, its parameters and the bytes up to behind its end.
+fn command(text: &[u8], max_value: usize) -> Option<(&[u8], Parameters<'_>, usize)> {
     let mut at = skip_blanks(text, 0);
     let start = at;
     while text.get(at).is_some_and(u8::is_ascii_lowercase) {
@@ -74,7 +80,7 @@ fn command(text: &[u8]) -> Option<(Command<'_>, usize)> {
     loop {
         let after = skip_blanks(text, at);
         if text[after..].starts_with(END) {
-            return (!name.is_empty()).then_some((Command { name, parameters }, after + END.len()));
+            return (!name.is_empty()).then_some((name, parameters, after + END.len()));
         }
         // A blank stands between all of them.
         if after == at || parameters.len() == MAX_PARAMETERS {
@@ -86,18 +92,22 @@ fn command(text: &[u8]) -> Option<(Command<'_>, usize)> {
         if name_end == after || text.get(equals) != Some(&b'=') {
             return None;
         }
-        let (value, end) = quoted(text, quote)?;
+        let (value, end) = quoted(text, quote, max_value)?;
         parameters.push((&text[after..name_end], value));
         at = end;
     }
 }
 
 /// A value between quotes, without the backslashes that protect; gives it and where it ends.
-fn quoted(text: &[u8], at: usize) -> Option<(Vec<u8>, usize)> {
+fn quoted(text: &[u8], at: usize, max: usize) -> Option<(Vec<u8>, usize)> {
     let quote = *text.get(at).filter(|b| matches!(b, b'"' | b'\''))?;
     let mut value = Vec::new();
-    let mut at = at + 1;
+    let start = at + 1;
+    let mut at = start;
     loop {
+        if at - start > max {
+            return None;
+        }
         match text.get(at)? {
             byte if *byte == quote => return Some((value, at + 1)),
             b'\\' => {
@@ -127,33 +137,51 @@ pub(super) enum Part<'v> {
     Text(&'v [u8]),
     /// `$name` or `${name}`.
     Variable(&'v [u8]),
+    /// A `$` that begins no name.
+    Invalid,
 }
 
-/// The texts and variables of a value, in order.
+/// The texts and variables of a value, in order. A backslash protects a `$` and another backslash, if there is any `$`.
 pub(super) fn variables(value: &[u8]) -> impl Iterator<Item = Part<'_>> {
+    let has_any = memchr::memchr(b'$', value).is_some();
     let mut rest = value;
     std::iter::from_fn(move || {
-        let first = *rest.first()?;
-        if first == b'$' {
-            if let [b'$', b'{', inside @ ..] = rest
-                && let Some(end) = memchr::memchr(b'}', inside)
-            {
-                rest = &inside[end + 1..];
-                return Some(Part::Variable(&inside[..end]));
-            }
-            let is_name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
-            let name_len = rest[1..].iter().take_while(|b| is_name(b)).count();
-            if name_len > 0 {
-                let (name, after) = rest[1..].split_at(name_len);
+        if !has_any && !rest.is_empty() {
+            return Some(Part::Text(std::mem::take(&mut rest)));
+        }
+        match rest {
+            [] => None,
+            [b'$', behind @ ..] => {
+                let Some((name, after)) = take_name(behind) else {
+                    rest = &[];
+                    return Some(Part::Invalid);
+                };
                 rest = after;
-                return Some(Part::Variable(name));
+                Some(Part::Variable(name))
+            }
+            [b'\\', b'$' | b'\\', ..] => {
+                let (text, after) = rest[1..].split_at(1);
+                rest = after;
+                Some(Part::Text(text))
+            }
+            [_, behind @ ..] => {
+                let end = memchr::memchr2(b'$', b'\\', behind).map_or(rest.len(), |at| at + 1);
+                let (text, after) = rest.split_at(end);
+                rest = after;
+                Some(Part::Text(text))
             }
         }
-        let end = memchr::memchr(b'$', &rest[1..]).map_or(rest.len(), |at| at + 1);
-        let (text, after) = rest.split_at(end);
-        rest = after;
-        Some(Part::Text(text))
     })
+}
+
+/// The name behind a `$`, and what follows it.
+fn take_name(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+    let braced = text.strip_prefix(b"{");
+    let inner = braced.unwrap_or(text);
+    let (name, after) = inner.split_at(inner.iter().take_while(|b| is_name(b)).count());
+    let after = if braced.is_some() { after.strip_prefix(b"}")? } else { after };
+    (!name.is_empty()).then_some((name, after))
 }
 
 #[cfg(test)]
@@ -164,7 +192,7 @@ mod tests {
 
     fn shown(page: &str) -> String {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        pieces(page.as_bytes())
+        pieces(page.as_bytes(), 256)
             .map(|piece| match piece {
                 Piece::Text(bytes) => format!("[{}]", text(bytes)),
                 Piece::Invalid => "!".to_owned(),
@@ -206,14 +234,18 @@ mod tests {
             ("", ""),
             ("a$b c", "[a]<b>[ c]"),
             ("${b}c$d_1.", "<b>[c]<d_1>[.]"),
-            ("$", "[$]"),
-            ("a$-${b", "[a][$-][${b]"),
+            ("$", "!"),
+            ("a$-${b", "[a]!"),
+            ("a${b", "[a]!"),
+            ("\\$b\\\\c\\d$e", "[$][b][\\][c][\\d]<e>"),
+            ("\\\\d", "[\\\\d]"),
         ] {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let parts: String = variables(value.as_bytes())
                 .map(|part| match part {
                     Part::Text(bytes) => format!("[{}]", text(bytes)),
                     Part::Variable(name) => format!("<{}>", text(name)),
+                    Part::Invalid => "!".to_owned(),
                 })
                 .collect();
             assert_eq!(parts, expected, "{value}");
@@ -223,7 +255,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_panics_and_texts_stay(page in "(<!--#|-->|include| |a=|\"|'|\\\\|x){0,30}") {
-            let texts: usize = pieces(page.as_bytes())
+            let texts: usize = pieces(page.as_bytes(), 256)
                 .map(|piece| if let Piece::Text(bytes) = piece { bytes.len() } else { 0 })
                 .sum();
             prop_assert!(texts <= page.len());

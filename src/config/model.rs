@@ -31,7 +31,7 @@ pub use cookies::{CookieConf, CookieFlagsConf, CookieMatch, CookieRewriteConf};
 pub use limits::{LimitConnConf, LimitReqConf, LimitZoneConf, LimitsConf, OnLimit, SizeConf};
 pub use mirror::MirrorConf;
 pub use proxy::{
-    BindAddress, BindConf, NextUpstream, ProxyConf, ProxyPassConf, ProxyRedirectConf, ProxyTarget,
+    BindAddress, BindConf, NextUpstream, ProxyConf, ProxyPassConf, ProxyRedirectConf, ProxyTarget, StoreConf,
 };
 pub use tls::{CertificateConf, PemSource, SessionCacheConf, TlsConf, VerifyClient, Versions};
 

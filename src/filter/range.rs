@@ -20,6 +20,16 @@ pub(super) fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Stat
     let response = &exchange.response;
     let size = match (&response.body, response.content_length) {
         (Body::Cached(_), Some(length)) if response.status == Status::OK && response.allow_ranges => length,
+        (_, Some(length))
+            if response.single_range && response.status == Status::OK && response.allow_ranges =>
+        {
+            length
+        }
+        // Whoever changed the body has forgotten its length.
+        _ if response.single_range => {
+            exchange.response.allow_ranges = false;
+            return None;
+        }
         _ => return None,
     };
     if conf.max_ranges == 0 {
@@ -31,12 +41,18 @@ pub(super) fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Stat
     if !field(Known::IfRange).is_none_or(|validator| is_current(validator, response)) {
         return None;
     }
-    let limit = usize::try_from(conf.max_ranges).unwrap_or(usize::MAX);
+    let limit = if response.single_range { 1 } else { conf.max_ranges };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut ranges = std::mem::take(&mut exchange.ranges);
     let outcome = range::parse(wanted, size, limit, &mut ranges);
     let refused = match outcome {
         RangeOutcome::Whole => None,
         RangeOutcome::NotSatisfiable => {
+            if exchange.response.single_range {
+                exchange.response.has_reason = false;
+                exchange.response.fields.remove(b"last-modified");
+                exchange.response.fields.remove(b"etag");
+            }
             exchange.response.fields.push(b"Content-Range", format!("bytes */{size}").as_bytes());
             Some(Status::RANGE_NOT_SATISFIABLE)
         }
@@ -54,7 +70,9 @@ pub(super) fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Stat
 /// If-Range: the tag or date the client knows is this response's (strong comparison as nginx does it: equal text).
 fn is_current(validator: &[u8], response: &Response) -> bool {
     if etag::is_etag(validator) {
-        return validator == response.etag;
+        let told =
+            if response.etag.is_empty() { response.fields.get(b"etag") } else { Some(&response.etag[..]) };
+        return told == Some(validator);
     }
     let replaced = || response.fields.get(b"last-modified").and_then(parse_http_date);
     let modified = response.last_modified.or_else(replaced);
@@ -62,9 +80,18 @@ fn is_current(validator: &[u8], response: &Response) -> bool {
 }
 
 fn serve(response: &mut Response, ranges: &[(u64, u64)], size: u64, boundary: u64) {
-    let Body::Cached(file) = std::mem::take(&mut response.body) else { return };
     response.status = Status::PARTIAL_CONTENT;
+    response.has_reason = false;
     response.allow_ranges = false;
+    if let (true, [(start, end)]) = (response.single_range, ranges) {
+        response.content_length = Some(end - start);
+        response.fields.push_with(b"Content-Range", |out| push_content_range(out, *start, *end, size));
+        if !matches!(response.body, Body::Empty) {
+            response.transform.get_or_insert_default().cut(*start, end - start);
+        }
+        return;
+    }
+    let Body::Cached(file) = std::mem::take(&mut response.body) else { return };
     if let [(start, end)] = *ranges {
         response.content_length = Some(end - start);
         response.fields.push_with(b"Content-Range", |out| push_content_range(out, start, end, size));

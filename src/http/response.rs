@@ -35,6 +35,8 @@ pub struct Response {
     pub etag_at: usize,
     /// `Accept-Ranges: bytes` is sent, and the range filter may act.
     pub allow_ranges: bool,
+    /// The body is an app's: of several ranges none is cut out (`proxy_force_ranges`).
+    pub single_range: bool,
     /// The conditional filter (304, 412) may act: static answers only, as in nginx.
     pub allow_not_modified: bool,
     /// All other fields in order.
@@ -92,6 +94,7 @@ impl Response {
         self.etag.clear();
         self.etag_at = 0;
         self.allow_ranges = false;
+        self.single_range = false;
         self.allow_not_modified = false;
         self.body = Body::Empty;
         self.transform = None;

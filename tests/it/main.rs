@@ -42,6 +42,7 @@ mod proxy_log;
 mod proxy_remainder;
 mod proxy_request;
 mod proxy_response;
+mod proxy_store;
 mod proxy_stream;
 mod real_ip;
 mod referers;

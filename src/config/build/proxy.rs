@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::ast::Directive;
-use super::super::model::{BindAddress, BindConf, NextUpstream, ProxyConf, SizeConf};
+use super::super::model::{BindAddress, BindConf, NextUpstream, ProxyConf, SizeConf, StoreConf};
 use super::super::template::Template;
 use super::super::value;
 use super::context::Context;
@@ -79,6 +79,9 @@ pub(super) struct RawProxy {
     pass_request_headers: Option<bool>,
     pass_request_body: Option<bool>,
     socket_keepalive: Option<bool>,
+    force_ranges: Option<bool>,
+    store: Option<RawStore>,
+    store_access: Option<u32>,
     /// The inner one is none for `off`.
     bind: Option<Option<BindConf>>,
 }
@@ -130,6 +133,9 @@ impl RawProxy {
             "proxy_set_body" => cx.set(d, &mut self.set_body, |cx, d| cx.template(d, d.arg_bytes(0))),
             "proxy_pass_request_headers" => cx.flag(d, &mut self.pass_request_headers),
             "proxy_pass_request_body" => cx.flag(d, &mut self.pass_request_body),
+            "proxy_force_ranges" => cx.flag(d, &mut self.force_ranges),
+            "proxy_store" => cx.set(d, &mut self.store, store),
+            "proxy_store_access" => cx.set(d, &mut self.store_access, store_access),
             "proxy_bind" => cx.set(d, &mut self.bind, bind),
             "proxy_socket_keepalive" => cx.flag(d, &mut self.socket_keepalive),
             _ => return self.is_http() && self.cookies.apply(cx, d),
@@ -152,7 +158,7 @@ impl RawProxy {
             redirects, set_headers, hide_headers, pass_headers, ignore_headers, http11, method, connect_timeout, send_timeout, read_timeout,
             limit_rate, buffering, buffers, buffer_size, max_temp_file_size, temp_path, request_buffering, intercept_errors,
             next_upstream, next_upstream_tries, next_upstream_timeout, ignore_client_abort, set_body, pass_request_headers,
-            pass_request_body, socket_keepalive, bind);
+            pass_request_body, socket_keepalive, force_ranges, store, store_access, bind);
     }
 
     /// The resolved form; `matched_prefix` is what the default `proxy_redirect` puts in place of the URL.
@@ -205,9 +211,20 @@ impl RawProxy {
             set_body: self.set_body.clone(),
             pass_request_headers: self.pass_request_headers.unwrap_or(true),
             pass_request_body: self.pass_request_body.unwrap_or(true),
+            force_ranges: self.force_ranges.unwrap_or(false),
+            store: self.resolve_store(),
             bind: self.bind.clone().flatten(),
             socket_keepalive: self.socket_keepalive.unwrap_or(false),
         }
+    }
+
+    fn resolve_store(&self) -> Option<StoreConf> {
+        let path = match self.store.as_ref()? {
+            RawStore::Off => return None,
+            RawStore::On => None,
+            RawStore::Path(path) => Some(path.clone()),
+        };
+        Some(StoreConf { path, access: self.store_access.unwrap_or(OWNER_ONLY) })
     }
 
     fn temp_path(&self, cx: &mut Context) -> PathBuf {
@@ -288,6 +305,44 @@ fn proxy_buffers(cx: &mut Context, d: &Directive) -> Option<(usize, usize)> {
         return None;
     }
     Some((number, size))
+}
+
+/// `proxy_store` as written.
+#[derive(Debug, Clone)]
+enum RawStore {
+    Off,
+    On,
+    Path(Template),
+}
+
+/// The mode of a stored file where none is written, and what any mode has.
+const OWNER_ONLY: u32 = 0o600;
+
+/// `proxy_store on | off | string`.
+fn store(cx: &mut Context, d: &Directive) -> Option<RawStore> {
+    match d.arg(0) {
+        "off" => Some(RawStore::Off),
+        "on" => Some(RawStore::On),
+        _ => cx.template(d, d.arg_bytes(0)).map(RawStore::Path),
+    }
+}
+
+/// `proxy_store_access user:rw group:rw all:r`.
+fn store_access(cx: &mut Context, d: &Directive) -> Option<u32> {
+    let mut mode = OWNER_ONLY;
+    for i in 0..d.args().len() {
+        let right = d.arg(i).split_once(':').and_then(|(who, what)| {
+            let shift = [("user", 6), ("group", 3), ("all", 0)].iter().find(|(name, _)| *name == who)?.1;
+            let bits = [("rw", 6), ("r", 4)].iter().find(|(name, _)| *name == what)?.1;
+            Some(bits << shift)
+        });
+        let Some(right) = right else {
+            cx.error(d, format!("invalid value \"{}\"", d.arg(i)));
+            return None;
+        };
+        mode |= right;
+    }
+    Some(mode)
 }
 
 /// `proxy_bind address [transparent] | off`.

@@ -11,8 +11,9 @@ directives! { HTTP_FASTCGI, "ngx_http_fastcgi_module";
     fastcgi_split_path_info [HTTP SERVER LOCATION] (1) "regex" = ""
         => Supported, "Divides the URI into script name and path.";
     fastcgi_store [HTTP SERVER LOCATION] (1) "on | off | string" = "off"
-        => Ignored("nothing is stored"), "Stores responses as files.";
-    fastcgi_store_access [HTTP SERVER LOCATION] (1 2 3) "value ..." = "" => Ignored("nothing is stored"), "";
+        => Supported, "Stores responses as files.";
+    fastcgi_store_access [HTTP SERVER LOCATION] (1 2 3) "who:rights ..." = "user:rw"
+        => Supported, "Mode of stored files.";
     fastcgi_buffering [HTTP SERVER LOCATION] (flag) "on | off" = "on"
         => Supported, "Takes the response from the app at once, whatever the client can take.";
     fastcgi_request_buffering [HTTP SERVER LOCATION] (flag) "on | off" = "on"
@@ -44,7 +45,7 @@ directives! { HTTP_FASTCGI, "ngx_http_fastcgi_module";
     fastcgi_busy_buffers_size [HTTP SERVER LOCATION] (1) "size" = "16k"
         => Accepted("memory is bounded by fastcgi_buffers"), "What may be on its way to the client.";
     fastcgi_force_ranges [HTTP SERVER LOCATION] (flag) "on | off" = "off"
-        => Ignored("ranges are left to the app"), "Answers ranges whatever the app says.";
+        => Supported, "Answers ranges whatever the app says.";
     fastcgi_limit_rate [HTTP SERVER LOCATION] (1) "rate" = "0"
         => Supported, "Bytes per second from the app.";
     fastcgi_cache [HTTP SERVER LOCATION] (1) "value" = ""
@@ -107,8 +108,9 @@ directives! { HTTP_UWSGI, "ngx_http_uwsgi_module";
     uwsgi_modifier1 [HTTP SERVER LOCATION] (1) "number" = "0" => Supported, "First modifier of the request.";
     uwsgi_modifier2 [HTTP SERVER LOCATION] (1) "number" = "0" => Supported, "Second modifier of the request.";
     uwsgi_store [HTTP SERVER LOCATION] (1) "on | off | string" = "off"
-        => Ignored("nothing is stored"), "Stores responses as files.";
-    uwsgi_store_access [HTTP SERVER LOCATION] (1 2 3) "value ..." = "" => Ignored("nothing is stored"), "";
+        => Supported, "Stores responses as files.";
+    uwsgi_store_access [HTTP SERVER LOCATION] (1 2 3) "who:rights ..." = "user:rw"
+        => Supported, "Mode of stored files.";
     uwsgi_buffering [HTTP SERVER LOCATION] (flag) "on | off" = "on"
         => Supported, "Takes the response from the app at once, whatever the client can take.";
     uwsgi_request_buffering [HTTP SERVER LOCATION] (flag) "on | off" = "on"
@@ -137,7 +139,7 @@ directives! { HTTP_UWSGI, "ngx_http_uwsgi_module";
     uwsgi_busy_buffers_size [HTTP SERVER LOCATION] (1) "size" = "16k"
         => Accepted("memory is bounded by uwsgi_buffers"), "What may be on its way to the client.";
     uwsgi_force_ranges [HTTP SERVER LOCATION] (flag) "on | off" = "off"
-        => Ignored("ranges are left to the app"), "Answers ranges whatever the app says.";
+        => Supported, "Answers ranges whatever the app says.";
     uwsgi_limit_rate [HTTP SERVER LOCATION] (1) "rate" = "0"
         => Supported, "Bytes per second from the app.";
     uwsgi_cache [HTTP SERVER LOCATION] (1) "value" = ""
@@ -220,8 +222,9 @@ directives! { HTTP_UWSGI, "ngx_http_uwsgi_module";
 directives! { HTTP_SCGI, "ngx_http_scgi_module";
     scgi_pass [LOCATION LOCATION_IF] (1) "address" = "" => Supported, "Passes requests on to an SCGI app.";
     scgi_store [HTTP SERVER LOCATION] (1) "on | off | string" = "off"
-        => Ignored("nothing is stored"), "Stores responses as files.";
-    scgi_store_access [HTTP SERVER LOCATION] (1 2 3) "value ..." = "" => Ignored("nothing is stored"), "";
+        => Supported, "Stores responses as files.";
+    scgi_store_access [HTTP SERVER LOCATION] (1 2 3) "who:rights ..." = "user:rw"
+        => Supported, "Mode of stored files.";
     scgi_buffering [HTTP SERVER LOCATION] (flag) "on | off" = "on"
         => Supported, "Takes the response from the app at once, whatever the client can take.";
     scgi_request_buffering [HTTP SERVER LOCATION] (flag) "on | off" = "on"
@@ -249,7 +252,7 @@ directives! { HTTP_SCGI, "ngx_http_scgi_module";
     scgi_busy_buffers_size [HTTP SERVER LOCATION] (1) "size" = "16k"
         => Accepted("memory is bounded by scgi_buffers"), "What may be on its way to the client.";
     scgi_force_ranges [HTTP SERVER LOCATION] (flag) "on | off" = "off"
-        => Ignored("ranges are left to the app"), "Answers ranges whatever the app says.";
+        => Supported, "Answers ranges whatever the app says.";
     scgi_limit_rate [HTTP SERVER LOCATION] (1) "rate" = "0"
         => Supported, "Bytes per second from the app.";
     scgi_cache [HTTP SERVER LOCATION] (1) "value" = ""

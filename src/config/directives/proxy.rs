@@ -15,8 +15,9 @@ directives! { HTTP_PROXY, "ngx_http_proxy_module";
     proxy_cookie_flags [HTTP SERVER LOCATION] (1 2 3 4) "off | cookie [flag ...]" = "off"
         => Supported, "Changes cookies' flags.";
     proxy_store [HTTP SERVER LOCATION] (1) "on | off | string" = "off"
-        => Ignored("nothing is stored"), "Stores responses as files.";
-    proxy_store_access [HTTP SERVER LOCATION] (1 2 3) "value ..." = "" => Ignored("nothing is stored"), "";
+        => Supported, "Stores responses as files.";
+    proxy_store_access [HTTP SERVER LOCATION] (1 2 3) "who:rights ..." = "user:rw"
+        => Supported, "Mode of stored files.";
     proxy_buffering [HTTP SERVER LOCATION] (flag) "on | off" = "on"
         => Supported, "Takes the response from the app at once, whatever the client can take.";
     proxy_request_buffering [HTTP SERVER LOCATION] (flag) "on | off" = "on"
@@ -57,7 +58,7 @@ directives! { HTTP_PROXY, "ngx_http_proxy_module";
     proxy_busy_buffers_size [HTTP SERVER LOCATION] (1) "size" = "16k"
         => Accepted("memory is bounded by proxy_buffers"), "What may be on its way to the client.";
     proxy_force_ranges [HTTP SERVER LOCATION] (flag) "on | off" = "off"
-        => Ignored("ranges are left to the app"), "Answers ranges whatever the app says.";
+        => Supported, "Answers ranges whatever the app says.";
     proxy_limit_rate [HTTP SERVER LOCATION] (1) "rate" = "0"
         => Supported, "Bytes per second from the app.";
     proxy_cache [HTTP SERVER LOCATION] (1) "value" = ""

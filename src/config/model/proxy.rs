@@ -103,10 +103,23 @@ pub struct ProxyConf {
     pub pass_request_headers: bool,
     /// `proxy_pass_request_body`.
     pub pass_request_body: bool,
+    /// `proxy_force_ranges`.
+    pub force_ranges: bool,
+    /// `proxy_store`.
+    pub store: Option<StoreConf>,
     /// `proxy_bind`.
     pub bind: Option<BindConf>,
     /// `proxy_socket_keepalive`.
     pub socket_keepalive: bool,
+}
+
+/// `proxy_store` and `proxy_store_access`.
+#[derive(Debug, Clone)]
+pub struct StoreConf {
+    /// The file; `None` (`on`) is where `root` or `alias` has it.
+    pub path: Option<Template>,
+    /// Its mode.
+    pub access: u32,
 }
 
 /// `proxy_bind`.

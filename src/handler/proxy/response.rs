@@ -4,21 +4,25 @@
 //! `Response`. What speaks of the hop to the app, or to us alone, does not pass.
 
 use super::{cookies, redirect};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::rc::Rc;
 
 use super::PeerRequest;
 use super::error::READING_HEAD;
 use crate::cgi::fastcgi::{Piece, Records};
-use crate::config::model::{CookieConf, LocationConf, ProxyConf};
+use crate::config::model::{CookieConf, LocationConf, ProxyConf, StoreConf};
 use crate::cycle::Cycle;
 use crate::http::exchange::UpstreamTrace;
 use crate::http::relay::{Relay, Source};
-use crate::http::{Body, Exchange, Outcome};
+use crate::http::transform::{LogTo, Place, Store, Then};
+use crate::http::{Body, Exchange, Outcome, path, variables};
 use crate::http1::framing::parse_content_length;
 use crate::http1::headers::list_items;
 use crate::http1::target::parse_unsafe_uri;
 use crate::http1::{BodyFraming, Known, Method, Status};
 use crate::log::{Level, Raw};
+use crate::time::parse_http_date;
 
 /// Fields that survive `X-Accel-Redirect` (nginx's `redirect` flag in its table of upstream headers), besides
 /// `Content-Type`.
@@ -69,6 +73,13 @@ pub(super) fn accept(
     if !buffering && (conf.limit_rate.is_some() || exchange.limit_rate.is_some()) {
         // As in nginx: what is passed on as it comes has no pace of its own.
         exchange.limit_rate = Some(0);
+    }
+    if let Some(store) = &conf.proxy.store
+        && status == Status::OK
+        && buffering
+        && request.method != Method::Head
+    {
+        store_answer(exchange, cycle, conf, store, framing.is_empty());
     }
     let mut relay = exchange.spare_relay.take().unwrap_or_else(|| Box::new(Relay::default()));
     if status == Status::SWITCHING_PROTOCOLS && request.asks_upgrade {
@@ -132,6 +143,7 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
     let (head, bytes) = (&upstream.head, &upstream.head_bytes[..]);
     let mut buffering = proxy.buffering;
     response.status = Status(head.status);
+    (response.allow_ranges, response.single_range) = (proxy.force_ranges, proxy.force_ranges);
     response.has_reason = true;
     response.reason.clear();
     response.reason.extend_from_slice(after_code(bytes));
@@ -151,6 +163,7 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
     for field in &head.headers {
         match field.known {
             Known::Connection | Known::KeepAlive | Known::TransferEncoding | Known::ContentLength => continue,
+            Known::AcceptRanges if proxy.force_ranges => continue,
             Known::XAccelBuffering if !proxy.ignore_headers.has(Known::XAccelBuffering) => {
                 match field.value.of(bytes) {
                     value if value.eq_ignore_ascii_case(b"no") => buffering = false,
@@ -235,6 +248,39 @@ fn keep_alive_timeout(trace: &UpstreamTrace) -> Option<u64> {
 fn after_code(head: &[u8]) -> &[u8] {
     let end = memchr::memchr(b'\r', head).unwrap_or(0);
     head.get(12..end).unwrap_or_default()
+}
+
+/// `proxy_store`: what is sent is written to a file too.
+#[cold]
+fn store_answer(
+    exchange: &mut Exchange,
+    cycle: &Cycle,
+    conf: &LocationConf,
+    store: &StoreConf,
+    is_empty: bool,
+) {
+    let mut path = Vec::new();
+    match &store.path {
+        Some(template) => variables::evaluate(exchange, template, &mut path),
+        None => path::map_uri(exchange, conf, &mut path),
+    }
+    let (head, bytes) = (&exchange.upstream.head, &exchange.upstream.head_bytes);
+    let modified = head.headers.get(Known::LastModified, bytes).and_then(parse_http_date);
+    let place = Place {
+        path: cycle.conf.prefix.join(OsStr::from_bytes(&path)),
+        mode: store.access,
+        modified: modified.and_then(|seconds| u64::try_from(seconds).ok()),
+        expected: exchange.response.content_length,
+    };
+    let (location, serial) = (exchange.location, exchange.client.serial);
+    let log = LogTo { cycle: Rc::clone(&exchange.cycle), location, serial };
+    if let Some(mut store) = Store::begin(&conf.proxy.temp_path, place, log) {
+        if is_empty {
+            store.run(b"", Then::Finish);
+        } else {
+            exchange.response.transform.get_or_insert_default().store(store);
+        }
+    }
 }
 
 /// `X-Accel-Redirect`: the app names a URI or a named location that serves the request in its place.

@@ -7,6 +7,7 @@
 
 mod gunzip;
 mod gzip;
+mod store;
 mod sub;
 mod surround;
 
@@ -15,6 +16,7 @@ use std::fmt;
 
 use self::gunzip::Gunzip;
 use self::gzip::Gzip;
+pub use self::store::{LogTo, Place, Store};
 pub use self::sub::Sub;
 use self::surround::Surround;
 
@@ -55,12 +57,15 @@ pub struct Transform {
 
 #[derive(Default)]
 struct Chain {
+    store: Option<Box<Store>>,
     gunzip: Option<Gunzip>,
     /// Searches the body while `substitutes`; keeps its memory else.
     sub: Sub,
     substitutes: bool,
     surround: Option<Surround>,
     gzip: Option<Gzip>,
+    /// Bytes of the result that are dropped, and how many are sent after them.
+    cut: Option<(u64, u64)>,
     /// What one stage hands to the next, and back.
     between: [Vec<u8>; 2],
     /// Bytes of a file, and what became of them.
@@ -84,6 +89,7 @@ impl Drop for Transform {
     fn drop(&mut self) {
         let Some(mut chain) = self.chain.take() else { return };
         (chain.gunzip, chain.substitutes, chain.surround, chain.gzip) = (None, false, None, None);
+        (chain.store, chain.cut) = (None, None);
         for buffer in chain.between.iter_mut().chain(&mut chain.slices) {
             buffer.clear();
             buffer.shrink_to(POOLED_BUFFER);
@@ -120,10 +126,25 @@ impl Transform {
         self.chain().surround = Some(Surround::new(before, after));
     }
 
-    /// Nothing changes the body.
+    /// Leaves `len` bytes of the result, from `start` on (a range of a body that is not a file).
+    pub fn cut(&mut self, start: u64, len: u64) {
+        self.chain().cut = Some((start, len));
+    }
+
+    /// Keeps a copy of the body as it comes (`proxy_store`).
+    pub fn store(&mut self, store: Store) {
+        self.chain().store = Some(Box::new(store));
+    }
+
+    /// Nothing changes the body, and nobody looks at it.
     pub fn is_plain(&self) -> bool {
         self.chain.as_ref().is_none_or(|chain| {
-            chain.gunzip.is_none() && !chain.substitutes && chain.surround.is_none() && chain.gzip.is_none()
+            chain.store.is_none()
+                && chain.cut.is_none()
+                && chain.gunzip.is_none()
+                && !chain.substitutes
+                && chain.surround.is_none()
+                && chain.gzip.is_none()
         })
     }
 
@@ -142,7 +163,11 @@ impl Transform {
     /// # Errors
     /// The body is not what it says it is; nothing more can come of it.
     pub fn run(&mut self, input: &[u8], then: Then, out: &mut Vec<u8>) -> Result<(), TransformError> {
-        let Chain { gunzip, sub, substitutes, surround, gzip, between, .. } = self.chain();
+        let Chain { store, gunzip, sub, substitutes, surround, gzip, cut, between, .. } = self.chain();
+        if let Some(store) = store {
+            store.run(input, then);
+        }
+        let before = out.len();
         let [from, to] = between;
         let mut stages = Stages { input: Some(input), from, to };
         if let Some(gunzip) = gunzip {
@@ -163,6 +188,15 @@ impl Transform {
         match gzip {
             Some(gzip) => gzip.run(stages.current(), then, out)?,
             None => out.extend_from_slice(stages.current()),
+        }
+        if let Some((skip, left)) = cut {
+            let made = (out.len() - before) as u64;
+            let skipped = (*skip).min(made);
+            let kept = (*left).min(made - skipped);
+            (*skip, *left) = (*skip - skipped, *left - kept);
+            // Both are at most what was appended just now.
+            out.drain(before..before + skipped as usize);
+            out.truncate(before + kept as usize);
         }
         Ok(())
     }

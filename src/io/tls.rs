@@ -20,6 +20,9 @@ use crate::time;
 /// Most plain text taken of a write at a time: four records of the largest size.
 const WINDOW: usize = 64 << 10;
 
+/// From so many bytes wanted on, they are taken from the socket together.
+const BULK: usize = 16 << 10;
+
 /// Plain text in each of the first records after a pause: a client can open what arrived without a wait for the rest
 /// of a long record.
 const SMALL_RECORD: usize = 4 << 10;
@@ -48,6 +51,8 @@ struct Inner {
     readable: usize,
     /// No payload follows what is readable: the other end said so, or closed.
     ended: bool,
+    /// What came cannot be trusted: nothing more is read.
+    failed: bool,
     /// Sealed records wait for what follows at once.
     held_back: bool,
     /// What was sent last is not whole: nothing more leaves, and no end is told.
@@ -204,6 +209,7 @@ impl Session {
             connection,
             readable: 0,
             ended: false,
+            failed: false,
             held_back: false,
             abandoned: false,
             sent: 0,
@@ -223,7 +229,7 @@ impl Session {
     #[cold]
     pub(super) fn is_readable(&self) -> bool {
         let inner = self.inner.borrow();
-        inner.readable > 0 || inner.ended
+        inner.readable > 0 || inner.ended || inner.failed
     }
 
     /// As [`Stream::try_recv`].
@@ -246,10 +252,23 @@ impl Session {
         let mut inner = self.inner.borrow_mut();
         for _ in 0..SILENT_RECORDS {
             let count = inner.read(max, &mut put)?;
-            if count > 0 || max == 0 || inner.ended {
+            if count > 0 || max == 0 {
                 return Ok(count);
             }
-            inner.take_in(wire)?;
+            if inner.failed {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            if inner.ended {
+                return Ok(0);
+            }
+            if max >= BULK {
+                let count = inner.take_in_bulk(wire, max, &mut put)?;
+                if count > 0 {
+                    return Ok(count);
+                }
+            } else {
+                inner.take_in(wire)?;
+            }
         }
         Err(io::ErrorKind::WouldBlock.into())
     }
@@ -262,7 +281,7 @@ impl Session {
             if inner.readable > 0 {
                 return Liveness::HasData;
             }
-            if inner.ended {
+            if inner.ended || inner.failed {
                 return Liveness::Closed;
             }
             match inner.take_in(wire) {
@@ -343,7 +362,7 @@ impl Session {
 }
 
 thread_local! {
-    /// A piece of a file on its way into records; given back after each use.
+    /// A piece of a file on its way into records, or records on their way out of the socket; given back after each use.
     static SLICE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -377,6 +396,51 @@ impl Inner {
         self.process(wire).map_err(TakeError::Tls)
     }
 
+    /// Takes in and reads up to `max` bytes, at least [`BULK`], in one recv(2): rustls by itself asks for a quarter of a record
+    /// at a time. As no more is taken in than is read, less than a record stays behind.
+    fn take_in_bulk(
+        &mut self,
+        wire: RawFd,
+        max: usize,
+        put: &mut impl FnMut(&[u8]),
+    ) -> Result<usize, TakeError> {
+        let mut slice = SLICE.take();
+        slice.resize(WINDOW, 0);
+        let result = self.open_slice(wire, &mut slice[..max.min(WINDOW)], max, put);
+        SLICE.set(slice);
+        result
+    }
+
+    fn open_slice(
+        &mut self,
+        wire: RawFd,
+        slice: &mut [u8],
+        max: usize,
+        put: &mut impl FnMut(&[u8]),
+    ) -> Result<usize, TakeError> {
+        let count = receive(wire, slice).map_err(TakeError::Io)?;
+        self.ended |= count == 0;
+        let (mut rest, mut read) = (&slice[..count], 0);
+        // Behind the other end's `close_notify` nothing counts.
+        while !rest.is_empty() && !self.ended {
+            if let Err(error) = self.open(&mut rest, wire) {
+                self.failed = true;
+                // What came before it counts; the error is met by the next one who reads.
+                return if read > 0 { Ok(read) } else { Err(error) };
+            }
+            read += self.read(max - read, put).map_err(TakeError::Io)?;
+        }
+        Ok(read)
+    }
+
+    fn open(&mut self, bytes: &mut &[u8], wire: RawFd) -> Result<(), TakeError> {
+        if self.connection.read_tls(bytes).map_err(TakeError::Io)? == 0 {
+            // A record that says it is longer than any may be.
+            return Err(TakeError::Io(io::ErrorKind::InvalidData.into()));
+        }
+        self.process(wire).map_err(TakeError::Tls)
+    }
+
     /// Opens what was taken in; answers what asks for an answer.
     fn process(&mut self, wire: RawFd) -> Result<(), rustls::Error> {
         match self.connection.process_new_packets() {
@@ -388,7 +452,7 @@ impl Inner {
             Err(error) => {
                 // The alert that says why. The connection is over, taken or not.
                 let _ = self.flush(wire);
-                self.ended = true;
+                self.failed = true;
                 Err(error)
             }
         }

@@ -220,7 +220,7 @@ impl Stream {
     /// the connection is of no further use, and an empty buffer may come back.
     pub async fn send_all(&self, mut buf: Vec<u8>, deadline: &Deadline) -> (io::Result<()>, Vec<u8>) {
         let mut sent = 0;
-        if runtime::ring_send_pays() && !self.is_tls() {
+        if runtime::ring_send_pays() && self.may_ride(&mut buf) {
             let mut operation = pin!(self.socket.ring_send(buf));
             let outcome = poll_fn(|context| match operation.as_mut().poll(context) {
                 Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
@@ -234,17 +234,35 @@ impl Stream {
             }
             deadline.rearm();
         }
-        let result = if sent < buf.len() { self.send_slice(&buf[sent..], deadline).await } else { Ok(()) };
+        let lent = self.tls().is_some_and(Session::has_lent);
+        let rest = buf.len() - sent;
+        let result = if rest > 0 { self.send_slice_as(&buf[sent..], lent, deadline).await } else { Ok(()) };
+        if lent && let Some(tls) = self.tls() {
+            tls.take_back(&mut buf);
+        }
         (result, buf)
+    }
+
+    /// Whether `buf` may go to the kernel as it is; with TLS it becomes records before.
+    #[inline]
+    fn may_ride(&self, buf: &mut Vec<u8>) -> bool {
+        // What earlier bytes suffer shows when these are sent.
+        self.tls().is_none_or(|tls| tls.lend(self.fd, buf).unwrap_or(false))
     }
 
     /// Sends the whole of `buf` with send(2), waiting as needed; see [`Stream::send_all`] for `deadline`.
     ///
     /// # Errors
     /// As [`Stream::send_all`].
-    pub async fn send_slice(&self, mut buf: &[u8], deadline: &Deadline) -> io::Result<()> {
+    pub fn send_slice(&self, buf: &[u8], deadline: &Deadline) -> impl Future<Output = io::Result<()>> {
+        self.send_slice_as(buf, false, deadline)
+    }
+
+    /// The same; `sealed` says that TLS has made records of it already.
+    async fn send_slice_as(&self, mut buf: &[u8], sealed: bool, deadline: &Deadline) -> io::Result<()> {
         while !buf.is_empty() {
-            match self.try_send(buf, false) {
+            let sent = if sealed { send(self.fd, buf, false) } else { self.try_send(buf, false) };
+            match sent {
                 Ok(count) => {
                     buf = &buf[count..];
                     deadline.rearm();
@@ -253,7 +271,7 @@ impl Stream {
                 Err(error) => return Err(error),
             }
         }
-        while !self.flush()? {
+        while !sealed && !self.flush()? {
             self.writable(deadline).await?;
         }
         Ok(())

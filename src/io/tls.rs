@@ -23,6 +23,10 @@ const WINDOW: usize = 64 << 10;
 /// From so many bytes wanted on, they are taken from the socket together.
 const BULK: usize = 16 << 10;
 
+/// What surrounds the plain text of a record, at most: five bytes of head, and nonce, type and tag (RFC 5246 section 6.2.3.3,
+/// RFC 8446 section 5.2).
+const RECORD_OVERHEAD: usize = 32;
+
 /// Plain text in each of the first records after a pause: a client can open what arrived without a wait for the rest
 /// of a long record.
 const SMALL_RECORD: usize = 4 << 10;
@@ -55,6 +59,9 @@ struct Inner {
     failed: bool,
     /// Sealed records wait for what follows at once.
     held_back: bool,
+    /// Records of one write are under way in the ring, where nothing may overtake them; what they hold waits in `lent`.
+    in_ring: bool,
+    lent: Vec<u8>,
     /// What was sent last is not whole: nothing more leaves, and no end is told.
     abandoned: bool,
     /// Payload sent since the last pause.
@@ -211,6 +218,8 @@ impl Session {
             ended: false,
             failed: false,
             held_back: false,
+            in_ring: false,
+            lent: Vec::new(),
             abandoned: false,
             sent: 0,
             sent_ms: 0,
@@ -309,6 +318,43 @@ impl Session {
             inner.flush(wire)?;
         }
         Ok(taken)
+    }
+
+    /// Seals the whole of `buf`, which becomes the records: to be sent as they are, all of them, and then given back to
+    /// [`Session::take_back`]. `false`: `buf` is as it was, because it is too long or earlier bytes still wait.
+    ///
+    /// # Errors
+    /// As [`Session::send`].
+    #[cold]
+    pub(super) fn lend(&self, wire: RawFd, buf: &mut Vec<u8>) -> io::Result<bool> {
+        let mut inner = self.inner.borrow_mut();
+        if buf.len() > WINDOW || !(inner.held_back || inner.flush(wire)?) {
+            return Ok(false);
+        }
+        inner.held_back = false;
+        inner.seal(&[IoSlice::new(buf)])?;
+        let count = buf.len() / SMALL_RECORD + 1;
+        let mut records = Vec::with_capacity(buf.len() + count * RECORD_OVERHEAD);
+        while inner.connection.wants_write() {
+            inner.connection.write_tls(&mut records)?;
+        }
+        inner.lent = std::mem::replace(buf, records);
+        inner.in_ring = true;
+        Ok(true)
+    }
+
+    /// Records that [`Session::lend`] made are under way.
+    #[cold]
+    pub(super) fn has_lent(&self) -> bool {
+        self.inner.borrow().in_ring
+    }
+
+    /// The records that [`Session::lend`] made are gone: `buf` becomes what it was.
+    #[cold]
+    pub(super) fn take_back(&self, buf: &mut Vec<u8>) {
+        let mut inner = self.inner.borrow_mut();
+        *buf = std::mem::take(&mut inner.lent);
+        inner.in_ring = false;
     }
 
     /// Sends what waits; whether all of it is gone.
@@ -484,6 +530,9 @@ impl Inner {
 
     /// Sends sealed records: whether all are gone.
     fn flush(&mut self, wire: RawFd) -> io::Result<bool> {
+        if self.in_ring {
+            return Ok(false);
+        }
         self.held_back = false;
         while self.connection.wants_write() {
             match self.connection.write_tls(&mut Wire(wire)) {

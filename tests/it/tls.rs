@@ -225,6 +225,30 @@ fn many_requests_on_a_connection_and_many_at_once() {
     assert!(client.ended_in_good_order());
 }
 
+#[test]
+fn many_clients_at_once() {
+    let sizes = [1, 1000, 5000, 20_000, 100_000];
+    let mut setup = setup();
+    for size in sizes {
+        setup = setup.file(&format!("root/{size}"), pattern(size));
+    }
+    let server = start(setup, "server { listen {{port}} ssl; root {{root}}; }");
+    let config = tls::client(&BOTH);
+    std::thread::scope(|scope| {
+        for first in 0..24 {
+            let (server, config) = (&server, &config);
+            scope.spawn(move || {
+                let mut client = connect_as(server, config);
+                for i in first..first + 40 {
+                    let size = sizes[i % sizes.len()];
+                    let response = client.send(get(&format!("/{size}"))).response();
+                    assert!(response.body == pattern(size), "{size} bytes");
+                }
+            });
+        }
+    });
+}
+
 const PROXY: &str = "server { listen {{port}} ssl; client_max_body_size 10m; proxy_http_version 1.1;
     location / { proxy_pass http://{{app}}; proxy_set_header X-Forwarded-Proto $scheme; }
     location /stream { proxy_request_buffering off; proxy_buffering off; proxy_pass http://{{app}}; }

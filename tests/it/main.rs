@@ -12,6 +12,7 @@ mod support;
 
 mod access;
 mod addition;
+mod auth_idioms;
 mod auth_request;
 mod background;
 mod chaos;

@@ -9,7 +9,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -311,6 +311,21 @@ pub(super) fn ring_send_pays() -> bool {
 /// not wait for many.
 pub(super) fn may_shake_hands() -> bool {
     TURN.with(|turn| turn.handshakes.replace(turn.handshakes.get().saturating_add(1)) < HANDSHAKES)
+}
+
+/// Goes on in a later turn, with epoll: there a wait for what is ready already ends at once. (In the ring it would be the
+/// other way round: a task that wakes itself keeps the kernel from being asked for completions.)
+pub(super) async fn epoll_turn() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            awake();
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// The main future, polled when it is woken and once at the end of each turn: monoio runs all ready tasks,

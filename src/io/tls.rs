@@ -14,7 +14,7 @@ use rustls::server::{Acceptor, ClientHello};
 use rustls::{Connection, ServerConfig, ServerConnection};
 
 use super::stream::{receive, send, send_vectored};
-use super::{Deadline, Liveness, Stream, Transfer, file, runtime};
+use super::{Deadline, Liveness, RingMode, Stream, Transfer, file, runtime};
 use crate::time;
 
 /// Most plain text taken of a write at a time: four records of the largest size.
@@ -177,8 +177,11 @@ impl Stream {
             }
         };
         while !runtime::may_shake_hands() {
-            // Ready at once, in the next turn.
-            self.writable(deadline).await?;
+            match runtime::mode() {
+                RingMode::Epoll => runtime::epoll_turn().await,
+                // Ready at once, in the next turn.
+                _ => self.writable(deadline).await?,
+            }
         }
         match choose(&accepted.client_hello()) {
             Choice::With(config) => accepted.into_connection(config).map_err(|(error, mut alert)| {

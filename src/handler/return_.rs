@@ -58,10 +58,12 @@ fn respond(exchange: &mut Exchange, conf: &LocationConf, status: Status, text: O
             }
         },
     };
-    let content_type = mime::content_type(&exchange.uri, &conf.types, &conf.default_type);
     let response = &mut exchange.response;
-    response.content_type.clear();
-    response.content_type.extend_from_slice(content_type.as_bytes());
+    // An app that sent the request here (`X-Accel-Redirect`) has said what it is.
+    if response.content_type.is_empty() {
+        let content_type = mime::content_type(&exchange.uri, &conf.types, &conf.default_type);
+        response.content_type.extend_from_slice(content_type.as_bytes());
+    }
     response.content_length = Some(body.len() as u64);
     response.allow_not_modified = true;
     response.body =

@@ -40,6 +40,7 @@ mod parked;
 mod proxy_cookie;
 mod proxy_failure;
 mod proxy_log;
+mod proxy_next;
 mod proxy_remainder;
 mod proxy_request;
 mod proxy_response;

@@ -288,7 +288,8 @@ fn accel_redirect(exchange: &mut Exchange, cycle: &Cycle, conf: &LocationConf, p
     let trace = &exchange.upstream;
     let target =
         trace.head.headers.get(Known::XAccelRedirect, &trace.head_bytes).unwrap_or_default().to_vec();
-    exchange.response.clear();
+    // What an app before this one said stays, as in nginx.
+    exchange.response.clear_content();
     keep_fields(exchange, &KEPT_BY_REDIRECT);
     if let Some(cookies) = &conf.proxy.cookies {
         rewrite_kept_cookies(exchange, cookies);

@@ -165,6 +165,8 @@ pub struct ListenConf {
     pub backlog: i32,
     /// `ssl`: clients begin with a handshake.
     pub ssl: bool,
+    /// `proxy_protocol`: before that a balancer says who they are.
+    pub proxy_protocol: bool,
     /// `ipv6only=`: on for `[::]` addresses unless written.
     pub ipv6only: bool,
     /// `reuseport` was written (every TCP listener of ours uses it anyway).

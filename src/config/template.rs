@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::tls_variables::TlsVariable;
+use crate::http1::proxy_protocol::Tlv;
 
 /// A compiled value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -167,6 +168,16 @@ pub enum VariableId {
     ProxyHost,
     /// `$proxy_port`
     ProxyPort,
+    /// `$proxy_protocol_addr`
+    ProxyProtocolAddr,
+    /// `$proxy_protocol_port`
+    ProxyProtocolPort,
+    /// `$proxy_protocol_server_addr`
+    ProxyProtocolServerAddr,
+    /// `$proxy_protocol_server_port`
+    ProxyProtocolServerPort,
+    /// `$proxy_protocol_tlv_NAME`
+    ProxyProtocolTlv(Tlv),
     /// `$scheme`
     Scheme,
     /// `$realip_remote_addr`
@@ -285,6 +296,10 @@ const PLAIN: &[(&str, VariableId)] = &[
     ("proxy_add_x_forwarded_for", VariableId::ProxyAddXForwardedFor),
     ("proxy_host", VariableId::ProxyHost),
     ("proxy_port", VariableId::ProxyPort),
+    ("proxy_protocol_addr", VariableId::ProxyProtocolAddr),
+    ("proxy_protocol_port", VariableId::ProxyProtocolPort),
+    ("proxy_protocol_server_addr", VariableId::ProxyProtocolServerAddr),
+    ("proxy_protocol_server_port", VariableId::ProxyProtocolServerPort),
     ("query_string", VariableId::QueryString),
     ("realip_remote_addr", VariableId::RealipRemoteAddr),
     ("realip_remote_port", VariableId::RealipRemotePort),
@@ -333,10 +348,6 @@ const UNSUPPORTED: &[&str] = &[
     "modern_browser",
     "msie",
     "proxy_internal_body_length",
-    "proxy_protocol_addr",
-    "proxy_protocol_port",
-    "proxy_protocol_server_addr",
-    "proxy_protocol_server_port",
     "slice_range",
     "tcpinfo_rcv_space",
     "tcpinfo_rtt",
@@ -465,7 +476,11 @@ impl VariableId {
             }
             return Ok(Self::Tls(variable));
         }
-        let family = ["sent_trailer_", "upstream_trailer_", "proxy_protocol_tlv_", "geoip_"];
+        if let Some(tlv) = name.strip_prefix("proxy_protocol_tlv_") {
+            let known = Tlv::named(tlv).map(Self::ProxyProtocolTlv);
+            return Ok(known.unwrap_or_else(|| Self::Unsupported(name.into())));
+        }
+        let family = ["sent_trailer_", "upstream_trailer_", "geoip_"];
         if UNSUPPORTED.binary_search(&name.as_str()).is_ok() || family.iter().any(|f| name.starts_with(f)) {
             return Ok(Self::Unsupported(name.into()));
         }

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::config::model::{RealIpConf, RealIpHeader};
 use crate::http::exchange::Exchange;
+use crate::http1::proxy_protocol::Endpoint;
 use crate::io::SockAddr;
 
 /// How the search in one field ended (nginx's `NGX_DECLINED`, `NGX_OK`, `NGX_DONE`).
@@ -32,12 +33,23 @@ pub fn run(exchange: &mut Exchange, conf: &RealIpConf) {
             Some(value) => search(conf, &mut address, value) != Step::Declined,
             None => false,
         },
-        // No socket speaks the PROXY protocol here.
-        RealIpHeader::ProxyProtocol => false,
+        RealIpHeader::ProxyProtocol => match exchange.client.introduced.get() {
+            Some(Some(told)) => told_by_proxy(conf, &mut address, &told.source),
+            _ => false,
+        },
     };
     if found {
         exchange.set_remote(address);
     }
+}
+
+/// The PROXY protocol's address, when who says so is trusted.
+fn told_by_proxy(conf: &RealIpConf, address: &mut SockAddr, source: &Endpoint) -> bool {
+    let trusted = conf.from.iter().any(|proxy| proxy.contain(address.ip()));
+    if trusted {
+        *address = SockAddr::Inet(SocketAddr::new(source.ip, source.port));
+    }
+    trusted
 }
 
 /// `X-Forwarded-For`, the last field first.

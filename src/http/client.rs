@@ -1,6 +1,6 @@
 //! The client's end of a connection: what stays the same from request to request.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::tls::ClientTls;
 use crate::config::model::ListenId;
 use crate::cycle::Cycle;
+use crate::http1::proxy_protocol::ProxyHeader;
 use crate::io::{CompactAddr, Deadline, SockAddr, Stream};
 
 /// One accepted connection. Shared by reference (`Rc`) between the connection task and whatever waits on it.
@@ -40,6 +41,8 @@ pub struct Client {
     pub lacks_tls: Cell<bool>,
     /// What is kept beside the TLS session.
     pub tls: ClientTls,
+    /// Set once its header of the PROXY protocol was read: what that says.
+    pub introduced: OnceCell<Option<Box<ProxyHeader>>>,
 }
 
 impl Client {
@@ -71,6 +74,7 @@ impl Client {
             requests: Cell::new(0),
             lacks_tls: Cell::new(false),
             tls: ClientTls::default(),
+            introduced: OnceCell::new(),
         })
     }
 
@@ -93,6 +97,8 @@ impl Client {
             lacks_tls: _,
             // Nobody who speaks TLS is parked.
             tls: _,
+            // Nor who has one.
+            introduced: _,
         } = self;
         ParkedClient {
             remote: remote.into(),
@@ -125,6 +131,7 @@ impl Client {
             // Nobody who does is parked: the connection closes with its first request.
             lacks_tls: Cell::new(false),
             tls: ClientTls::default(),
+            introduced: OnceCell::new(),
         }
     }
 

@@ -9,6 +9,7 @@ use super::exchange::{Exchange, LimitStatus, UpstreamTry};
 use super::secure_link;
 use crate::config::template::{Part, Template, VariableId};
 use crate::http1::headers::{Only, matches_variable};
+use crate::http1::proxy_protocol::{ProxyHeader, TlvValue};
 use crate::http1::{BodyFraming, HeaderField, Known, encode};
 use crate::io::SockAddr;
 use crate::log::Level;
@@ -93,6 +94,19 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::ProxyAddXForwardedFor => add_forwarded_for(e, out),
         VariableId::ProxyHost => found_unless_empty(out, &e.upstream.proxy_host),
         VariableId::ProxyPort => found_unless_empty(out, &e.upstream.proxy_port),
+        VariableId::ProxyProtocolAddr => optional(out, told(e).map(|told| told.source.text.as_bytes())),
+        VariableId::ProxyProtocolPort => or_missing(told(e), |told| number(out, told.source.port.into())),
+        VariableId::ProxyProtocolServerAddr => {
+            optional(out, told(e).map(|told| told.destination.text.as_bytes()))
+        }
+        VariableId::ProxyProtocolServerPort => {
+            or_missing(told(e), |told| number(out, told.destination.port.into()))
+        }
+        VariableId::ProxyProtocolTlv(tlv) => match told(e).and_then(|told| told.tlv(*tlv)) {
+            Some(TlvValue::Bytes(value)) => bytes(out, value),
+            Some(TlvValue::Number(value)) => number(out, value.into()),
+            None => Missing,
+        },
         VariableId::Scheme => bytes(out, e.client.scheme().as_bytes()),
         VariableId::InvalidReferer => bytes(out, if invalid_referer(e) { b"1" } else { b"" }),
         VariableId::SecureLink => {
@@ -212,6 +226,15 @@ fn optional(out: &mut Vec<u8>, value: Option<&[u8]>) -> Presence {
         Some(value) => bytes(out, value),
         None => Missing,
     }
+}
+
+/// What the PROXY protocol says of the client.
+fn told(e: &Exchange) -> Option<&ProxyHeader> {
+    e.client.introduced.get()?.as_deref()
+}
+
+fn or_missing<T>(value: Option<T>, append: impl FnOnce(T) -> Presence) -> Presence {
+    value.map_or(Missing, append)
 }
 
 fn found_unless_empty(out: &mut Vec<u8>, value: &[u8]) -> Presence {

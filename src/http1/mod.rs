@@ -19,6 +19,7 @@ pub mod headers;
 mod look;
 pub mod method;
 mod plain_head;
+pub mod proxy_protocol;
 pub mod range;
 pub mod request_head;
 pub mod response_head;

@@ -141,6 +141,17 @@ impl Stream {
         Ok((count > 0).then_some(byte))
     }
 
+    /// The next bytes of the socket, without reading them; 0 at end of file. Beneath TLS, if the stream speaks that.
+    ///
+    /// # Errors
+    /// As [`Stream::try_recv`].
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let (pointer, len) = (buf.as_mut_ptr().cast(), buf.len());
+        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+        // SAFETY: `buf` is ours to write over its whole length until the call returns.
+        retry(|| unsafe { sys_recv(self.fd, pointer, len, flags) })
+    }
+
     /// Begins to watch a connection that goes idle, so that [`Stream::stayed_quiet`] needs no system call. With epoll
     /// there is nothing to begin.
     pub fn watch_quiet(&self) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::handshake::{self, Shaken};
 use super::parking;
+use super::proxy_protocol;
 use crate::config::model::{LocationConf, ServerConf};
 use crate::cycle::Cycle;
 use crate::http::{Arrival, Client, Exchange, Sent};
@@ -84,6 +85,12 @@ async fn serve(shard: &Rc<Shard>, client: &Rc<Client>, begin: Begin) -> End {
                 }
                 Waited::Parked => return End::Parked,
             }
+        }
+        if first && proxy_protocol::is_due(shard, client) {
+            if !Box::pin(proxy_protocol::run(shard, client)).await {
+                return End::Closed;
+            }
+            continue;
         }
         if first && handshake::is_due(shard, client) {
             match Box::pin(handshake::run(shard, client)).await {

@@ -6,6 +6,7 @@
 mod connection;
 mod handshake;
 mod parking;
+mod proxy_protocol;
 
 use std::cell::Cell;
 use std::future::Future;

@@ -106,9 +106,11 @@ async fn watch(shard: Rc<Shard>) {
 
 /// Parks an idle connection until its deadline. `false`: it cannot be, and goes on as it was.
 pub(super) fn park(shard: &Shard, client: &Rc<Client>) -> bool {
-    // Whoever else holds the client may still need its stream, and what TLS has agreed lies with the task's.
+    // Whoever else holds the client may still need its stream, and what TLS has agreed, or a balancer told, lies with
+    // the task's.
     Rc::strong_count(client) == 1
         && !client.stream.is_tls()
+        && client.introduced.get().is_none()
         && shard.parked.park(&client.stream, client.deadline.expires_ms(), client.parked())
 }
 

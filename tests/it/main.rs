@@ -41,6 +41,7 @@ mod proxy_cookie;
 mod proxy_failure;
 mod proxy_log;
 mod proxy_next;
+mod proxy_protocol;
 mod proxy_remainder;
 mod proxy_request;
 mod proxy_response;

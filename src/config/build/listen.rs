@@ -20,6 +20,7 @@ pub(super) struct ListenLine {
     options: Options,
     default_server: bool,
     ssl: bool,
+    proxy_protocol: bool,
     /// Parameters that are accepted and do nothing here.
     pub ignored: Vec<&'static str>,
 }
@@ -69,6 +70,7 @@ impl ListenLine {
             options: Options::default(),
             default_server: false,
             ssl: false,
+            proxy_protocol: false,
             ignored: Vec::new(),
         };
         for parameter in parameters {
@@ -86,6 +88,7 @@ impl ListenLine {
             options: Options::default(),
             default_server: false,
             ssl: false,
+            proxy_protocol: false,
             ignored: Vec::new(),
         }
     }
@@ -114,7 +117,8 @@ impl ListenLine {
                 return Err("the \"quic\" parameter is not supported: HTTP/3 is not implemented".to_owned());
             }
             ("proxy_protocol", None) => {
-                return Err(format!("the \"{name}\" parameter is not supported yet"));
+                self.proxy_protocol = true;
+                return Ok(());
             }
             ("bind", None) => {}
             ("setfib" | "accept_filter", Some(_)) => {}
@@ -196,6 +200,7 @@ struct Entry {
     default_server: ServerId,
     default_written: bool,
     ssl: bool,
+    proxy_protocol: bool,
     servers: Vec<ServerId>,
 }
 
@@ -213,6 +218,7 @@ impl ListenTable {
                     default_server: server,
                     default_written: line.default_server,
                     ssl: line.ssl,
+                    proxy_protocol: line.proxy_protocol,
                     servers: vec![server],
                 });
                 continue;
@@ -223,6 +229,7 @@ impl ListenTable {
             entry.servers.push(server);
             // One line says it for all servers of the address.
             entry.ssl |= line.ssl;
+            entry.proxy_protocol |= line.proxy_protocol;
             if line.options.set {
                 if entry.options.set {
                     return Err(format!("duplicate listen options for {}", display(&entry.addr)));
@@ -259,6 +266,7 @@ impl Entry {
             addr,
             backlog,
             ssl: self.ssl,
+            proxy_protocol: self.proxy_protocol,
             ipv6only,
             reuseport,
             deferred,

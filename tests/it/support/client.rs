@@ -111,6 +111,13 @@ impl Client {
         Ok(Client { socket: Socket::Tls(Box::new(stream)), buffer: Vec::new(), eof: false, cut: false })
     }
 
+    /// Shakes hands behind what was sent so far in the clear.
+    pub fn shake_hands(self, config: &Arc<ClientConfig>, name: &str) -> Client {
+        let Socket::Tcp(socket) = self.socket else { panic!("a TCP connection in the clear") };
+        let stream = tls::handshake(socket, config, name).unwrap();
+        Client { socket: Socket::Tls(Box::new(stream)), ..self }
+    }
+
     /// What was agreed in the handshake.
     pub fn tls(&self) -> &ClientConnection {
         match &self.socket {

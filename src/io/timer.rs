@@ -83,11 +83,17 @@ impl Deadline {
             let was_idle = std::mem::replace(&mut waiter.idle, idle);
             waiter.idle_since = now();
             waiter.interrupted = None;
-            table.count_idle(was_idle, idle)
+            if waiter.stays { None } else { table.count_idle(was_idle, idle) }
         });
         if let Some(waker) = crowded.flatten() {
             waker.wake();
         }
+    }
+
+    /// From now on there is no cheaper way for this connection to wait: [`park_idle`] passes it over, and [`crowded`] does not
+    /// count it. Not while it is idle.
+    pub fn stay(&self) {
+        with_table(|table| table.waiters[self.slot].stays = true);
     }
 
     /// When it expires, in milliseconds of the monotonic clock.
@@ -204,7 +210,7 @@ pub fn park_idle(keep: usize, after: Duration, most: usize) -> Idle {
         let before = now().saturating_sub(millis(after));
         let idle = || {
             let waiters = table.waiters.iter().enumerate();
-            waiters.filter(|(_, waiter)| waiter.idle && waiter.interrupted.is_none())
+            waiters.filter(|(_, waiter)| waiter.idle && !waiter.stays && waiter.interrupted.is_none())
         };
         let count = idle().count();
         let wanted = count.saturating_sub(keep).min(most);
@@ -247,6 +253,8 @@ struct Waiter {
     /// When `idle` was last said, in milliseconds of [`now`].
     idle_since: u64,
     idle: bool,
+    /// It is never to wait in a cheaper way.
+    stays: bool,
     interrupted: Option<Interruption>,
     /// Listed in `Table::exact`.
     exact: bool,
@@ -317,6 +325,7 @@ impl Table {
                 waker: None,
                 idle_since: 0,
                 idle: false,
+                stays: false,
                 interrupted: None,
                 exact: false,
             });
@@ -343,10 +352,11 @@ impl Table {
     fn release(&mut self, slot: usize) -> Option<Waker> {
         self.at[slot] = NEVER;
         self.free.push(slot);
-        if std::mem::take(&mut self.waiters[slot].idle) {
+        let waiter = &mut self.waiters[slot];
+        let stays = std::mem::take(&mut waiter.stays);
+        if std::mem::take(&mut waiter.idle) && !stays {
             self.idle -= 1;
         }
-        let waiter = &mut self.waiters[slot];
         waiter.interrupted = None;
         if std::mem::take(&mut waiter.exact) {
             self.exact.retain(|exact| *exact != slot);
@@ -602,6 +612,27 @@ mod tests {
             interrupt_idle();
             assert_eq!(old[0].over().await.kind(), io::ErrorKind::Interrupted);
             assert_eq!(young.over().await.kind(), io::ErrorKind::Interrupted);
+        });
+    }
+
+    #[test]
+    fn waits_that_stay_are_neither_counted_nor_parked() {
+        each_mode(|| async {
+            let waits: Vec<Deadline> = (0..6).map(|_| Deadline::new()).collect();
+            for wait in &waits {
+                wait.stay();
+                wait.set_idle(true);
+            }
+            assert_eq!(park_idle(0, Duration::ZERO, 8), Idle::default());
+            waits[5].set_idle(false);
+            assert_eq!(interrupt_oldest_idle(8), 1, "they are idle for who needs their place");
+            drop(waits);
+            // Their slots are taken again by waits that do not stay.
+            let waits: Vec<Deadline> = (0..2).map(|_| Deadline::new()).collect();
+            for wait in &waits {
+                wait.set_idle(true);
+            }
+            assert_eq!(park_idle(1, Duration::ZERO, 8), Idle { asked: 1, left: 1 });
         });
     }
 

@@ -109,7 +109,7 @@ impl Stream {
     }
 
     /// Carries out a handshake as server: `choose` sees what the client wants. From then on the stream speaks TLS.
-    /// `deadline`, armed by the caller, bounds it as a whole.
+    /// `deadline`, armed by the caller, bounds it as a whole; it is the one that this connection waits with later.
     ///
     /// # Errors
     /// See [`HandshakeError`]. The stream is of no further use.
@@ -146,6 +146,7 @@ impl Stream {
             }
         }
         self.set_tls(session);
+        deadline.stay();
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 //! nginx's words. No socket and no session is known here: `cycle` says which server's configuration a handshake gets, and
 //! whoever owns the connection carries the handshake out.
 
+mod apps;
 mod certificates;
 mod clients;
 mod sessions;
@@ -19,11 +20,12 @@ use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{default_provider, kx_group};
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert, StoresServerSessions};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ServerConfig, SupportedProtocolVersion};
+use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 
 use crate::config::ciphers::Curve;
-use crate::config::model::{HttpConf, SessionCacheConf, TlsConf, VerifyClient};
+use crate::config::model::{HttpConf, SessionCacheConf, TlsConf, VerifyClient, Versions};
 use crate::config::model::{ServerConf, ServerId};
+pub use apps::server_name;
 use certificates::Certificates;
 pub use clients::{ClientCheck, Invalid};
 use sessions::{SessionStore, Sessions};
@@ -41,6 +43,8 @@ pub struct Tls {
     /// Without a certificate, for sockets whose servers all refuse handshakes.
     bare: Option<Arc<ServerConfig>>,
     shared: Shared,
+    /// Towards apps, by the number in the configuration.
+    apps: Vec<Arc<ClientConfig>>,
 }
 
 #[derive(Debug)]
@@ -65,9 +69,10 @@ impl Tls {
     /// # Errors
     /// The message for the log: the file, and what is wrong with it.
     pub fn load(http: &HttpConf, old: Option<&Self>) -> Result<Self, String> {
+        let apps = http.app_tls.iter().map(apps::client_config).collect::<Result<_, _>>()?;
         let unused = |server: &ServerConf| server.tls.certificates.is_empty();
         if http.servers.iter().all(unused) && !http.listens.iter().any(|listen| listen.ssl) {
-            return Ok(Self::default());
+            return Ok(Self { apps, ..Self::default() });
         }
         let had = old.map(|old| old.shared.clone()).unwrap_or_default();
         let keys = had.keys.unwrap_or_else(|| Arc::new(TicketKeys::random()));
@@ -79,7 +84,7 @@ impl Tls {
         let servers = http.servers.iter().map(load).collect::<Result<_, _>>()?;
         let bare = bare()?;
         let shared = Shared { keys: Some(maker.keys), stores: maker.stores };
-        Ok(Self { servers, bare: Some(bare), shared })
+        Ok(Self { servers, bare: Some(bare), shared, apps })
     }
 
     /// What a server's handshakes need; `None`: it has no certificate of its own.
@@ -98,6 +103,11 @@ impl Tls {
         let refreshed =
             |server: &Server| server.certificates.refresh(server.config.crypto_provider()).transpose();
         servers.filter_map(refreshed).collect()
+    }
+
+    /// What connections to apps are opened with.
+    pub fn of_app(&self, number: usize) -> Option<&Arc<ClientConfig>> {
+        self.apps.get(number)
     }
 
     /// A handshake that ends with an alert.
@@ -123,15 +133,12 @@ struct Maker {
 
 impl Maker {
     fn server(&mut self, conf: &TlsConf) -> Result<Server, String> {
-        let provider = provider(conf);
+        let provider = provider(&conf.ciphers, &conf.curves);
         let certificates =
             Arc::new(Certificates::load(&conf.certificates, conf.stapling_file.as_deref(), &provider)?);
         let client_check = ClientCheck::load(conf, &provider)?;
-        let mut versions: Vec<&'static SupportedProtocolVersion> = Vec::new();
-        versions.extend(conf.versions.tls13.then_some(&TLS13));
-        versions.extend(conf.versions.tls12.then_some(&TLS12));
         let builder = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&versions)
+            .with_protocol_versions(&protocol_versions(conf.versions))
             .map_err(|error| error.to_string())?;
         let (check, builder) = match client_check {
             Some((check, asks)) => (Some(check), builder.with_client_cert_verifier(asks)),
@@ -172,8 +179,13 @@ impl Maker {
     }
 }
 
-/// The ciphers and groups of a server, in its order.
-fn provider(conf: &TlsConf) -> Arc<CryptoProvider> {
+fn protocol_versions(versions: Versions) -> Vec<&'static SupportedProtocolVersion> {
+    let tls13 = versions.tls13.then_some(&TLS13);
+    tls13.into_iter().chain(versions.tls12.then_some(&TLS12)).collect()
+}
+
+/// These ciphers and groups, in this order.
+fn provider(ciphers: &[u16], curves: &[Curve]) -> Arc<CryptoProvider> {
     let all = default_provider();
     let suite =
         |code: &u16| all.cipher_suites.iter().find(|suite| u16::from(suite.suite()) == *code).copied();
@@ -183,8 +195,8 @@ fn provider(conf: &TlsConf) -> Arc<CryptoProvider> {
         Curve::P384 => kx_group::SECP384R1,
     };
     Arc::new(CryptoProvider {
-        cipher_suites: conf.ciphers.iter().filter_map(suite).collect(),
-        kx_groups: conf.curves.iter().map(group).collect(),
+        cipher_suites: ciphers.iter().filter_map(suite).collect(),
+        kx_groups: curves.iter().map(group).collect(),
         ..all
     })
 }

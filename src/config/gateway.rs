@@ -35,6 +35,15 @@ impl Protocol {
         matches!(self, Self::Http)
     }
 
+    /// The same where TLS is spoken to the peer.
+    pub fn tls_scheme(&self) -> &'static str {
+        match self {
+            Self::Http => "https://",
+            Self::Uwsgi { .. } => "suwsgi://",
+            Self::Fastcgi { .. } | Self::Scgi => self.scheme(),
+        }
+    }
+
     /// What stands before a peer's name in the error log.
     pub fn scheme(&self) -> &'static str {
         match self {

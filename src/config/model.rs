@@ -33,7 +33,7 @@ pub use mirror::MirrorConf;
 pub use proxy::{
     BindAddress, BindConf, NextUpstream, ProxyConf, ProxyPassConf, ProxyRedirectConf, ProxyTarget, StoreConf,
 };
-pub use tls::{CertificateConf, PemSource, SessionCacheConf, TlsConf, VerifyClient, Versions};
+pub use tls::{AppTlsConf, CertificateConf, PemSource, SessionCacheConf, TlsConf, VerifyClient, Versions};
 
 /// The whole file: nginx's main context and the one `http` block.
 #[derive(Debug)]
@@ -136,6 +136,8 @@ pub struct HttpConf {
     pub limit_zones: Vec<LimitZoneConf>,
     /// Names of variables, for those that are looked up while a request is served (SSI).
     pub scope: VariableScope,
+    /// TLS towards apps, by the number in [`ProxyConf::tls`].
+    pub app_tls: Vec<AppTlsConf>,
     /// `$ssl_ciphers` or `$ssl_curves` is used: the client hello is kept.
     pub wants_client_hello: bool,
 }

@@ -309,6 +309,10 @@ pub struct UpstreamTrace {
     pub made_body: Vec<u8>,
     /// The key that chooses a peer (`hash`).
     pub hash_key: Vec<u8>,
+    /// TLS is spoken to the peers.
+    pub tls: bool,
+    /// Whom they must be, for TLS.
+    pub tls_name: Vec<u8>,
     /// The next try is the first one in another group.
     redirected: bool,
     /// URL of the peer being asked, for error log lines; set only when a line is about to be written.
@@ -349,6 +353,8 @@ impl UpstreamTrace {
         self.proxy_port.clear();
         self.uri.clear();
         self.hash_key.clear();
+        self.tls_name.clear();
+        self.tls = false;
         self.redirected = false;
         self.url = None;
     }
@@ -608,7 +614,8 @@ impl Exchange {
     pub fn note_upstream(&mut self, name: &str) {
         let separator = if name.starts_with("unix:") { ":" } else { "" };
         let uri = Raw(&self.upstream.uri);
-        let scheme = self.location_conf(&self.cycle).proxy.protocol.scheme();
+        let protocol = &self.location_conf(&self.cycle).proxy.protocol;
+        let scheme = if self.upstream.tls { protocol.tls_scheme() } else { protocol.scheme() };
         self.upstream.url = Some(format!("{scheme}{name}{separator}{uri}"));
     }
 

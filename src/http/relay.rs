@@ -320,7 +320,8 @@ impl Relay {
     ) -> io::Result<()> {
         let mut flow = Flow::new(std::mem::take(out), exchange.chunked, &conf.proxy);
         flow.transform = transform;
-        flow.copies = exchange.client.stream.is_tls();
+        flow.copies = exchange.client.stream.is_tls()
+            || self.source.as_ref().is_some_and(|source| source.connection.stream.is_tls());
         let result = self.run(exchange, conf, &mut flow).await;
         *out = flow.into_buffer();
         result?;

@@ -10,8 +10,9 @@ use std::io::{self, BufRead, IoSlice, Read, Write};
 use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::Arc;
 
+use rustls::pki_types::ServerName;
 use rustls::server::{Acceptor, ClientHello};
-use rustls::{Connection, ServerConfig, ServerConnection};
+use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 
 use super::stream::{receive, send, send_vectored};
 use super::{Deadline, Liveness, RingMode, Stream, Transfer, file, runtime};
@@ -123,6 +124,11 @@ impl Stream {
         // The client hello may have brought more with it.
         let begun = session.inner.borrow_mut().process(self.fd());
         begun.map_err(HandshakeError::Tls)?;
+        self.shake_hands(deadline, session).await
+    }
+
+    /// Goes on with a handshake until its end.
+    async fn shake_hands(&self, deadline: &Deadline, session: Session) -> Result<(), HandshakeError> {
         loop {
             // The last flight of a TLS 1.3 server (its tickets) may leave with the first answer.
             let (handshaking, ended, waits_for_more) = session.progress();
@@ -148,6 +154,21 @@ impl Stream {
         self.set_tls(session);
         deadline.stay();
         Ok(())
+    }
+
+    /// Carries out a handshake as client, for this name. From then on the stream speaks TLS. `deadline`, armed by the caller,
+    /// bounds it as a whole.
+    ///
+    /// # Errors
+    /// See [`HandshakeError`]. The stream is of no further use.
+    pub async fn connect_tls(
+        &self,
+        deadline: &Deadline,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> Result<(), HandshakeError> {
+        let connection = ClientConnection::new(config, name).map_err(HandshakeError::Tls)?;
+        self.shake_hands(deadline, Session::new(connection.into())).await
     }
 
     /// The first half: the client hello, and the configuration it gets.

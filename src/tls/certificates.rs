@@ -130,7 +130,8 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
-fn load(conf: &CertificateConf, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
+/// Reads one pair.
+pub(super) fn load(conf: &CertificateConf, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
     let chain = chain(&conf.certificate)
         .map_err(|why| format!("cannot load certificate \"{}\": {why}", shown(&conf.certificate)))?;
     let key = key(&conf.key, provider)

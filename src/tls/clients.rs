@@ -1,4 +1,5 @@
-//! Clients' certificates: who is asked for one in the handshake, and whether it is valid.
+//! Clients' certificates: who is asked for one in the handshake, and whether it is valid. (Apps' are held against the same
+//! check, by `apps`.)
 //!
 //! As in nginx, a handshake succeeds whatever certificate comes (if the client has its key): whether a request may pass is
 //! decided when it is there, so that the answer can say why not.
@@ -18,7 +19,7 @@ use webpki::{
 };
 
 use super::certificates::read;
-use crate::config::model::{TlsConf, VerifyClient};
+use crate::config::model::{AppTlsConf, TlsConf, VerifyClient};
 
 /// Why a certificate is not valid, in OpenSSL's number and words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,9 @@ pub struct Invalid {
 impl Invalid {
     /// Nobody is trusted.
     pub const UNKNOWN: Self = Self::new(21, "unable to verify the first certificate");
+
+    /// Its authority is not there.
+    pub(super) const NO_ISSUER: Self = Self::new(20, "unable to get local issuer certificate");
 
     const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason }
@@ -88,18 +92,27 @@ impl ClientCheck {
         if conf.verify_client == VerifyClient::Off {
             return Ok(None);
         }
-        let anchors = trusted
-            .iter()
-            .filter_map(|der| anchor_from_trusted_cert(der).ok().map(|anchor| anchor.to_owned()));
-        let check = Self {
-            anchors: anchors.collect(),
-            trusted,
-            revoked,
-            depth: conf.verify_depth,
-            provider: Arc::clone(provider),
-        };
+        let check = Self::new(trusted, revoked, conf.verify_depth, provider);
         let asks = Asks { hints, provider: Arc::clone(provider) };
         Ok(Some((Arc::new(check), Arc::new(asks))))
+    }
+
+    /// The same for apps' certificates.
+    pub(super) fn of_apps(conf: &AppTlsConf, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+        let trusted = conf.trusted_certificate.as_deref().map(authorities).transpose()?.unwrap_or_default();
+        let revoked = conf.crl.as_deref().map(revoked).transpose()?.unwrap_or_default();
+        Ok(Self::new(trusted, revoked, conf.verify_depth, provider))
+    }
+
+    fn new(
+        trusted: Vec<CertificateDer<'static>>,
+        revoked: Vec<CertRevocationList<'static>>,
+        depth: u64,
+        provider: &Arc<CryptoProvider>,
+    ) -> Self {
+        let anchor = |der| anchor_from_trusted_cert(der).ok().map(|anchor| anchor.to_owned());
+        let anchors = trusted.iter().filter_map(anchor).collect();
+        Self { anchors, trusted, revoked, depth, provider: Arc::clone(provider) }
     }
 
     /// Whether the certificate that a client sent, with those behind it, is valid at this time (seconds since 1970).
@@ -107,8 +120,18 @@ impl ClientCheck {
     /// # Errors
     /// Why it is not.
     pub fn verify(&self, chain: &[CertificateDer<'_>], unix_secs: u64) -> Result<(), Invalid> {
+        self.verify_as(chain, unix_secs, KeyUsage::client_auth())
+    }
+
+    /// The same for a certificate of this use.
+    pub(super) fn verify_as(
+        &self,
+        chain: &[CertificateDer<'_>],
+        unix_secs: u64,
+        usage: KeyUsage,
+    ) -> Result<(), Invalid> {
         let Some((leaf, rest)) = chain.split_first() else {
-            return Err(Invalid::new(20, "unable to get local issuer certificate"));
+            return Err(Invalid::NO_ISSUER);
         };
         let certificate = EndEntityCert::try_from(leaf).map_err(|error| invalid(&error, false))?;
         let self_signed = certificate.issuer() == certificate.subject();
@@ -121,7 +144,6 @@ impl ClientCheck {
         };
         let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(unix_secs));
         let algorithms = self.provider.signature_verification_algorithms.all;
-        let usage = KeyUsage::client_auth();
         let verified =
             certificate.verify_for_usage(algorithms, &self.anchors, rest, time, usage, revocation, None);
         match verified {
@@ -252,13 +274,8 @@ mod tests {
 
     fn check(crl: bool, depth: u64) -> ClientCheck {
         let trusted = authorities(&file("authority.pem")).unwrap();
-        ClientCheck {
-            anchors: trusted.iter().map(|der| anchor_from_trusted_cert(der).unwrap().to_owned()).collect(),
-            trusted,
-            revoked: if crl { revoked(&file("revoked.crl")).unwrap() } else { Vec::new() },
-            depth,
-            provider: Arc::new(rustls::crypto::ring::default_provider()),
-        }
+        let revoked = if crl { revoked(&file("revoked.crl")).unwrap() } else { Vec::new() };
+        ClientCheck::new(trusted, revoked, depth, &Arc::new(rustls::crypto::ring::default_provider()))
     }
 
     #[test]

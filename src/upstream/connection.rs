@@ -6,11 +6,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 
 use super::peer::Peer;
 use crate::config::model::UpstreamConf;
 use crate::io::connect::{self, BeginError, Connecting};
+use crate::io::tls::HandshakeError;
 use crate::io::{Deadline, Liveness, LocalAddr, Side, SockAddr, Stream};
 
 /// Room for what a peer sends at first: most answers fit with their heads and need one recv(2).
@@ -45,10 +50,37 @@ pub struct PeerConnection {
     addr: SockAddr,
     /// Where it comes from, if that was asked for.
     local: Option<Box<LocalAddr>>,
+    /// The TLS that is spoken on it.
+    secured: Option<Box<Secured>>,
     opened_ms: u64,
     idle_since_ms: u64,
     /// How long the peer said it keeps an idle connection, in milliseconds.
     peer_idle_ms: u64,
+}
+
+/// TLS to a peer: with what, and whom the peer must be.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerTls<'t> {
+    /// What a handshake needs.
+    pub config: &'t Arc<ClientConfig>,
+    /// The peer's name, as `proxy_ssl_name` gives it.
+    pub name: &'t [u8],
+}
+
+/// What a request asks of a connection beside its peer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'w> {
+    /// TLS is spoken on it, or not.
+    pub tls: Option<PeerTls<'w>>,
+    /// Where it comes from (`proxy_bind`).
+    pub local: Option<&'w LocalAddr>,
+}
+
+/// TLS as it is kept with a connection: no request is sent on one that was opened for another name or by other rules.
+#[derive(Debug)]
+struct Secured {
+    config: Arc<ClientConfig>,
+    name: Box<[u8]>,
 }
 
 /// Why there is no connection.
@@ -91,10 +123,41 @@ impl PeerConnection {
             drained: false,
             addr: peer.sock.clone(),
             local: local.map(|local| Box::new(*local)),
+            secured: None,
             opened_ms: now,
             idle_since_ms: now,
             peer_idle_ms: u64::MAX,
         }))
+    }
+
+    /// Shakes hands on a connection that was just opened.
+    ///
+    /// # Errors
+    /// See [`HandshakeError`]; the connection is of no further use.
+    pub async fn secure(
+        &mut self,
+        tls: PeerTls<'_>,
+        name: ServerName<'static>,
+        timeout: Duration,
+    ) -> Result<(), HandshakeError> {
+        self.deadline.arm(timeout);
+        self.stream.connect_tls(&self.deadline, Arc::clone(tls.config), name).await?;
+        self.secured = Some(Box::new(Secured { config: Arc::clone(tls.config), name: tls.name.into() }));
+        Ok(())
+    }
+
+    /// Whether a request that wants such a connection may be sent on it.
+    fn fits(&self, wanted: Wanted<'_>) -> bool {
+        if self.local.as_deref() != wanted.local {
+            return false;
+        }
+        match (&self.secured, wanted.tls) {
+            (None, None) => true,
+            (Some(secured), Some(tls)) => {
+                Arc::ptr_eq(&secured.config, tls.config) && *secured.name == *tls.name
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        }
     }
 
     /// Reads into `input`, `max` bytes at most, as [`Stream::recv_into`].
@@ -139,7 +202,8 @@ impl PeerConnection {
     /// Nothing that the peer sent is left over, as far as reading showed. Where the last read took all it had room for,
     /// the socket is looked at: what lies in it already is not news that [`Stream::stayed_quiet`] would hear in time.
     fn is_clean(&self) -> bool {
-        self.input.is_empty() && (self.drained || self.stream.peek_closed() == Liveness::Alive)
+        let drained = self.drained && !self.stream.is_tls();
+        self.input.is_empty() && (drained || self.stream.peek_closed() == Liveness::Alive)
     }
 
     /// The peer says that it closes the connection after so many seconds of idleness (`Keep-Alive: timeout=`).
@@ -150,6 +214,7 @@ impl PeerConnection {
 
 impl Drop for PeerConnection {
     fn drop(&mut self) {
+        self.stream.send_close();
         self.give_input_back();
     }
 }
@@ -229,14 +294,13 @@ impl KeepalivePool {
     pub(super) fn take(
         &self,
         peer: &Peer,
-        local: Option<&LocalAddr>,
+        wanted: Wanted<'_>,
         now: u64,
         max_idle: u64,
     ) -> Option<Box<PeerConnection>> {
         let limits = self.limits.get();
         let mut idle = self.idle.borrow_mut();
-        while let Some(index) = idle.iter().rposition(|c| c.addr == peer.sock && c.local.as_deref() == local)
-        {
+        while let Some(index) = idle.iter().rposition(|c| c.addr == peer.sock && c.fits(wanted)) {
             if now.saturating_sub(idle[index].idle_since_ms) >= max_idle {
                 return None;
             }

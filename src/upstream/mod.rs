@@ -14,11 +14,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 pub use balancer::{Key, Selection};
-pub use connection::{OpenError, PeerConnection};
+pub use connection::{OpenError, PeerConnection, PeerTls, Wanted};
 pub use peer::{Lease, Peer};
 
 use crate::config::model::{BalancerConf, HttpConf, PeerAddr, PeerConf, UpstreamConf, UpstreamId};
-use crate::io::LocalAddr;
 use balancer::Balancer;
 use connection::KeepalivePool;
 
@@ -194,11 +193,11 @@ impl Upstream {
     pub fn take_idle(
         &self,
         peer: &Peer,
-        local: Option<&LocalAddr>,
+        wanted: Wanted<'_>,
         now: u64,
         max_idle: u64,
     ) -> Option<Box<PeerConnection>> {
-        self.pool.take(peer, local, now, max_idle)
+        self.pool.take(peer, wanted, now, max_idle)
     }
 
     /// Keeps a connection on which nothing is outstanding for the next request; over the limits it is closed.

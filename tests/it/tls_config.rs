@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, HandshakeKind, SupportedProtocolVersion};
 
-use crate::support::{Client, Server, Setup, TempDir, lines, run, tls, wait_for};
+use crate::support::{Client, Origin, Server, Setup, TempDir, lines, run, tls, wait_for};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls");
 const BOTH: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
@@ -491,4 +491,124 @@ fn what_is_wrong_with_a_file_is_said() {
             fine
     "#]]
     .assert_eq(&text);
+}
+
+/// An app that speaks TLS on `{{port2}}` and says how it was asked.
+const APP: &str =
+    "server { listen {{port2}} ssl; ssl_certificate {{tls}}/a.pem; ssl_certificate_key {{tls}}/a.key;
+    ssl_verify_client optional_no_ca;
+    root {{root}};
+    location = / { return 200 \"$ssl_server_name|$ssl_client_s_dn|$http_host|$ssl_protocol\\n\"; }
+    location = /reused { return 200 \"$ssl_session_reused\n\"; }
+    location = /connection { return 200 \"$connection $connection_requests\\n\"; }
+    location /echo { client_max_body_size 0; proxy_pass http://{{app}}; proxy_request_buffering off; } }";
+
+#[test]
+fn apps_speak_tls() {
+    let origin = Origin::echo();
+    let big: Vec<u8> = (0..3_000_000_u32).map(|i| b'a' + (i % 26) as u8).collect();
+    let server = setup().app(&origin).file("root/big", &big).file("root/small", "small").start(&format!(
+        "{PROTOCOLS} {APP}
+         server {{ listen {{{{port}}}}; client_max_body_size 0;
+             proxy_http_version 1.1; proxy_ssl_protocols TLSv1.2;
+             location / {{ proxy_pass https://127.0.0.1:{{{{port2}}}}; }}
+             location /unbuffered/ {{ proxy_pass https://127.0.0.1:{{{{port2}}}}/; proxy_buffering off; }}
+             location /named {{ proxy_ssl_session_reuse off; proxy_pass https://127.0.0.1:{{{{port2}}}}/; proxy_ssl_server_name on;
+                 proxy_ssl_name b.example;
+                 proxy_ssl_certificate {{{{tls}}}}/client.pem; proxy_ssl_certificate_key {{{{tls}}}}/client.key; }}
+             location /reused {{ proxy_pass https://127.0.0.1:{{{{port2}}}}; proxy_set_header Connection close; }}
+             location /echo {{ proxy_pass https://127.0.0.1:{{{{port2}}}}; proxy_request_buffering off; }}
+             location /variables {{ set $app 127.0.0.1:{{{{port2}}}}; proxy_pass https://$app/; }}
+             location /plain {{ proxy_pass http://127.0.0.1:{{{{port2}}}}/; }}
+             location /to-plain {{ proxy_pass https://127.0.0.1:{{{{port}}}}; }} }}"
+    ));
+    let mut text = String::new();
+    // The kept connection of the next ones, and one that resumes its session.
+    server.get("/");
+    server.get("/reused");
+    for path in ["/", "/named", "/variables", "/small", "/reused", "/to-plain"] {
+        let response = server.get(path);
+        let body = if response.status == 200 { server.localised(&response.text()) } else { "\n".to_owned() };
+        writeln!(text, "{path} {} {}", response.status, body.trim_end()).unwrap();
+    }
+    writeln!(text, "/plain {}", server.get("/plain").status).unwrap();
+    expect![[r#"
+        / 200 ||127.0.0.1:{port2}|TLSv1.2
+        /named 200 b.example|CN=client,OU=Clients,O=The\, Tests,C=GB|127.0.0.1:{port2}|TLSv1.2
+        /variables 200 ||127.0.0.1:{port2}|TLSv1.2
+        /small 200 small
+        /reused 200 r
+        /to-plain 502 
+        /plain 400
+    "#]]
+    .assert_eq(&text);
+    for path in ["/big", "/unbuffered/big"] {
+        assert!(server.get(path).body == big, "{path}");
+    }
+    let upload = |head: &str, body: &[u8]| {
+        let request = [&lines(&format!("POST /echo HTTP/1.1\nHost: a\n{head}"))[..], body].concat();
+        let response = server.send(request);
+        (response.status, origin.last().body == big)
+    };
+    assert_eq!(upload(&format!("Content-Length: {}", big.len()), &big), (200, true));
+    let chunk = [format!("{:x}\r\n", big.len()).as_bytes(), &big, b"\r\n0\r\n\r\n"].concat();
+    assert_eq!(upload("Transfer-Encoding: chunked", &chunk), (200, true));
+}
+
+#[test]
+fn apps_are_who_they_should_be() {
+    let origin = Origin::ok();
+    let location = |name: &str, rest: &str| {
+        format!(
+            "location /{name} {{ proxy_pass https://127.0.0.1:{{{{port2}}}}/; proxy_ssl_verify on; {rest} }}\n"
+        )
+    };
+    let server = setup().app(&origin).start(&format!(
+        "{PROTOCOLS} {APP} server {{ listen {{{{port}}}}; proxy_ssl_trusted_certificate {{{{tls}}}}/authority.pem;
+         proxy_ssl_session_reuse off;
+         {} {} {} {} }}",
+        location("right", "proxy_ssl_name a.example;"),
+        location("wildcard", "proxy_ssl_name x.a.example:8443;"),
+        location("other", "proxy_ssl_name other.example;"),
+        location(
+            "unknown",
+            "proxy_ssl_name a.example; proxy_ssl_trusted_certificate {{tls}}/other_authority.pem;"
+        ),
+    ));
+    let mut text = String::new();
+    for path in ["/right", "/wildcard", "/other", "/unknown"] {
+        writeln!(text, "{path} {}", server.get(path).status).unwrap();
+    }
+    let log = server.wait_error("(21:unable to verify the first certificate)");
+    for line in log.lines().filter(|line| line.contains("upstream SSL certificate")) {
+        let line = line.split("upstream SSL").nth(1).unwrap().split(", client").next().unwrap();
+        writeln!(text, "upstream SSL{line}").unwrap();
+    }
+    expect![[r#"
+        /right 200
+        /wildcard 200
+        /other 502
+        /unknown 502
+        upstream SSL certificate does not match "other.example" while SSL handshaking to upstream
+        upstream SSL certificate verify error: (21:unable to verify the first certificate) while SSL handshaking to upstream
+    "#]].assert_eq(&text);
+}
+
+#[test]
+fn connections_to_apps_are_kept_by_name() {
+    let origin = Origin::ok();
+    let server = setup().app(&origin).ringx().start(&format!(
+        "{PROTOCOLS} {APP}
+         server {{ listen {{{{port}}}}; proxy_ssl_server_name on;
+             location /a {{ proxy_pass https://127.0.0.1:{{{{port2}}}}/connection; proxy_ssl_name a.example; }}
+             location /b {{ proxy_pass https://127.0.0.1:{{{{port2}}}}/connection; proxy_ssl_name b.example; }} }}"
+    ));
+    let ask = |path: &str| {
+        let text = server.get(path).text();
+        let (connection, requests) = text.trim().split_once(' ').unwrap();
+        (connection.to_owned(), requests.to_owned())
+    };
+    let (a, b) = (ask("/a"), ask("/b"));
+    assert_ne!(a.0, b.0, "another name is another connection");
+    assert_eq!((ask("/a"), ask("/b")), ((a.0, "2".to_owned()), (b.0, "2".to_owned())));
 }

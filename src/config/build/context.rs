@@ -13,7 +13,8 @@ use super::super::derived::DerivedConf;
 use super::super::error::{Diagnostics, Pos};
 use super::super::load::FindUser;
 use super::super::model::{
-    AccessLogConf, ErrorLogConf, LimitZoneConf, LocationConf, LocationId, LogFormat, SizeConf, UpstreamId,
+    AccessLogConf, AppTlsConf, ErrorLogConf, LimitZoneConf, LocationConf, LocationId, LogFormat, SizeConf,
+    UpstreamId,
 };
 use super::super::pattern::Pattern;
 use super::super::template::{Template, VariableScope};
@@ -41,6 +42,8 @@ pub(super) struct Context {
     pub limit_zones: Vec<LimitZoneConf>,
     /// Where they are used.
     pub limit_zone_uses: Vec<ZoneUse>,
+    /// TLS towards apps.
+    pub app_tls: Vec<AppTlsConf>,
     /// What TLS directives name and the TLS here does not offer, for one notice.
     pub tls_left_out: BTreeSet<String>,
     /// Started as root.
@@ -71,6 +74,7 @@ impl Context {
             upstreams: Upstreams::default(),
             limit_zones: Vec::new(),
             limit_zone_uses: Vec::new(),
+            app_tls: Vec::new(),
             tls_left_out: BTreeSet::new(),
             superuser: options.superuser,
             find_user: options.find_user,
@@ -359,6 +363,14 @@ impl Context {
     /// Makes a format known.
     pub(super) fn add_log_format(&mut self, format: LogFormat) {
         self.formats.insert(format.name.clone(), Arc::new(format));
+    }
+
+    /// Registers TLS towards apps: its number. Locations that say the same share it.
+    pub(super) fn app_tls(&mut self, conf: AppTlsConf) -> usize {
+        self.app_tls.iter().position(|known| *known == conf).unwrap_or_else(|| {
+            self.app_tls.push(conf);
+            self.app_tls.len() - 1
+        })
     }
 
     /// Registers a resolved location.

@@ -208,18 +208,16 @@ fn pass(cx: &mut Context, d: &Directive, family: Family, pass: &mut Option<RawPa
     let url = d.arg(0);
     if url.contains('$') {
         if let Some(template) = cx.template(d, url) {
-            *pass = Some(RawPass::Variables { url: url.to_owned(), template });
+            *pass = Some(RawPass::Variables { url: url.to_owned(), template, at: d.pos });
         }
         return;
     }
-    if family == Family::Uwsgi && strip_scheme(url, "suwsgi://").is_some() {
-        cx.warn(d, format!("\"{url}\": TLS to the app is not supported yet, the location answers 502"));
-        *pass = Some(RawPass::Refused(format!("TLS to the app is not supported yet: \"uwsgi_pass {url}\"")));
-        return;
-    }
-    let rest = strip_scheme(url, "uwsgi://").filter(|_| family == Family::Uwsgi).unwrap_or(url);
+    let secure = strip_scheme(url, "suwsgi://").filter(|_| family == Family::Uwsgi);
+    let tls = secure.is_some();
+    let plain = || strip_scheme(url, "uwsgi://").filter(|_| family == Family::Uwsgi);
+    let rest = secure.or_else(plain).unwrap_or(url);
     match addr::parse_peer(rest, 0, UriPart::Refused) {
-        Ok(parsed) => *pass = Some(RawPass::Literal { url: url.to_owned(), parsed, at: d.pos }),
+        Ok(parsed) => *pass = Some(RawPass::Literal { url: url.to_owned(), parsed, tls, at: d.pos }),
         Err(why) => cx.error(d, format!("{why} in upstream \"{rest}\"")),
     }
 }

@@ -6,6 +6,7 @@
 
 mod access;
 mod addr;
+mod app_tls;
 mod client;
 mod context;
 mod cookies;

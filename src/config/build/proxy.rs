@@ -12,6 +12,7 @@ use super::super::ast::Directive;
 use super::super::model::{BindAddress, BindConf, NextUpstream, ProxyConf, SizeConf, StoreConf};
 use super::super::template::Template;
 use super::super::value;
+use super::app_tls::RawAppTls;
 use super::context::Context;
 use super::cookies::RawCookies;
 use super::gateway::{Family, RawGateways};
@@ -54,6 +55,7 @@ pub(super) struct RawProxy {
     pub pass: Option<RawPass>,
     pub redirects: Option<RawRedirects>,
     cookies: RawCookies,
+    tls: RawAppTls,
     set_headers: Option<HeaderLines>,
     hide_headers: Option<Vec<String>>,
     pass_headers: Option<Vec<String>>,
@@ -138,6 +140,7 @@ impl RawProxy {
             "proxy_store_access" => cx.set(d, &mut self.store_access, store_access),
             "proxy_bind" => cx.set(d, &mut self.bind, bind),
             "proxy_socket_keepalive" => cx.flag(d, &mut self.socket_keepalive),
+            _ if self.tls.apply(cx, d, &name) => {}
             _ => return self.is_http() && self.cookies.apply(cx, d),
         }
         true
@@ -154,6 +157,7 @@ impl RawProxy {
     /// Takes what is not written from the outer level.
     pub(super) fn inherit(&mut self, outer: &Self) {
         self.cookies.inherit(&outer.cookies);
+        self.tls.inherit(&outer.tls);
         inherit!(self, outer;
             redirects, set_headers, hide_headers, pass_headers, ignore_headers, http11, method, connect_timeout, send_timeout, read_timeout,
             limit_rate, buffering, buffers, buffer_size, max_temp_file_size, temp_path, request_buffering, intercept_errors,
@@ -215,6 +219,21 @@ impl RawProxy {
             store: self.resolve_store(),
             bind: self.bind.clone().flatten(),
             socket_keepalive: self.socket_keepalive.unwrap_or(false),
+            tls: self.resolve_tls(cx),
+        }
+    }
+
+    fn resolve_tls(&self, cx: &mut Context) -> Option<usize> {
+        let family = match self.family {
+            Family::Http => "proxy",
+            Family::Uwsgi => "uwsgi",
+            Family::Fastcgi | Family::Scgi => return None,
+        };
+        match &self.pass {
+            Some(RawPass::Literal { tls: true, at, .. } | RawPass::Variables { at, .. }) => {
+                Some(self.tls.resolve(cx, *at, family))
+            }
+            _ => None,
         }
     }
 

@@ -21,6 +21,8 @@ pub(super) enum RawPass {
         url: String,
         /// Its parts.
         parsed: Url,
+        /// TLS is spoken to it.
+        tls: bool,
         /// For messages found after the parsing.
         at: Pos,
     },
@@ -30,9 +32,9 @@ pub(super) enum RawPass {
         url: String,
         /// The same, compiled.
         template: Template,
+        /// Where it stands.
+        at: Pos,
     },
-    /// A peer that cannot be talked to: what to say about it.
-    Refused(String),
 }
 
 /// `proxy_redirect` as written.
@@ -62,20 +64,19 @@ pub(super) fn proxy_pass(cx: &mut Context, d: &Directive, place: Place<'_>, pass
     let url = d.arg(0);
     if url.contains('$') {
         if let Some(template) = cx.template(d, url) {
-            *pass = Some(RawPass::Variables { url: url.to_owned(), template });
+            *pass = Some(RawPass::Variables { url: url.to_owned(), template, at: d.pos });
         }
         return;
     }
-    if strip_scheme(url, "https://").is_some() {
-        cx.warn(d, format!("\"{url}\": TLS to the app is not supported yet, the location answers 502"));
-        *pass = Some(RawPass::Refused(format!("TLS to the app is not supported yet: \"proxy_pass {url}\"")));
-        return;
-    }
-    let Some(rest) = strip_scheme(url, "http://") else {
+    let (tls, rest) = match strip_scheme(url, "https://") {
+        Some(rest) => (true, Some(rest)),
+        None => (false, strip_scheme(url, "http://")),
+    };
+    let Some(rest) = rest else {
         cx.error(d, "invalid URL prefix");
         return;
     };
-    let parsed = match addr::parse_peer(rest, 80, UriPart::Allowed) {
+    let parsed = match addr::parse_peer(rest, default_port(tls), UriPart::Allowed) {
         Ok(parsed) => parsed,
         Err(why) => {
             cx.error(d, format!("{why} in upstream \"{rest}\""));
@@ -91,7 +92,12 @@ pub(super) fn proxy_pass(cx: &mut Context, d: &Directive, place: Place<'_>, pass
         );
         return;
     }
-    *pass = Some(RawPass::Literal { url: url.to_owned(), parsed, at: d.pos });
+    *pass = Some(RawPass::Literal { url: url.to_owned(), parsed, tls, at: d.pos });
+}
+
+/// The port of a URL without one.
+fn default_port(tls: bool) -> u16 {
+    if tls { 443 } else { 80 }
 }
 
 pub(super) fn strip_scheme<'a>(url: &'a str, scheme: &str) -> Option<&'a str> {
@@ -136,7 +142,6 @@ pub(super) fn proxy_redirect(
                     );
                     return;
                 }
-                Some(RawPass::Refused(_)) => return,
                 Some(RawPass::Literal { url, parsed, .. }) => {
                     let matched_prefix = place.location.map_or("", super::location::Place::matched_prefix);
                     Some(default_redirect(url, parsed, matched_prefix.as_bytes()))
@@ -193,7 +198,7 @@ pub(super) fn resolve_redirects(raw: &RawProxy, matched_prefix: &[u8]) -> Vec<Pr
                 RawRedirect::Prefix(from, to) => vec![ProxyRedirectConf::Prefix { from, to }],
                 RawRedirect::Regex(..) => Vec::new(),
             },
-            Some(RawPass::Variables { .. } | RawPass::Refused(_)) | None => Vec::new(),
+            Some(RawPass::Variables { .. }) | None => Vec::new(),
         },
     }
 }
@@ -219,22 +224,22 @@ pub(super) fn resolve_handler(
     }
     match pass {
         None => HandlerConf::Static,
-        Some(RawPass::Refused(reason)) => HandlerConf::Refused(reason.clone()),
-        Some(RawPass::Variables { url, template }) => HandlerConf::Proxy(ProxyPassConf {
+        Some(RawPass::Variables { url, template, .. }) => HandlerConf::Proxy(ProxyPassConf {
             target: ProxyTarget::Variables(template.clone()),
+            tls: false,
             location_prefix,
             url: url.clone(),
         }),
-        Some(RawPass::Literal { url, parsed, at }) => {
+        Some(RawPass::Literal { url, parsed, tls, at }) => {
             let Some(upstream) = cx.upstream_for(parsed, *at) else { return HandlerConf::Static };
             let (host, port) = match &parsed.endpoint {
                 Endpoint::Unix(_) => ("localhost".to_owned(), String::new()),
-                _ if parsed.port == 80 => (parsed.host.clone(), "80".to_owned()),
+                _ if parsed.port == default_port(*tls) => (parsed.host.clone(), parsed.port.to_string()),
                 _ => (format!("{}:{}", parsed.host, parsed.port), parsed.port.to_string()),
             };
             let uri = parsed.uri.as_ref().map(|uri| uri.clone().into_bytes());
             let target = ProxyTarget::Literal { upstream, host, port, uri };
-            HandlerConf::Proxy(ProxyPassConf { target, location_prefix, url: url.clone() })
+            HandlerConf::Proxy(ProxyPassConf { target, tls: *tls, location_prefix, url: url.clone() })
         }
     }
 }

@@ -99,7 +99,7 @@ impl RawTls {
             "ssl_certificate_key" => source(cx, d, &mut self.keys),
             "ssl_reject_handshake" => cx.flag(d, &mut self.reject_handshake),
             "ssl_buffer_size" => cx.buffer(d, &mut self.buffer_size),
-            "ssl_protocols" => self.protocols(cx, d),
+            "ssl_protocols" => versions(cx, d, &mut self.versions),
             "ssl_ciphers" => cx.set(d, &mut self.ciphers, |cx, d| cipher_list(cx, d, d.arg(0))),
             "ssl_ecdh_curve" => cx.set(d, &mut self.curves, |cx, d| curve_list(cx, d, d.arg(0))),
             "ssl_prefer_server_ciphers" => cx.flag(d, &mut self.prefer_server_ciphers),
@@ -131,34 +131,6 @@ impl RawTls {
             _ => return false,
         }
         true
-    }
-
-    fn protocols(&mut self, cx: &mut Context, d: &Directive) {
-        cx.set(d, &mut self.versions, |cx, d| {
-            let mut versions = Versions { tls12: false, tls13: false };
-            let mut known = true;
-            for arg in d.args() {
-                match arg.text() {
-                    word if word.eq_ignore_ascii_case("TLSv1.2") => versions.tls12 = true,
-                    word if word.eq_ignore_ascii_case("TLSv1.3") => versions.tls13 = true,
-                    word if ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1"]
-                        .iter()
-                        .any(|old| old.eq_ignore_ascii_case(word)) =>
-                    {
-                        cx.tls_left_out.insert(word.to_owned());
-                    }
-                    word => {
-                        known = false;
-                        cx.error(d, format!("invalid value \"{word}\""));
-                    }
-                }
-            }
-            if versions.tls12 || versions.tls13 || !known {
-                return Some(versions);
-            }
-            cx.warn(d, "none of these protocols can be served: TLSv1.2 and TLSv1.3 are");
-            Some(Versions { tls12: true, tls13: true })
-        });
     }
 
     /// `ssl_conf_command NAME VALUE`
@@ -285,8 +257,37 @@ impl RawTls {
     }
 }
 
+/// `ssl_protocols`
+pub(super) fn versions(cx: &mut Context, d: &Directive, slot: &mut Option<Versions>) {
+    cx.set(d, slot, |cx, d| {
+        let mut versions = Versions { tls12: false, tls13: false };
+        let mut known = true;
+        for arg in d.args() {
+            match arg.text() {
+                word if word.eq_ignore_ascii_case("TLSv1.2") => versions.tls12 = true,
+                word if word.eq_ignore_ascii_case("TLSv1.3") => versions.tls13 = true,
+                word if ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1"]
+                    .iter()
+                    .any(|old| old.eq_ignore_ascii_case(word)) =>
+                {
+                    cx.tls_left_out.insert(word.to_owned());
+                }
+                word => {
+                    known = false;
+                    cx.error(d, format!("invalid value \"{word}\""));
+                }
+            }
+        }
+        if versions.tls12 || versions.tls13 || !known {
+            return Some(versions);
+        }
+        cx.warn(d, "none of these protocols can be served: TLSv1.2 and TLSv1.3 are");
+        Some(Versions { tls12: true, tls13: true })
+    });
+}
+
 /// A line of `ssl_certificate` or `ssl_certificate_key`.
-fn source(cx: &mut Context, d: &Directive, lines: &mut Option<Vec<String>>) {
+pub(super) fn source(cx: &mut Context, d: &Directive, lines: &mut Option<Vec<String>>) {
     let text = d.arg(0);
     if text.contains('$') {
         cx.error(
@@ -300,7 +301,7 @@ fn source(cx: &mut Context, d: &Directive, lines: &mut Option<Vec<String>>) {
     }
 }
 
-fn pem_source(cx: &Context, text: &str) -> PemSource {
+pub(super) fn pem_source(cx: &Context, text: &str) -> PemSource {
     match text.strip_prefix("data:") {
         Some(text) => PemSource::Text(text.to_owned()),
         None => PemSource::File(cx.conf_path(text)),
@@ -308,11 +309,11 @@ fn pem_source(cx: &Context, text: &str) -> PemSource {
 }
 
 /// A file; an empty name takes back what the outer level names.
-fn file(cx: &mut Context, d: &Directive, slot: &mut Option<PathBuf>) {
+pub(super) fn file(cx: &mut Context, d: &Directive, slot: &mut Option<PathBuf>) {
     cx.set(d, slot, |cx, d| Some(if d.arg(0).is_empty() { PathBuf::new() } else { cx.conf_path(d.arg(0)) }));
 }
 
-fn cipher_list(cx: &mut Context, d: &Directive, text: &str) -> Option<Vec<u16>> {
+pub(super) fn cipher_list(cx: &mut Context, d: &Directive, text: &str) -> Option<Vec<u16>> {
     let Some(CipherList { codes, left_out }) = ciphers::parse(text) else {
         let why = "(SSL: error:0A0000B9:SSL routines::no cipher match)";
         cx.error(d, format!("SSL_CTX_set_cipher_list(\"{text}\") failed {why}"));

@@ -193,30 +193,32 @@ directives! { HTTP_UWSGI, "ngx_http_uwsgi_module";
         => Supported, "Keeps a field of the app's response from the client.";
     uwsgi_ignore_headers [HTTP SERVER LOCATION] (1+) "field ..." = ""
         => Supported, "Does not obey these fields of the app.";
-    uwsgi_ssl_session_reuse [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    uwsgi_ssl_protocols [HTTP SERVER LOCATION] (1+) "value ..." = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    uwsgi_ssl_ciphers [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    uwsgi_ssl_name [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("TLS to apps is not supported yet"), "";
-    uwsgi_ssl_server_name [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    uwsgi_ssl_verify [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    uwsgi_ssl_verify_depth [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    uwsgi_ssl_trusted_certificate [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    uwsgi_ssl_crl [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("TLS to apps is not supported yet"), "";
-    uwsgi_ssl_certificate [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    uwsgi_ssl_certificate_key [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    uwsgi_ssl_password_file [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    uwsgi_ssl_conf_command [HTTP SERVER LOCATION] (2) "value value" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
+    uwsgi_ssl_session_reuse [HTTP SERVER LOCATION] (flag) "on | off" = "on"
+        => Supported, "Resumes sessions with the app.";
+    uwsgi_ssl_protocols [HTTP SERVER LOCATION] (1+) "TLSv1.2 | TLSv1.3 ..." = "TLSv1.2 TLSv1.3"
+        => Supported, "Protocols towards the app; older ones are left out, with a notice.";
+    uwsgi_ssl_ciphers [HTTP SERVER LOCATION] (1) "ciphers" = "DEFAULT"
+        => Supported, "Ciphers of TLS 1.2 towards the app, as ssl_ciphers.";
+    uwsgi_ssl_name [HTTP SERVER LOCATION] (1) "name" = "$proxy_host"
+        => Supported, "Whom the app's certificate must name, and what SNI says.";
+    uwsgi_ssl_server_name [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "Sends the name (SNI).";
+    uwsgi_ssl_verify [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "Checks the app's certificate.";
+    uwsgi_ssl_verify_depth [HTTP SERVER LOCATION] (1) "number" = "1"
+        => Supported, "Certificates between the app's and a trusted one.";
+    uwsgi_ssl_trusted_certificate [HTTP SERVER LOCATION] (1) "file" = ""
+        => Supported, "Authorities of the app's certificate.";
+    uwsgi_ssl_crl [HTTP SERVER LOCATION] (1) "file" = ""
+        => Supported, "Revoked certificates, in lists of version 2.";
+    uwsgi_ssl_certificate [HTTP SERVER LOCATION] (1) "file" = ""
+        => Supported, "A certificate for apps that ask for one.";
+    uwsgi_ssl_certificate_key [HTTP SERVER LOCATION] (1) "file" = ""
+        => Supported, "Its key, not encrypted.";
+    uwsgi_ssl_password_file [HTTP SERVER LOCATION] (1) "file" = ""
+        => Ignored("a key that is encrypted is refused"), "";
+    uwsgi_ssl_conf_command [HTTP SERVER LOCATION] (2) "name value" = ""
+        => Ignored("TLS has its usual settings"), "";
 }
 
 directives! { HTTP_SCGI, "ngx_http_scgi_module";

@@ -1,6 +1,6 @@
 //! `proxy_*`.
 
-use super::{directives, refused_unless};
+use super::directives;
 use crate::config::spec::Support::{Accepted, Ignored, Supported};
 
 directives! { HTTP_PROXY, "ngx_http_proxy_module";
@@ -112,30 +112,32 @@ directives! { HTTP_PROXY, "ngx_http_proxy_module";
         => Supported, "Does not obey these fields of the app.";
     proxy_http_version [HTTP SERVER LOCATION] (1) "1.0 | 1.1" = "1.1"
         => Supported, "HTTP version spoken to the app.";
-    proxy_ssl_session_reuse [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    proxy_ssl_protocols [HTTP SERVER LOCATION] (1+) "value ..." = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    proxy_ssl_ciphers [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    proxy_ssl_name [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("TLS to apps is not supported yet"), "";
-    proxy_ssl_server_name [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
+    proxy_ssl_session_reuse [HTTP SERVER LOCATION] (flag) "on | off" = "on"
+        => Supported, "Resumes sessions with the app.";
+    proxy_ssl_protocols [HTTP SERVER LOCATION] (1+) "TLSv1.2 | TLSv1.3 ..." = "TLSv1.2 TLSv1.3"
+        => Supported, "Protocols towards the app; older ones are left out, with a notice.";
+    proxy_ssl_ciphers [HTTP SERVER LOCATION] (1) "ciphers" = "DEFAULT"
+        => Supported, "Ciphers of TLS 1.2 towards the app, as ssl_ciphers.";
+    proxy_ssl_name [HTTP SERVER LOCATION] (1) "name" = "$proxy_host"
+        => Supported, "Whom the app's certificate must name, and what SNI says.";
+    proxy_ssl_server_name [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "Sends the name (SNI).";
     proxy_ssl_verify [HTTP SERVER LOCATION] (flag) "on | off" = "off"
-        => refused_unless("off", "it keeps out apps with a wrong certificate"), "Checks the app's certificate.";
-    proxy_ssl_verify_depth [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    proxy_ssl_trusted_certificate [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    proxy_ssl_crl [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("TLS to apps is not supported yet"), "";
-    proxy_ssl_certificate [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    proxy_ssl_certificate_key [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    proxy_ssl_password_file [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
-    proxy_ssl_conf_command [HTTP SERVER LOCATION] (2) "value value" = ""
-        => Ignored("TLS to apps is not supported yet"), "";
+        => Supported, "Checks the app's certificate.";
+    proxy_ssl_verify_depth [HTTP SERVER LOCATION] (1) "number" = "1"
+        => Supported, "Certificates between the app's and a trusted one.";
+    proxy_ssl_trusted_certificate [HTTP SERVER LOCATION] (1) "file" = ""
+        => Supported, "Authorities of the app's certificate.";
+    proxy_ssl_crl [HTTP SERVER LOCATION] (1) "file" = ""
+        => Supported, "Revoked certificates, in lists of version 2.";
+    proxy_ssl_certificate [HTTP SERVER LOCATION] (1) "file" = ""
+        => Supported, "A certificate for apps that ask for one.";
+    proxy_ssl_certificate_key [HTTP SERVER LOCATION] (1) "file" = ""
+        => Supported, "Its key, not encrypted.";
+    proxy_ssl_password_file [HTTP SERVER LOCATION] (1) "file" = ""
+        => Ignored("a key that is encrypted is refused"), "";
+    proxy_ssl_conf_command [HTTP SERVER LOCATION] (2) "name value" = ""
+        => Ignored("TLS has its usual settings"), "";
     proxy_pass_trailers [HTTP SERVER LOCATION] (flag) "on | off" = ""
         => Ignored("trailers are passed on"), "";
     proxy_request_dynamic [HTTP SERVER LOCATION] (flag) "on | off" = "" => Ignored("no effect"), "";

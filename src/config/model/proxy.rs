@@ -17,6 +17,8 @@ use crate::http1::headers::FieldNames;
 pub struct ProxyPassConf {
     /// Where to and with which URI.
     pub target: ProxyTarget,
+    /// `https://`, `suwsgi://`. With variables each URL says it anew.
+    pub tls: bool,
     /// The location's prefix that a URI part replaces (length of the matched prefix).
     pub location_prefix: Vec<u8>,
     /// The written URL, for messages and `proxy_redirect default`.
@@ -111,6 +113,8 @@ pub struct ProxyConf {
     pub bind: Option<BindConf>,
     /// `proxy_socket_keepalive`.
     pub socket_keepalive: bool,
+    /// How TLS is spoken to the app, where it is or may be: the number in `HttpConf::app_tls`.
+    pub tls: Option<usize>,
 }
 
 /// `proxy_store` and `proxy_store_access`.

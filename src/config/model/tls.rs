@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::ciphers::Curve;
+use super::super::template::Template;
 
 /// A server's TLS. Whether a socket speaks it, `ListenConf::ssl` says.
 #[derive(Debug, Clone)]
@@ -43,6 +44,31 @@ pub struct TlsConf {
     pub trusted_certificate: Option<PathBuf>,
     /// `ssl_crl`
     pub crl: Option<PathBuf>,
+}
+
+/// TLS towards apps: `proxy_ssl_*`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AppTlsConf {
+    /// `proxy_ssl_protocols`
+    pub versions: Versions,
+    /// `proxy_ssl_ciphers`, by code.
+    pub ciphers: Vec<u16>,
+    /// `proxy_ssl_name`: whom the app's certificate must name, and what SNI says.
+    pub name: Template,
+    /// `proxy_ssl_server_name`: SNI is sent.
+    pub server_name: bool,
+    /// `proxy_ssl_session_reuse`
+    pub session_reuse: bool,
+    /// `proxy_ssl_verify`
+    pub verify: bool,
+    /// `proxy_ssl_verify_depth`
+    pub verify_depth: u64,
+    /// `proxy_ssl_trusted_certificate`
+    pub trusted_certificate: Option<PathBuf>,
+    /// `proxy_ssl_crl`
+    pub crl: Option<PathBuf>,
+    /// `proxy_ssl_certificate` and `proxy_ssl_certificate_key`: what is shown to apps that ask.
+    pub certificate: Option<CertificateConf>,
 }
 
 /// Protocols.

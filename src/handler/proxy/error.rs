@@ -23,6 +23,10 @@ pub(super) enum PeerError {
     Bind(io::Error, Option<LocalAddr>),
     /// `proxy_connect_timeout`.
     ConnectTimeout,
+    /// No TLS with the peer: why.
+    Handshake(String),
+    /// `proxy_connect_timeout` in the handshake.
+    HandshakeTimeout,
     /// The connection broke while the request was sent.
     Send(io::Error),
     /// `proxy_send_timeout`.
@@ -59,6 +63,9 @@ pub(super) enum PeerError {
 /// What nginx says of the time before the connection stands.
 pub(super) const CONNECTING: &str = "connecting to upstream";
 
+/// What nginx says of the time in which TLS is agreed on.
+pub(super) const SHAKING_HANDS: &str = "SSL handshaking to upstream";
+
 /// What nginx says of the time between the request and the head of the answer.
 pub(super) const READING_HEAD: &str = "reading response header from upstream";
 
@@ -82,6 +89,7 @@ impl PeerError {
     pub(super) fn status(&self) -> Status {
         match self {
             Self::Connect(..)
+            | Self::Handshake(_)
             | Self::Send(_)
             | Self::Read(_)
             | Self::PrematureClose
@@ -92,7 +100,9 @@ impl PeerError {
             | Self::CaughtStderr
             | Self::UnexpectedUpgrade
             | Self::TooManyInterim => Status::BAD_GATEWAY,
-            Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => Status::GATEWAY_TIME_OUT,
+            Self::ConnectTimeout | Self::HandshakeTimeout | Self::SendTimeout | Self::ReadTimeout => {
+                Status::GATEWAY_TIME_OUT
+            }
             Self::Local(_) | Self::Bind(..) => Status::INTERNAL_SERVER_ERROR,
             Self::ClientGone(_) => Status::CLIENT_CLOSED_REQUEST,
             Self::ClientBody(error) => error.status(),
@@ -102,8 +112,12 @@ impl PeerError {
     /// Which condition of `proxy_next_upstream` it is.
     pub(super) fn condition(&self) -> Condition {
         match self {
-            Self::Connect(..) | Self::Send(_) | Self::Read(_) | Self::PrematureClose => Condition::Error,
-            Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => Condition::Timeout,
+            Self::Connect(..) | Self::Handshake(_) | Self::Send(_) | Self::Read(_) | Self::PrematureClose => {
+                Condition::Error
+            }
+            Self::ConnectTimeout | Self::HandshakeTimeout | Self::SendTimeout | Self::ReadTimeout => {
+                Condition::Timeout
+            }
             Self::Head(_)
             | Self::HeaderLine(_)
             | Self::Record(_)
@@ -124,6 +138,7 @@ impl PeerError {
     pub(super) fn action(&self) -> &'static str {
         match self {
             Self::Connect(..) | Self::Bind(..) | Self::ConnectTimeout => CONNECTING,
+            Self::Handshake(_) | Self::HandshakeTimeout => SHAKING_HANDS,
             Self::Send(_) | Self::SendTimeout | Self::Local(_) | Self::ClientBody(_) => {
                 "sending request to upstream"
             }
@@ -160,6 +175,8 @@ impl PeerError {
             Self::Local(_) => Some(Level::Alert),
             Self::Connect(..)
             | Self::ConnectTimeout
+            | Self::Handshake(_)
+            | Self::HandshakeTimeout
             | Self::Send(_)
             | Self::SendTimeout
             | Self::Read(_)
@@ -188,7 +205,10 @@ impl fmt::Display for PeerError {
             Self::Connect(error, Some(name)) => write!(f, "connect() to {name} failed ({})", Errno(error)),
             Self::Bind(error, Some(local)) => write!(f, "bind({local}) failed ({})", Errno(error)),
             Self::Bind(error, None) => write!(f, "bind() failed ({})", Errno(error)),
-            Self::ConnectTimeout | Self::SendTimeout | Self::ReadTimeout => f.write_str(TIMED_OUT),
+            Self::ConnectTimeout | Self::HandshakeTimeout | Self::SendTimeout | Self::ReadTimeout => {
+                f.write_str(TIMED_OUT)
+            }
+            Self::Handshake(why) => f.write_str(why),
             Self::Send(error) => write!(f, "send() failed ({})", Errno(error)),
             Self::Read(error) => write!(f, "recv() failed ({})", Errno(error)),
             Self::PrematureClose => f.write_str("upstream prematurely closed connection"),

@@ -21,12 +21,13 @@ use crate::cgi::fastcgi::Records;
 use crate::config::model::{LocationConf, ProxyConf, ProxyPassConf};
 use crate::cycle::Cycle;
 use crate::http::relay::Source;
-use crate::http::{BodyError, Exchange, Outcome};
+use crate::http::{BodyError, Exchange, Outcome, variables};
 use crate::http1::{BodyFraming, Method, Status};
 use crate::io::LocalAddr;
-use crate::log::Level;
+use crate::io::tls::HandshakeError;
+use crate::log::{Errno, Level};
 use crate::shard::Shard;
-use crate::upstream::{Key, Lease, OpenError, PeerConnection, Selection, Upstream};
+use crate::upstream::{Key, Lease, OpenError, PeerConnection, PeerTls, Selection, Upstream, Wanted};
 use error::{CONNECTING, Condition, PeerError, READING_HEAD, Retry};
 
 /// A request that cannot be sent twice (a POST) gets a kept connection only if it was used in the last second: an app
@@ -132,6 +133,10 @@ async fn ask_peers(
         Ok(destination) => destination,
         Err(refused) => return Outcome::Status(refused.log(exchange)),
     };
+    exchange.upstream.tls = destination.tls;
+    if destination.tls {
+        name_app(exchange, cycle, proxy);
+    }
     request.framing = request::body_framing(exchange, proxy);
     if let Some(template) = &proxy.set_body {
         request.framing = request::make_body(exchange, template);
@@ -161,7 +166,7 @@ async fn ask_peers(
         };
         limit -= 1;
         request.sent = false;
-        let asked = ask(exchange, conf, &upstream, &lease, request).await;
+        let asked = ask(exchange, cycle, conf, &upstream, &lease, request).await;
         let condition = match &asked {
             Ok(_) => Condition::Status(exchange.upstream.head.status),
             Err(error) => error.condition(),
@@ -230,6 +235,7 @@ fn note_failure(exchange: &mut Exchange, lease: &Lease, action: &str) {
 /// closed. The head of the answer is then in `exchange.upstream`.
 async fn ask(
     exchange: &mut Exchange,
+    cycle: &Cycle,
     conf: &LocationConf,
     upstream: &Upstream,
     lease: &Lease,
@@ -240,7 +246,13 @@ async fn ask(
     exchange.upstream.note_try(Rc::clone(&peer.name), now);
     let max_idle =
         if request.method.is_idempotent() && !request.streams { u64::MAX } else { UNREPEATABLE_MAX_IDLE_MS };
-    if let Some(mut connection) = upstream.take_idle(peer, request.local.as_deref(), now, max_idle) {
+    let tls = app_tls(exchange, cycle, conf);
+    if exchange.upstream.tls && tls.is_none() {
+        // Never in plain text what is to be sent over TLS.
+        return Err(PeerError::Handshake("no TLS is configured for the app".to_owned()));
+    }
+    let wanted = Wanted { tls, local: request.local.as_deref() };
+    if let Some(mut connection) = upstream.take_idle(peer, wanted, now, max_idle) {
         exchange.upstream.note_connected(now);
         let Err(error) = talk(exchange, conf, &mut connection, request).await else {
             return Ok(connection);
@@ -254,8 +266,60 @@ async fn ask(
         request.sent = false;
     }
     let mut connection = open(exchange, conf, lease, request.local.as_deref()).await?;
+    if exchange.upstream.tls {
+        Box::pin(secure(exchange, cycle, conf, &mut connection)).await?;
+    }
     talk(exchange, conf, &mut connection, request).await?;
     Ok(connection)
+}
+
+/// Evaluates whom the app must be.
+#[cold]
+fn name_app(exchange: &mut Exchange, cycle: &Cycle, proxy: &ProxyConf) {
+    let mut name = std::mem::take(&mut exchange.upstream.tls_name);
+    name.clear();
+    if let Some(conf) = proxy.tls.and_then(|number| cycle.conf.http.app_tls.get(number)) {
+        variables::evaluate(exchange, &conf.name, &mut name);
+    }
+    exchange.upstream.tls_name = name;
+}
+
+/// The TLS that the request wants; none where it wants none.
+fn app_tls<'c>(exchange: &'c Exchange, cycle: &'c Cycle, conf: &LocationConf) -> Option<PeerTls<'c>> {
+    if !exchange.upstream.tls {
+        return None;
+    }
+    let config = conf.proxy.tls.and_then(|number| cycle.tls.of_app(number))?;
+    Some(PeerTls { config, name: &exchange.upstream.tls_name })
+}
+
+/// Shakes hands with the app.
+async fn secure(
+    exchange: &mut Exchange,
+    cycle: &Cycle,
+    conf: &LocationConf,
+    connection: &mut PeerConnection,
+) -> Result<(), PeerError> {
+    let Some(tls) = app_tls(exchange, cycle, conf) else { return Ok(()) };
+    let name = crate::tls::server_name(tls.name);
+    let result = connection.secure(tls, name, conf.proxy.connect_timeout).await;
+    exchange.upstream.note_connected(crate::time::now().monotonic_ms);
+    result.map_err(|error| match error {
+        HandshakeError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            PeerError::HandshakeTimeout
+        }
+        HandshakeError::Io(error) => {
+            PeerError::Handshake(format!("peer closed connection in SSL handshake ({})", Errno(&error)))
+        }
+        HandshakeError::Closed | HandshakeError::Rejected => {
+            PeerError::Handshake("peer closed connection in SSL handshake".to_owned())
+        }
+        // Of ours: what is wrong with the certificate.
+        HandshakeError::Tls(rustls::Error::General(why)) => PeerError::Handshake(why),
+        HandshakeError::Tls(error) => {
+            PeerError::Handshake(format!("SSL_do_handshake() failed (SSL: {error})"))
+        }
+    })
 }
 
 async fn open(

@@ -27,6 +27,8 @@ use crate::upstream::Upstream;
 /// Where a request goes.
 pub(super) struct Destination<'c> {
     pub(super) upstream: Rc<Upstream>,
+    /// TLS is spoken to its peers.
+    pub(super) tls: bool,
     /// The group's configuration, for the key of `hash`; none for an address that came out of a variable.
     conf: Option<&'c UpstreamConf>,
     uri: UriForm<'c>,
@@ -83,7 +85,7 @@ pub(super) fn destination<'c>(
             let group = shard.upstreams.borrow_mut().group(cycle.generation, &cycle.conf.http, *upstream);
             let upstream_conf = cycle.upstream(*upstream);
             let upstream = group.ok_or_else(|| Refused::UnknownHost(host.as_bytes().to_vec()))?;
-            Ok(Destination { upstream, conf: Some(upstream_conf), uri })
+            Ok(Destination { upstream, tls: pass.tls, conf: Some(upstream_conf), uri })
         }
         ProxyTarget::Variables(template) => {
             scratch.clear();
@@ -101,12 +103,20 @@ fn evaluated_destination<'c>(
     shard: &Shard,
 ) -> Result<Destination<'c>, Refused> {
     let protocol = &exchange.location_conf(cycle).proxy.protocol;
-    let scheme = protocol.scheme().as_bytes();
-    let rest = match url.split_at_checked(scheme.len()) {
-        Some((written, rest)) if written.eq_ignore_ascii_case(scheme) && !rest.is_empty() => rest,
-        _ if !protocol.is_http() => url,
-        _ => return Err(Refused::UrlPrefix(url.to_vec())),
+    let behind = |scheme: &str| match url.split_at_checked(scheme.len()) {
+        Some((written, rest)) if written.eq_ignore_ascii_case(scheme.as_bytes()) && !rest.is_empty() => {
+            Some(rest)
+        }
+        _ => None,
     };
+    let secure = behind(protocol.tls_scheme()).filter(|_| protocol.tls_scheme() != protocol.scheme());
+    let tls = secure.is_some();
+    let rest = match secure.or_else(|| behind(protocol.scheme())) {
+        Some(rest) => rest,
+        None if !protocol.is_http() => url,
+        None => return Err(Refused::UrlPrefix(url.to_vec())),
+    };
+    let usual_port = if tls { "443" } else { "80" };
     let authority = if protocol.is_http() {
         split_authority(rest, &mut exchange.upstream.uri)
     } else {
@@ -114,10 +124,12 @@ fn evaluated_destination<'c>(
     };
     let unknown = || Refused::UnknownHost(authority.to_vec());
     let name = std::str::from_utf8(authority).map_err(|_| unknown())?;
-    let (host, port) = split_port(name)
+    let (host, port) = split_port(name, usual_port)
         .map_err(|what| Refused::Authority(what, if name == "unix:" { authority } else { rest }.to_vec()))?;
     let trace = &mut exchange.upstream;
-    trace.proxy_host.extend_from_slice(if port == "80" || port.is_empty() { host } else { name }.as_bytes());
+    trace
+        .proxy_host
+        .extend_from_slice(if port == usual_port || port.is_empty() { host } else { name }.as_bytes());
     trace.proxy_port.extend_from_slice(port.as_bytes());
     let uri = if trace.uri.is_empty() { UriForm::Unchanged } else { UriForm::Evaluated };
     let mut upstreams = shard.upstreams.borrow_mut();
@@ -130,13 +142,13 @@ fn evaluated_destination<'c>(
     if found.is_none() && name == host {
         with_port = Cow::Owned(format!("{host}:{port}"));
         found = upstreams.find(cycle.generation, conf, &with_port);
-    } else if found.is_none() && protocol.is_http() && port == "80" {
+    } else if found.is_none() && protocol.is_http() && port == usual_port {
         // A host that `proxy_pass` elsewhere names without its port; an `upstream` block has none.
         found = upstreams.find(cycle.generation, conf, host).filter(|id| !cycle.upstream(*id).explicit);
     }
     if let Some(id) = found {
         let upstream = upstreams.group(cycle.generation, conf, id).ok_or_else(unknown)?;
-        return Ok(Destination { upstream, conf: Some(cycle.upstream(id)), uri });
+        return Ok(Destination { upstream, tls, conf: Some(cycle.upstream(id)), uri });
     }
     let addr = match name.strip_prefix("unix:") {
         Some(path) => PeerAddr::Unix(path.into()),
@@ -146,7 +158,7 @@ fn evaluated_destination<'c>(
         }
     };
     let upstream = upstreams.by_address(addr, if name.starts_with("unix:") { name } else { &with_port });
-    Ok(Destination { upstream, conf: None, uri })
+    Ok(Destination { upstream, tls, conf: None, uri })
 }
 
 /// What a gateway's address is: no URI follows it.
@@ -158,7 +170,7 @@ fn gateway_authority(written: &[u8]) -> Result<&[u8], Refused> {
 }
 
 /// Host and port of `host[:port]` or `unix:/path`; else what is wrong with it, in nginx's words.
-fn split_port(name: &str) -> Result<(&str, &str), &'static str> {
+fn split_port<'n>(name: &'n str, usual: &'n str) -> Result<(&'n str, &'n str), &'static str> {
     if let Some(path) = name.strip_prefix("unix:") {
         return if path.is_empty() {
             Err("no path in the unix domain socket")
@@ -175,7 +187,7 @@ fn split_port(name: &str) -> Result<(&str, &str), &'static str> {
         return Err("no host");
     }
     if behind.is_empty() {
-        return Ok((host, "80"));
+        return Ok((host, usual));
     }
     let port = behind.strip_prefix(':').ok_or("invalid host")?;
     match port.parse::<u16>() {

@@ -122,7 +122,21 @@ async fn push(
             Err(error) => return broken(connection, error),
         }
     }
-    Ok(Sent::Whole)
+    if more { Ok(Sent::Whole) } else { drain(connection).await }
+}
+
+/// Waits until what TLS holds back is with the kernel; without TLS it always is.
+async fn drain(connection: &mut PeerConnection) -> Result<Sent, PeerError> {
+    loop {
+        match connection.stream.flush() {
+            Ok(true) => return Ok(Sent::Whole),
+            Ok(false) => {}
+            Err(error) => return broken(connection, error),
+        }
+        if wait_writable(connection).await? == Sent::Part {
+            return Ok(Sent::Part);
+        }
+    }
 }
 
 /// Sends the body's temporary file.
@@ -154,7 +168,7 @@ async fn file(
             Err(error) => return broken(connection, error),
         }
     }
-    Ok(Sent::Whole)
+    drain(connection).await
 }
 
 /// Sends a body in memory in FastCGI records.

@@ -386,9 +386,9 @@ fn proxy_pass_forms() {
         (redirect("/f").0.as_str(), location(&conf, "/f").proxy.redirects.len()),
         ("http://127.0.0.1:80/", 2)
     );
-    for name in ["/g", "/h"] {
-        assert!(matches!(&location(&conf, name).handler, HandlerConf::Refused(_)), "{name}");
-    }
+    assert!(pass("/g").tls && !pass("/f").tls);
+    assert_eq!((literal_of("/g").1, literal_of("/g").2), ("127.0.0.1".to_owned(), "443".to_owned()));
+    assert!(matches!(&location(&conf, "/h").handler, HandlerConf::Refused(_)));
     assert!(matches!(&location(&conf, "/i/j").handler, HandlerConf::Static));
 }
 
@@ -644,7 +644,8 @@ fn gateways() {
     assert_eq!(location(&conf, "/c").fastcgi_script.index, "index.php");
     assert!(location(&conf, "/c").fastcgi_script.split.is_some());
     assert!(matches!(proxy("/d").protocol, Protocol::Scgi));
-    assert!(matches!(location(&conf, "/e").handler, HandlerConf::Refused(_)));
+    let is_tls = |name: &str| matches!(&location(&conf, name).handler, HandlerConf::Proxy(pass) if pass.tls);
+    assert!(is_tls("/e") && !is_tls("/b") && proxy("/e").tls.is_some() && proxy("/d").tls.is_none());
     assert!(proxy("/f").protocol.is_http() && proxy("/f").read_timeout.as_secs() == 8);
     assert!(matches!(location(&conf, "/f/in").handler, HandlerConf::Static));
 }

@@ -24,10 +24,10 @@ use load::Row;
 use program::announce;
 
 // User instructions per request, of the whole program, on epoll: of one client, and of as many as DEPTH says.
-const STATIC_INSTRUCTIONS: Budget = budget("STATIC_INSTRUCTIONS", 8_950.0);
-const PROXIED_INSTRUCTIONS: Budget = budget("PROXIED_INSTRUCTIONS", 15_550.0);
-const STATIC_DEEP_INSTRUCTIONS: Budget = budget("STATIC_DEEP_INSTRUCTIONS", 8_430.0);
-const PROXIED_DEEP_INSTRUCTIONS: Budget = budget("PROXIED_DEEP_INSTRUCTIONS", 14_550.0);
+const STATIC_INSTRUCTIONS: Budget = budget("STATIC_INSTRUCTIONS", 8_430.0);
+const PROXIED_INSTRUCTIONS: Budget = budget("PROXIED_INSTRUCTIONS", 14_450.0);
+const STATIC_DEEP_INSTRUCTIONS: Budget = budget("STATIC_DEEP_INSTRUCTIONS", 7_930.0);
+const PROXIED_DEEP_INSTRUCTIONS: Budget = budget("PROXIED_DEEP_INSTRUCTIONS", 13_400.0);
 
 // Submissions and system calls per request of one client.
 const STATIC_SUBMISSIONS: Budget = budget("STATIC_SUBMISSIONS", 1.0);

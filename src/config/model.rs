@@ -314,6 +314,8 @@ pub struct LocationConf {
     pub access: Option<AccessConf>,
     /// `mirror`.
     pub mirror: Option<Box<MirrorConf>>,
+    /// `post_action`.
+    pub post_action: Option<Box<[u8]>>,
     /// `rewrite`, `if`, `set`, `break` and `return`.
     pub script: Option<Box<Script>>,
     /// `uninitialized_variable_warn`.

@@ -98,6 +98,26 @@ impl Exchange {
         true
     }
 
+    /// Makes this exchange, which has the same client, a request that follows `whole`, which was answered: its variables say
+    /// how. `false` when that is not possible.
+    pub fn begin_behind(&mut self, whole: &Exchange, uri: &[u8]) -> bool {
+        if !self.begin_part(whole, uri, b"") {
+            return false;
+        }
+        self.header_only = true;
+        self.background = true;
+        self.request_id.set(Some(variables::request_id(whole)));
+        self.captures.copy_named(&whole.captures);
+        self.derived.clone_from(&whole.derived);
+        self.upstream.tries.clone_from(&whole.upstream.tries);
+        self.log_status = Some(whole.logged_status());
+        self.completed = whole.completed;
+        self.bytes_sent = whole.bytes_sent;
+        self.body_bytes_sent = whole.body_bytes_sent;
+        self.request_length = whole.request_length;
+        true
+    }
+
     /// Drops the response's body: nobody wants it. The app's connection is kept if little of it is outstanding and has
     /// come already.
     pub fn drop_body(&mut self, conf: &LocationConf) {

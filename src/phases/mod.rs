@@ -6,9 +6,11 @@
 mod access;
 mod addition;
 mod auth_request;
+mod background;
 mod limits;
 mod mirror;
 mod parts;
+mod post_action;
 mod ssi;
 
 use crate::config::filters::GzipStatic;
@@ -22,6 +24,8 @@ use crate::http1::{Method, Status, target};
 use crate::log::{Level, Raw};
 use crate::route::LocationMatch;
 use crate::shard::Shard;
+
+pub use post_action::post_action;
 
 /// What is to be done with the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

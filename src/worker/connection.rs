@@ -240,6 +240,9 @@ async fn answer(shard: &Shard, exchange: &mut Exchange, cycle: &Cycle, verdict: 
     exchange.client.keepalive_timeout.set(conf.keepalive_timeout);
     let sent = exchange.respond(cycle, conf).await;
     shard.log_access(exchange);
+    if let Some(target) = &conf.post_action {
+        phases::post_action(exchange, cycle, shard, target);
+    }
     match sent {
         Sent::KeepAlive => exchange.discard_body(conf.lingering_timeout, conf.lingering_time).await,
         Sent::Close => {

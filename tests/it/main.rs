@@ -37,6 +37,7 @@ mod logs;
 mod maps;
 mod mirror;
 mod parked;
+mod post_action;
 mod proxy_cookie;
 mod proxy_failure;
 mod proxy_log;

@@ -276,7 +276,7 @@ fn a_silent_mirror_collects_no_more_than_a_bound() {
         let answer = client.send(lines("GET / HTTP/1.1\nHost: localhost")).response_to("GET");
         assert_eq!(answer.map(|answer| answer.status), Some(200));
     }
-    server.wait_error("512 mirrored requests are under way, this one is not mirrored");
+    server.wait_error("512 requests are under way in the background, this one is left out");
 }
 
 #[test]

@@ -330,6 +330,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         real_ip: real_ip.resolve(),
         limits: limits.resolve(cx),
         access: access.resolve(cx),
+        post_action: mirror.post_action(),
         mirror: mirror.resolve(),
         script,
         uninitialized_variable_warn: rewrite.warns(),

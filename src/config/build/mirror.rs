@@ -1,4 +1,4 @@
-//! `mirror` and `mirror_request_body`.
+//! Requests beside others: `mirror`, `mirror_request_body`, `post_action`.
 
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ pub(super) struct RawMirror {
     /// Empty: `off`.
     uris: Option<Arc<[Box<[u8]>]>>,
     request_body: Option<bool>,
+    /// Empty: none.
+    post_action: Option<Box<[u8]>>,
 }
 
 impl RawMirror {
@@ -21,6 +23,7 @@ impl RawMirror {
         match d.name() {
             "mirror" => self.mirror(cx, d),
             "mirror_request_body" => cx.flag(d, &mut self.request_body),
+            "post_action" => cx.set(d, &mut self.post_action, |_, d| Some(d.arg_bytes(0).into())),
             _ => return false,
         }
         true
@@ -38,7 +41,12 @@ impl RawMirror {
 
     /// Takes what is not written from the outer level.
     pub(super) fn inherit(&mut self, outer: &Self) {
-        inherit!(self, outer; uris, request_body);
+        inherit!(self, outer; uris, request_body, post_action);
+    }
+
+    /// `post_action`
+    pub(super) fn post_action(&self) -> Option<Box<[u8]>> {
+        self.post_action.clone().filter(|target| !target.is_empty())
     }
 
     /// `None`: nothing is mirrored.

@@ -139,7 +139,7 @@ directives! { HTTP_CORE, "ngx_http_core_module";
     error_page [HTTP SERVER LOCATION LOCATION_IF] (2+) "code ... [=[response]] uri" = ""
         => Supported, "What is shown for an error.";
     post_action [HTTP SERVER LOCATION LOCATION_IF] (1) "uri" = ""
-        => Ignored("nothing runs after a request"), "Runs a request after a request.";
+        => Supported, "A request that follows each that was answered.";
     error_log [HTTP SERVER LOCATION] (1+) "file [level]" = "logs/error.log error"
         => Supported, "Where messages go, and from which level.";
     open_file_cache [HTTP SERVER LOCATION] (1 2) "off | max=N [inactive=time]" = "off"

@@ -129,18 +129,6 @@ impl Stream {
         }
     }
 
-    /// The next byte, without reading it; `None` at end of file.
-    ///
-    /// # Errors
-    /// As [`Stream::try_recv`].
-    pub fn peek_byte(&self) -> io::Result<Option<u8>> {
-        let mut byte = 0_u8;
-        let (pointer, flags) = ((&raw mut byte).cast(), libc::MSG_PEEK | libc::MSG_DONTWAIT);
-        // SAFETY: `pointer` is to one byte on this stack frame.
-        let count = retry(|| unsafe { sys_recv(self.fd, pointer, 1, flags) })?;
-        Ok((count > 0).then_some(byte))
-    }
-
     /// The next bytes of the socket, without reading them; 0 at end of file. Beneath TLS, if the stream speaks that.
     ///
     /// # Errors

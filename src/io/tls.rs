@@ -301,7 +301,11 @@ impl Session {
                     return Ok(count);
                 }
             } else {
-                inner.take_in(wire)?;
+                match inner.take_in(wire) {
+                    // What came before it counts.
+                    Err(_) if inner.readable > 0 => {}
+                    result => result?,
+                }
             }
         }
         Err(io::ErrorKind::WouldBlock.into())
@@ -441,7 +445,13 @@ impl Inner {
     /// Gives up to `max` bytes of payload to `put`: how many.
     fn read(&mut self, max: usize, put: &mut impl FnMut(&[u8])) -> io::Result<usize> {
         let mut count = 0;
-        while count < max && self.readable > 0 {
+        while count < max {
+            if self.readable == 0 && self.failed {
+                self.readable = self.first_readable();
+            }
+            if self.readable == 0 {
+                break;
+            }
             let mut reader = self.connection.reader();
             let bytes = reader.fill_buf()?;
             let bytes = &bytes[..bytes.len().min(max - count)];
@@ -456,6 +466,11 @@ impl Inner {
             self.readable -= len.min(self.readable);
         }
         Ok(count)
+    }
+
+    /// What rustls holds of payload in one piece. How much there is in all it does not say when it fails.
+    fn first_readable(&mut self) -> usize {
+        self.connection.reader().fill_buf().map_or(0, <[u8]>::len)
     }
 
     /// Takes in what the socket has, once. Only when nothing is readable: what comes is bounded by that.
@@ -496,6 +511,7 @@ impl Inner {
         while !rest.is_empty() && !self.ended {
             if let Err(error) = self.open(&mut rest, wire) {
                 self.failed = true;
+                read += self.read(max - read, put).map_err(TakeError::Io)?;
                 // What came before it counts; the error is met by the next one who reads.
                 return if read > 0 { Ok(read) } else { Err(error) };
             }
@@ -524,6 +540,7 @@ impl Inner {
                 // The alert that says why. The connection is over, taken or not.
                 let _ = self.flush(wire);
                 self.failed = true;
+                self.readable = self.first_readable();
                 Err(error)
             }
         }
@@ -592,3 +609,6 @@ impl Write for Wire {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,10 +83,10 @@ fn begins_tls(byte: u8) -> bool {
 
 /// `None`: the client closed.
 async fn first_byte(client: &Client) -> Result<Option<u8>, HandshakeError> {
+    let mut byte = [0];
     loop {
-        match client.stream.peek_byte() {
-            Ok(Some(byte)) => return Ok(Some(byte)),
-            Ok(None) => return Ok(None),
+        match client.stream.peek(&mut byte) {
+            Ok(count) => return Ok((count > 0).then_some(byte[0])),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 client.stream.readable(&client.deadline).await?;
             }

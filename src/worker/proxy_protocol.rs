@@ -22,7 +22,11 @@ pub(super) async fn run(shard: &Shard, client: &Client) -> bool {
     let server = cycle.server(cycle.listen(client.listen.get()).default_server);
     client.deadline.arm(server.client_header_timeout);
     let mut header = Vec::new();
-    let Err((level, what)) = take(client, &mut header).await else { return true };
+    let Err((level, what)) = take(client, &mut header).await else {
+        // It is not parked: what was told would be lost.
+        client.deadline.stay();
+        return true;
+    };
     let logs = &cycle.location(server.root_location).error_log;
     let (remote, local) = (String::from_utf8_lossy(&client.remote_text), &client.listen_addr);
     cycle.logs.error(

@@ -296,6 +296,7 @@ mod tests {
         assert_eq!(verified("client.pem", false, 1, now + 200 * year), Err(10));
         assert_eq!(verified("client.pem", false, 1, 0), Err(9));
         assert_eq!(verified("authority.pem", false, 1, now), Ok(()));
+        assert_eq!(verified("authority.pem", false, 1, now + 200 * year), Err(10));
         assert_eq!(verified("other_authority.pem", false, 1, now).unwrap_err(), 26);
         assert_eq!(check(false, 1).verify(&[], now).unwrap_err().code, 20);
         assert_eq!(check(false, 1).verify(&[CertificateDer::from(vec![48, 0])], now).unwrap_err().code, 1);

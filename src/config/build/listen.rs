@@ -20,6 +20,8 @@ pub(super) struct ListenLine {
     options: Options,
     default_server: bool,
     ssl: bool,
+    /// A socket for HTTP/3, which is not opened.
+    pub quic: bool,
     proxy_protocol: bool,
     /// Parameters that are accepted and do nothing here.
     pub ignored: Vec<&'static str>,
@@ -70,6 +72,7 @@ impl ListenLine {
             options: Options::default(),
             default_server: false,
             ssl: false,
+            quic: false,
             proxy_protocol: false,
             ignored: Vec::new(),
         };
@@ -88,6 +91,7 @@ impl ListenLine {
             options: Options::default(),
             default_server: false,
             ssl: false,
+            quic: false,
             proxy_protocol: false,
             ignored: Vec::new(),
         }
@@ -114,7 +118,8 @@ impl ListenLine {
                 return Ok(());
             }
             ("quic", None) => {
-                return Err("the \"quic\" parameter is not supported: HTTP/3 is not implemented".to_owned());
+                self.quic = true;
+                return Ok(());
             }
             ("proxy_protocol", None) => {
                 self.proxy_protocol = true;
@@ -362,7 +367,6 @@ mod tests {
                 "no.such.host.invalid:80",
                 "host not found in \"no.such.host.invalid:80\" of the \"listen\" directive",
             ),
-            ("443 quic", "the \"quic\" parameter is not supported: HTTP/3 is not implemented"),
         ] {
             assert_eq!(line(text).unwrap_err(), message, "{text}");
         }

@@ -118,6 +118,11 @@ fn listen(cx: &mut Context, d: &Directive, id: ServerId) {
         let message = format!("the \"{parameter}\" parameter of \"listen\" is ignored: HTTP/1.1 is served");
         cx.diagnostics.notice(d.pos, message);
     }
+    if line.quic {
+        cx.diagnostics
+            .notice(d.pos, "\"listen ... quic\" opens no socket: HTTP/3 is not served, clients use TCP");
+        return;
+    }
     if let Err(message) = cx.listens.add(id, line) {
         cx.error(d, message);
     }

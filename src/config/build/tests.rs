@@ -751,3 +751,25 @@ fn maps_that_are_wrong() {
         assert!(said.iter().any(|line| line.contains(message)), "{made}: {said:?}");
     }
 }
+
+#[test]
+fn http3_has_no_sockets() {
+    let (conf, said) =
+        loaded("server { listen 127.0.0.1:1; listen 127.0.0.1:1 quic reuseport; listen 127.0.0.1:2 quic; }");
+    assert_eq!(conf.http.listens.len(), 1);
+    assert!(said.iter().filter(|line| line.contains("opens no socket")).count() == 2, "{said:?}");
+}
+
+#[test]
+fn tls_that_cannot_be_offered_is_told_once() {
+    let (conf, said) = loaded(
+        "server { listen 127.0.0.1:1; ssl_protocols TLSv1 TLSv1.2; ssl_ecdh_curve X448:X25519; }
+         server { listen 127.0.0.1:2; ssl_protocols TLSv1; ssl_ciphers AES128-SHA; ssl_conf_command Options -SessionTicket; }",
+    );
+    let notice: Vec<&String> = said.iter().filter(|line| line.starts_with("TLS does without")).collect();
+    assert_eq!(notice, ["TLS does without what it does not offer: AES128-SHA, TLSv1, X448"]);
+    let [first, second] = &conf.http.servers[..] else { panic!("two servers") };
+    assert!(first.tls.versions.tls12 && !first.tls.versions.tls13 && first.tls.session_tickets);
+    assert!(second.tls.versions.tls12 && second.tls.versions.tls13 && !second.tls.session_tickets);
+    assert_eq!(second.tls.ciphers.len(), 9);
+}

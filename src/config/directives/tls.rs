@@ -88,13 +88,13 @@ directives! { HTTP_V2, "ngx_http_v2_module";
 }
 
 directives! { HTTP_V3, "ngx_http_v3_module";
-    http3 [HTTP SERVER] (flag) "on | off" = "" => Ignored("HTTP/3 is not supported"), "";
-    http3_hq [HTTP SERVER] (flag) "on | off" = "" => Ignored("HTTP/3 is not supported"), "";
-    http3_max_concurrent_streams [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/3 is not supported"), "";
-    http3_stream_buffer_size [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/3 is not supported"), "";
-    quic_active_connection_id_limit [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/3 is not supported"), "";
-    quic_bpf [MAIN] (flag) "on | off" = "" => Ignored("HTTP/3 is not supported"), "";
-    quic_gso [HTTP SERVER] (flag) "on | off" = "" => Ignored("HTTP/3 is not supported"), "";
-    quic_host_key [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/3 is not supported"), "";
-    quic_retry [HTTP SERVER] (flag) "on | off" = "" => Ignored("HTTP/3 is not supported"), "";
+    http3 [HTTP SERVER] (flag) "on | off" = "" => Ignored("HTTP/3 is not served, clients use TCP"), "";
+    http3_hq [HTTP SERVER] (flag) "on | off" = "" => Ignored("HTTP/3 is not served, clients use TCP"), "";
+    http3_max_concurrent_streams [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/3 is not served, clients use TCP"), "";
+    http3_stream_buffer_size [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/3 is not served, clients use TCP"), "";
+    quic_active_connection_id_limit [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/3 is not served, clients use TCP"), "";
+    quic_bpf [MAIN] (flag) "on | off" = "" => Ignored("HTTP/3 is not served, clients use TCP"), "";
+    quic_gso [HTTP SERVER] (flag) "on | off" = "" => Ignored("HTTP/3 is not served, clients use TCP"), "";
+    quic_host_key [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/3 is not served, clients use TCP"), "";
+    quic_retry [HTTP SERVER] (flag) "on | off" = "" => Ignored("HTTP/3 is not served, clients use TCP"), "";
 }

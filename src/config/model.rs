@@ -134,6 +134,8 @@ pub struct HttpConf {
     pub derived: Vec<DerivedConf>,
     /// `limit_req_zone` and `limit_conn_zone`.
     pub limit_zones: Vec<LimitZoneConf>,
+    /// The names in all `charset`s, of which `X-Accel-Charset` may name one.
+    pub charsets: Vec<String>,
     /// Names of variables, for those that are looked up while a request is served (SSI).
     pub scope: VariableScope,
     /// TLS towards apps, by the number in [`ProxyConf::tls`].

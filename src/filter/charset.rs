@@ -1,13 +1,37 @@
 //! `charset`: what the `Content-Type` says about the encoding of a text.
 
 use crate::config::filters::CharsetConf;
-use crate::http::{Exchange, variables};
+use crate::http::{Exchange, Response, variables};
 use crate::http1::{Status, encode};
+use crate::log::{Level, Raw};
 
-/// Adds `; charset=` to the types that are meant, unless the type names one.
+/// `X-Accel-Charset`: a charset that the configuration knows, for any type that names none.
+#[cold]
+pub(super) fn obey(exchange: &mut Exchange) {
+    let (told, content_type) = (&exchange.response.told_charset, &exchange.response.content_type);
+    let known = &exchange.cycle.conf.http.charsets;
+    if content_type.is_empty() || known.is_empty() {
+        return;
+    }
+    if !known.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(told)) {
+        let message = format_args!("unknown charset \"{}\" to override", Raw(told));
+        exchange.log_error(Level::Error, message);
+        return;
+    }
+    let redirects = matches!(exchange.response.status, Status::MOVED_PERMANENTLY | Status(302));
+    if redirects || names_charset(content_type) {
+        return;
+    }
+    let Response { content_type, told_charset, .. } = &mut exchange.response;
+    content_type.extend_from_slice(b"; charset=");
+    content_type.extend_from_slice(told_charset);
+}
+
+/// Adds `; charset=` to the types that are meant, unless the type names one or the app does.
 pub(super) fn apply(exchange: &mut Exchange, conf: &CharsetConf) {
     let response = &exchange.response;
     if response.content_type.is_empty()
+        || !response.told_charset.is_empty()
         || names_charset(&response.content_type)
         || !conf.types.contains(&response.content_type)
         // Netscape took a redirect's charset for that of the page behind it; nginx remembers.

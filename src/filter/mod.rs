@@ -36,6 +36,9 @@ pub fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
     }
     let refused = not_modified::apply(exchange, conf).or_else(|| {
         headers::apply(exchange, conf);
+        if !exchange.response.told_charset.is_empty() {
+            charset::obey(exchange);
+        }
         if let Some(filters) = &conf.filters {
             transform(exchange, conf, filters);
         }

@@ -22,6 +22,8 @@ pub struct Response {
     pub has_date: bool,
     /// `Content-Type`; empty is not sent.
     pub content_type: Vec<u8>,
+    /// `X-Accel-Charset`: what the app wants in place of `charset`; empty is nothing.
+    pub told_charset: Vec<u8>,
     /// `Content-Length`; `None` with a body means chunked, or close for HTTP/1.0.
     pub content_length: Option<u64>,
     /// `Last-Modified`, seconds since 1970.
@@ -68,6 +70,7 @@ impl Response {
         self.has_server = false;
         self.has_date = false;
         self.clear_content();
+        self.told_charset.clear();
         self.location.clear();
         self.fields.clear();
         self.has_trailers = false;

@@ -24,6 +24,7 @@ mod environment;
 mod error_page;
 mod fastcgi;
 mod file_content;
+mod gateway_remainder;
 mod gzip;
 mod headers;
 mod hostile;

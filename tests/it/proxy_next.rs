@@ -756,3 +756,77 @@ fn an_application_sends_the_request_elsewhere() {
     "#]],
     );
 }
+
+#[test]
+fn the_application_names_its_charset() {
+    let origin = Origin::start(|connection: &mut OriginConnection| {
+        while let Some(request) = connection.request() {
+            let target = request.target();
+            let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+            let (kind, charset) = query.split_once('&').unwrap_or((query, ""));
+            let status = if path.ends_with("/moved") { "302 Found" } else { "200 OK" };
+            let to = if path.ends_with("/elsewhere") { "X-Accel-Redirect: /file.html\r\n" } else { "" };
+            connection.send(format!(
+                "HTTP/1.1 {status}\r\n{to}{kind}\r\nX-Accel-Charset: {charset}\r\nContent-Length: 0\r\n\r\n"
+            ));
+        }
+    });
+    let server = Server::setup().file("root/file.html", "page\n").app(&origin).start(
+        "server {
+             listen {{port}};
+             root {{root}};
+             location / { proxy_pass http://{{app}}; }
+             location /koi { charset koi8-r; proxy_pass http://{{app}}; }
+             location /utf { charset utf-8; proxy_pass http://{{app}}; }
+             location /off { charset off; proxy_pass http://{{app}}; }
+             location /deaf { charset utf-8; proxy_ignore_headers X-Accel-Charset; proxy_pass http://{{app}}; }
+             location /shown { proxy_pass_header X-Accel-Charset; proxy_pass http://{{app}}; }
+             location /file.html { }
+         }",
+    );
+    let mut text = String::new();
+    for target in [
+        "/?Content-Type:text/html",
+        "/?Content-Type:text/html&utf-8",
+        "/?Content-Type:text/html&KOI8-R",
+        "/?Content-Type:text/html&nope",
+        "/?Content-Type:image/png&utf-8",
+        "/?X-None:&utf-8",
+        "/utf?Content-Type:text/html",
+        "/utf?Content-Type:text/html&koi8-r",
+        "/utf?Content-Type:text/html&nope",
+        "/utf?Content-Type:text/html;charset=koi8-r&utf-8",
+        "/utf?Content-Type:text/html;x=y&utf-8",
+        "/off?Content-Type:text/html&utf-8",
+        "/deaf?Content-Type:text/html&koi8-r",
+        "/shown?Content-Type:text/html&koi8-r",
+        "/moved?Content-Type:text/html&koi8-r",
+        "/elsewhere?Content-Type:text/x&koi8-r",
+        "/elsewhere?X-None:&koi8-r",
+    ] {
+        let answer = server.get(target);
+        let shown = answer.header("x-accel-charset");
+        writeln!(text, "{target} -> {} {} {shown}", answer.status, answer.header("content-type")).unwrap();
+    }
+    expect![[r#"
+        /?Content-Type:text/html -> 200 text/html 
+        /?Content-Type:text/html&utf-8 -> 200 text/html; charset=utf-8 
+        /?Content-Type:text/html&KOI8-R -> 200 text/html; charset=KOI8-R 
+        /?Content-Type:text/html&nope -> 200 text/html 
+        /?Content-Type:image/png&utf-8 -> 200 image/png; charset=utf-8 
+        /?X-None:&utf-8 -> 200  
+        /utf?Content-Type:text/html -> 200 text/html; charset=utf-8 
+        /utf?Content-Type:text/html&koi8-r -> 200 text/html; charset=koi8-r 
+        /utf?Content-Type:text/html&nope -> 200 text/html 
+        /utf?Content-Type:text/html;charset=koi8-r&utf-8 -> 200 text/html;charset=koi8-r 
+        /utf?Content-Type:text/html;x=y&utf-8 -> 200 text/html;x=y; charset=utf-8 
+        /off?Content-Type:text/html&utf-8 -> 200 text/html; charset=utf-8 
+        /deaf?Content-Type:text/html&koi8-r -> 200 text/html; charset=utf-8 
+        /shown?Content-Type:text/html&koi8-r -> 200 text/html; charset=koi8-r koi8-r
+        /moved?Content-Type:text/html&koi8-r -> 302 text/html 
+        /elsewhere?Content-Type:text/x&koi8-r -> 200 text/x; charset=koi8-r 
+        /elsewhere?X-None:&koi8-r -> 200 text/html; charset=koi8-r 
+    "#]].assert_eq(&text);
+    let log = server.error_log();
+    assert_eq!(log.matches("unknown charset \"nope\" to override").count(), 2, "{log}");
+}

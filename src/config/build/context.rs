@@ -40,6 +40,8 @@ pub(super) struct Context {
     pub upstreams: Upstreams,
     /// `limit_req_zone` and `limit_conn_zone`.
     pub limit_zones: Vec<LimitZoneConf>,
+    /// Names in `charset`.
+    pub charsets: Vec<String>,
     /// Where they are used.
     pub limit_zone_uses: Vec<ZoneUse>,
     /// TLS towards apps.
@@ -73,6 +75,7 @@ impl Context {
             listens: ListenTable::default(),
             upstreams: Upstreams::default(),
             limit_zones: Vec::new(),
+            charsets: Vec::new(),
             limit_zone_uses: Vec::new(),
             app_tls: Vec::new(),
             tls_left_out: BTreeSet::new(),

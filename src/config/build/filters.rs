@@ -83,7 +83,12 @@ impl RawFilters {
             "addition_types" => add_types(cx, d, &mut self.addition_types, &["text/html"]),
             "charset" => cx.set(d, &mut self.charset, |cx, d| match d.arg(0) {
                 "off" => Some(None),
-                _ => cx.header_value(d, 0).map(Some),
+                name => {
+                    if !name.starts_with('$') {
+                        cx.charsets.push(name.to_owned());
+                    }
+                    cx.header_value(d, 0).map(Some)
+                }
             }),
             "charset_types" => add_types(cx, d, &mut self.charset_types, &["text/html"]),
             "ssi" => cx.flag(d, &mut self.ssi),

@@ -56,6 +56,7 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
         derived: cx.take_derived(),
         limit_zones: std::mem::take(&mut cx.limit_zones),
         app_tls: std::mem::take(&mut cx.app_tls),
+        charsets: std::mem::take(&mut cx.charsets),
         wants_client_hello: cx.scope.wants_client_hello(),
         scope: std::mem::take(&mut cx.scope),
     }

@@ -52,6 +52,11 @@ pub(super) fn accept(
         let rate = head.headers.get(Known::XAccelLimitRate, &exchange.upstream.head_bytes);
         exchange.limit_rate = rate.and_then(parse_content_length).or(exchange.limit_rate);
     }
+    if head.headers.has(Known::XAccelCharset) && !conf.proxy.ignore_headers.has(Known::XAccelCharset) {
+        let name = head.headers.get(Known::XAccelCharset, &exchange.upstream.head_bytes);
+        exchange.response.told_charset.clear();
+        exchange.response.told_charset.extend_from_slice(name.unwrap_or_default());
+    }
     let intercepted = conf.proxy.intercept_errors
         && status.0 >= 300
         && conf.error_pages.iter().any(|page| page.status == status.0);

@@ -39,6 +39,7 @@ mod maps;
 mod mirror;
 mod parked;
 mod post_action;
+mod proxy_accel;
 mod proxy_cookie;
 mod proxy_failure;
 mod proxy_log;

@@ -4,8 +4,11 @@
 //! A zone is split into shards by key, each behind a lock that is held for a look-up and never across a wait. A zone
 //! never holds more than its size. No configuration, no clock and no log is known here. Called by `cycle`, which owns
 //! the zones, and `phases`.
+//!
+//! Beside them stand the counters of `stub_status`, which no core shares: see [`counters`].
 
 mod connections;
+pub mod counters;
 mod requests;
 mod table;
 

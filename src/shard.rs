@@ -18,6 +18,7 @@ use crate::http::variables::{self, Presence};
 use crate::http::{Client, Exchange, ParkedClient};
 use crate::http1::encode;
 use crate::io::ParkingLot;
+use crate::limits::counters::{self, Counters};
 use crate::log::AccessBuffer;
 use crate::upstream::Upstreams;
 
@@ -60,12 +61,10 @@ pub struct Shard {
     log_line: RefCell<(Vec<u8>, Vec<u8>)>,
     /// Client connections that have been idle for a while. They are open too.
     pub parked: ParkingLot<ParkedClient>,
-    /// Open client connections.
-    pub connections: Cell<usize>,
+    /// What this core counts: open client connections, requests.
+    pub counters: Arc<Counters>,
     /// When a connection was last turned away for want of room, in seconds of the monotonic clock.
     pub refused_second: Cell<u64>,
-    /// Requests answered since start.
-    pub requests: Cell<u64>,
     /// Requests under way that no client waits for (`mirror`).
     pub in_background: Cell<usize>,
     /// When one of these was last left out for want of room, in seconds of the monotonic clock.
@@ -90,9 +89,8 @@ impl Shard {
             access_logs: RefCell::new(Vec::new()),
             log_line: RefCell::default(),
             parked: ParkingLot::new(),
-            connections: Cell::new(0),
+            counters: counters::mine(),
             refused_second: Cell::new(u64::MAX),
-            requests: Cell::new(0),
             in_background: Cell::new(0),
             left_out_second: Cell::new(u64::MAX),
             draining: Cell::new(false),
@@ -154,7 +152,6 @@ impl Shard {
 
     /// Writes the access log lines of a finished request.
     pub fn log_access(&self, exchange: &Exchange) {
-        self.requests.set(self.requests.get() + 1);
         let current = self.cycle();
         let conf = exchange.cycle.location(exchange.location);
         for log in conf.access_logs.iter() {

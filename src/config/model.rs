@@ -332,6 +332,8 @@ pub struct LocationConf {
     pub try_files: Option<TryFilesConf>,
     /// `autoindex` and its options, `None` when off.
     pub autoindex: Option<AutoindexConf>,
+    /// `random_index`
+    pub random_index: bool,
     /// `types`: lower-case extension to MIME type.
     pub types: Arc<std::collections::HashMap<String, String>>,
     /// `default_type`.
@@ -425,6 +427,10 @@ pub enum HandlerConf {
     Static,
     /// `proxy_pass`, `uwsgi_pass`, `fastcgi_pass`, `scgi_pass`.
     Proxy(ProxyPassConf),
+    /// `empty_gif`
+    EmptyGif,
+    /// `stub_status`
+    StubStatus,
     /// A content handler that is not supported: every request is refused, and the log says why.
     Refused(String),
 }

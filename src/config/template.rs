@@ -212,6 +212,14 @@ pub enum VariableId {
     TimeIso8601,
     /// `$connection`
     Connection,
+    /// `$connections_active`
+    ConnectionsActive,
+    /// `$connections_reading`
+    ConnectionsReading,
+    /// `$connections_writing`
+    ConnectionsWriting,
+    /// `$connections_waiting`
+    ConnectionsWaiting,
     /// `$connection_requests`
     ConnectionRequests,
     /// `$connection_time`
@@ -273,6 +281,10 @@ const PLAIN: &[(&str, VariableId)] = &[
     ("connection", VariableId::Connection),
     ("connection_requests", VariableId::ConnectionRequests),
     ("connection_time", VariableId::ConnectionTime),
+    ("connections_active", VariableId::ConnectionsActive),
+    ("connections_reading", VariableId::ConnectionsReading),
+    ("connections_waiting", VariableId::ConnectionsWaiting),
+    ("connections_writing", VariableId::ConnectionsWriting),
     ("content_length", VariableId::ContentLength),
     ("content_type", VariableId::ContentType),
     ("date_gmt", VariableId::DateGmt),

@@ -92,7 +92,7 @@ fn respond(exchange: &mut Exchange, conf: &AutoindexConf, path: &[u8]) -> Outcom
     Outcome::Response
 }
 
-fn failed(exchange: &Exchange, directory: &[u8], error: OpenError) -> Status {
+pub(super) fn failed(exchange: &Exchange, directory: &[u8], error: OpenError) -> Status {
     let (level, status) = if error.is_not_found() {
         (Level::Error, Status::NOT_FOUND)
     } else if error.is_denied() {

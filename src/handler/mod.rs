@@ -6,9 +6,11 @@
 pub mod access;
 pub mod auth_basic;
 pub mod autoindex;
+pub mod fixed;
 pub mod gzip_static;
 pub mod index;
 pub mod proxy;
+pub mod random_index;
 pub mod realip;
 pub mod return_;
 pub mod rewrite;

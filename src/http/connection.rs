@@ -6,6 +6,7 @@ use crate::config::model::{LingeringClose, LocationConf, ServerConf, VerifyClien
 use crate::cycle::Cycle;
 use crate::http1::{HeadLimits, Method, Progress, RequestError, Status, target};
 use crate::io::Liveness;
+use crate::limits::counters;
 use crate::log::Level;
 use crate::route::ServerMatch;
 
@@ -44,7 +45,11 @@ impl Exchange {
                     if !std::mem::replace(&mut waited, true) {
                         self.client.deadline.arm(default_server.client_header_timeout);
                     }
-                    if let Err(e) = self.client.stream.readable(&self.client.deadline).await {
+                    let ready = {
+                        let _reading = counters::reading();
+                        self.client.stream.readable(&self.client.deadline).await
+                    };
+                    if let Err(e) = ready {
                         let timed_out = e.kind() == std::io::ErrorKind::TimedOut;
                         let status = if timed_out { Status(408) } else { Status(400) };
                         if timed_out {

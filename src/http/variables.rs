@@ -12,6 +12,7 @@ use crate::http1::headers::{Only, matches_variable};
 use crate::http1::proxy_protocol::{ProxyHeader, TlvValue};
 use crate::http1::{BodyFraming, HeaderField, Known, encode};
 use crate::io::SockAddr;
+use crate::limits::counters;
 use crate::log::Level;
 
 /// Whether a variable has a value at all.
@@ -138,6 +139,10 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::ConnectionTime => {
             seconds(out, crate::time::now().monotonic_ms.saturating_sub(e.client.accepted_ms))
         }
+        VariableId::ConnectionsActive => number(out, counters::sum().active),
+        VariableId::ConnectionsReading => number(out, counters::sum().reading),
+        VariableId::ConnectionsWriting => number(out, counters::sum().writing),
+        VariableId::ConnectionsWaiting => number(out, counters::sum().waiting),
         VariableId::Pid => number(out, u64::from(std::process::id())),
         VariableId::Pipe => bytes(out, if e.pipelined { b"p" } else { b"." }),
         VariableId::ServerName => bytes(out, e.server_conf(&e.cycle).primary_name.as_bytes()),

@@ -244,6 +244,8 @@ async fn enter_location(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -
             exchange.log_error(Level::Error, format_args!("{reason}"));
             Outcome::Status(Status(502))
         }
+        HandlerConf::EmptyGif => handler::fixed::empty_gif(exchange),
+        HandlerConf::StubStatus => handler::fixed::stub_status(exchange),
         HandlerConf::Static => serve_file(exchange, cycle, conf, shard),
     }
 }
@@ -260,6 +262,12 @@ fn serve_file(exchange: &mut Exchange, cycle: &Cycle, conf: &LocationConf, shard
             }
         }
         return handler::static_file::run(exchange, cycle, conf, shard);
+    }
+    if conf.random_index {
+        match handler::random_index::run(exchange, conf) {
+            Outcome::Declined => {}
+            decided => return decided,
+        }
     }
     match handler::index::run(exchange, cycle, conf, shard) {
         Outcome::Declined => {}

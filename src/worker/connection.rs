@@ -68,7 +68,7 @@ struct Open<'s>(&'s Shard);
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.connections.set(self.0.connections.get() - 1);
+        self.0.counters.open.decrease(1);
     }
 }
 
@@ -111,6 +111,7 @@ async fn serve(shard: &Rc<Shard>, client: &Rc<Client>, begin: Begin) -> End {
 }
 
 async fn serve_in_seat(shard: Rc<Shard>, client: Rc<Client>) -> bool {
+    let _busy = shard.counters.busy.during();
     let mut exchange = shard.exchange(&client);
     let go_on = serve_arrived(&shard, &client, &mut exchange).await;
     shard.recycle(exchange);
@@ -210,10 +211,15 @@ async fn serve_arrived(shard: &Rc<Shard>, client: &Rc<Client>, exchange: &mut Ex
         }
         let server = default_server(&cycle, client);
         enter_default_server(exchange, &cycle, client);
-        let verdict = match exchange.read_request(&cycle, server).await {
+        let arrival = exchange.read_request(&cycle, server).await;
+        shard.counters.requests.increment();
+        let verdict = match arrival {
             Arrival::Request => phases::run(exchange, &cycle, shard).await,
             Arrival::Refused(status) => phases::refuse(exchange, &cycle, shard, status).await,
-            Arrival::Closed(None) => return false,
+            Arrival::Closed(None) => {
+                shard.counters.requests.decrease(1);
+                return false;
+            }
             Arrival::Closed(Some(status)) => {
                 exchange.log_status = Some(status);
                 shard.log_access(exchange);

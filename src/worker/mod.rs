@@ -167,7 +167,7 @@ async fn drained(shard: &Shard, limit: Option<Duration>) {
         let waited = crate::time::refresh().monotonic_ms.saturating_sub(begun);
         limit.is_some_and(|limit| u128::from(waited) >= limit.as_millis())
     };
-    while shard.connections.get() + shard.in_background.get() > 0 && !is_over() {
+    while (shard.counters.open.get() > 0 || shard.in_background.get() > 0) && !is_over() {
         io::timer::sleep(DRAIN_POLL).await;
     }
 }
@@ -277,6 +277,7 @@ async fn accept(shard: Rc<Shard>, listener: Listener, accepting: Rc<Accepting>) 
 /// Starts the task of a new connection, if `worker_connections` allows.
 fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, listen_addr: &Rc<io::SockAddr>) {
     let cycle = shard.cycle();
+    shard.counters.accepted.increment();
     if !has_room(shard) {
         refuse(shard);
         return;
@@ -286,13 +287,15 @@ fn admit(shard: &Rc<Shard>, stream: io::Stream, remote: io::SockAddr, listen_add
     else {
         return;
     };
-    shard.connections.set(shard.connections.get() + 1);
+    shard.counters.handled.increment();
+    shard.counters.open.increment();
     io::runtime::spawn(connection::serve_fenced(Rc::clone(shard), client, Begin::Waiting));
 }
 
 /// Whether `worker_connections` allow one more. When little is left, idle connections make room, as in nginx.
 fn has_room(shard: &Rc<Shard>) -> bool {
-    let (open, limit) = (shard.connections.get(), shard.cycle().conf.worker_connections);
+    let open = usize::try_from(shard.counters.open.get()).unwrap_or(usize::MAX);
+    let limit = shard.cycle().conf.worker_connections;
     if limit.saturating_sub(open) > limit / 16 {
         return true;
     }

@@ -163,7 +163,7 @@ fn come_back(shard: &Rc<Shard>, stream: std::io::Result<Stream>, parked: ParkedC
 
 /// Counts connections that were closed where they were parked.
 fn closed(shard: &Shard, count: usize) {
-    shard.connections.set(shard.connections.get() - count);
+    shard.counters.open.decrease(count as u64);
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ mod secure_link;
 mod seed;
 mod server_name;
 mod slow_client;
+mod small_modules;
 mod ssi;
 mod ssi_pages;
 mod static_files;

@@ -35,6 +35,7 @@ pub(super) struct RawFiles {
     pub types: Option<Arc<HashMap<String, String>>>,
     pub default_type: Option<String>,
     pub autoindex: Option<bool>,
+    pub random_index: Option<bool>,
     pub autoindex_exact_size: Option<bool>,
     pub autoindex_localtime: Option<bool>,
     pub autoindex_format: Option<AutoindexFormat>,
@@ -58,6 +59,7 @@ impl RawFiles {
             "types" => self.types(cx, d),
             "default_type" => cx.text(d, &mut self.default_type),
             "autoindex" => cx.flag(d, &mut self.autoindex),
+            "random_index" => cx.flag(d, &mut self.random_index),
             "autoindex_exact_size" => cx.flag(d, &mut self.autoindex_exact_size),
             "autoindex_localtime" => cx.flag(d, &mut self.autoindex_localtime),
             "autoindex_format" => cx.choice(
@@ -94,7 +96,7 @@ impl RawFiles {
     pub(super) fn inherit(&mut self, outer: &Self) {
         self.index.inherit(&outer.index);
         inherit!(self, outer;
-            root, types, default_type, autoindex, autoindex_exact_size, autoindex_localtime, autoindex_format, etag,
+            root, types, default_type, autoindex, random_index, autoindex_exact_size, autoindex_localtime, autoindex_format, etag,
             if_modified_since, max_ranges, cache, cache_valid, cache_min_uses, cache_errors);
     }
 

@@ -107,6 +107,8 @@ pub(super) struct Level {
     pub access: RawAccess,
     pub client: RawClient,
     pub closed: Closed,
+    /// Of this level only.
+    pub content: Option<ContentHandler>,
     pub errors: RawErrors,
     pub files: RawFiles,
     pub gateways: RawGateways,
@@ -153,6 +155,25 @@ impl Closed {
     }
 }
 
+/// Content handlers that need nothing more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ContentHandler {
+    /// `empty_gif`
+    EmptyGif,
+    /// `stub_status`
+    StubStatus,
+}
+
+impl ContentHandler {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "empty_gif" => Some(Self::EmptyGif),
+            "stub_status" => Some(Self::StubStatus),
+            _ => None,
+        }
+    }
+}
+
 /// Where a level's directives stand, for those whose meaning depends on it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
@@ -165,6 +186,10 @@ pub(super) struct Place<'a> {
 impl Level {
     /// Reads one directive; false when it belongs to none of the families.
     pub(super) fn apply(&mut self, cx: &mut Context, d: &Directive, place: Place<'_>) -> bool {
+        if let Some(handler) = ContentHandler::named(d.name()) {
+            self.content = Some(handler);
+            return true;
+        }
         self.closed.apply(d)
             || self.files.apply(cx, d, place)
             || self.access.apply(cx, d)
@@ -185,10 +210,15 @@ impl Level {
 
     /// Takes the content handler of the location that this nameless one stands in, unless it has its own.
     pub(super) fn inherit_handler(&mut self, outer: &Self) {
-        if self.proxy.pass.is_none() && self.gateways.passing().is_none() && self.closed.handler.is_none() {
+        if self.proxy.pass.is_none()
+            && self.gateways.passing().is_none()
+            && self.closed.handler.is_none()
+            && self.content.is_none()
+        {
             self.proxy.pass.clone_from(&outer.proxy.pass);
             self.gateways.inherit_handler(&outer.gateways);
             self.closed.handler.clone_from(&outer.closed.handler);
+            self.content = outer.content;
         }
     }
 

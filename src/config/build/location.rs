@@ -15,7 +15,7 @@ use super::super::model::{
 use super::super::pattern::Pattern;
 use super::super::template::{Template, VariableId};
 use super::context::Context;
-use super::level::{self, Level};
+use super::level::{self, ContentHandler, Level};
 use super::{proxy, proxy_pass, rewrite};
 use crate::http1::Method;
 
@@ -288,6 +288,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         access,
         client,
         closed,
+        content,
         errors,
         files,
         filters,
@@ -305,7 +306,13 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
     let passing = if proxy.pass.is_some() { &proxy } else { gateways.passing().unwrap_or(&proxy) };
     let matched_prefix = kind.matched_prefix().to_vec();
     let handler = proxy_pass::resolve_handler(cx, closed.reason(), passing.pass.as_ref(), &matched_prefix);
-    let auto_redirect = !matches!(handler, HandlerConf::Static) && matched_prefix.ends_with(b"/");
+    let handler = match (handler, content) {
+        (HandlerConf::Static, Some(ContentHandler::EmptyGif)) => HandlerConf::EmptyGif,
+        (HandlerConf::Static, Some(ContentHandler::StubStatus)) => HandlerConf::StubStatus,
+        (handler, _) => handler,
+    };
+    let auto_redirect =
+        matches!(handler, HandlerConf::Proxy(_) | HandlerConf::Refused(_)) && matched_prefix.ends_with(b"/");
     let root = files.root.clone().unwrap_or_else(|| default_root(cx));
     let handler = match handler {
         // An empty variable would make it the root of the whole file system.
@@ -338,6 +345,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         root,
         index: files.index.get().unwrap_or_else(|| cx.default_index()),
         autoindex: files.autoindex(),
+        random_index: files.random_index.unwrap_or(false),
         types: files.types.clone().unwrap_or_else(|| cx.default_types()),
         default_type: files.default_type.clone().unwrap_or_else(|| "text/plain".to_owned()),
         etag: files.etag.unwrap_or(true),

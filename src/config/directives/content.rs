@@ -16,7 +16,7 @@ directives! { HTTP_DAV, "ngx_http_dav_module";
 
 directives! { HTTP_EMPTY_GIF, "ngx_http_empty_gif_module";
     empty_gif [LOCATION] (0) "" = ""
-        => Closed("answers with an empty picture"), "Answers with an empty picture.";
+        => Supported, "Answers with an empty picture.";
 }
 
 directives! { HTTP_FLV, "ngx_http_flv_module";
@@ -39,7 +39,7 @@ directives! { HTTP_MIRROR, "ngx_http_mirror_module";
 }
 
 directives! { HTTP_STUB_STATUS, "ngx_http_stub_status_module";
-    stub_status [SERVER LOCATION] (0 1) "" = "" => Closed("answers with counters"), "Answers with counters.";
+    stub_status [SERVER LOCATION] (0 1) "" = "" => Supported, "Answers with the counters of all cores.";
 }
 
 directives! { HTTP_PERL, "ngx_http_perl_module";

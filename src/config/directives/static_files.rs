@@ -1,7 +1,7 @@
 //! Files, folders and `try_files`.
 
 use super::directives;
-use crate::config::spec::Support::{Ignored, Supported};
+use crate::config::spec::Support::Supported;
 
 directives! { HTTP_INDEX, "ngx_http_index_module";
     index [HTTP SERVER LOCATION] (1+) "file ..." = "index.html"
@@ -25,5 +25,5 @@ directives! { HTTP_TRY_FILES, "ngx_http_try_files_module";
 
 directives! { HTTP_RANDOM_INDEX, "ngx_http_random_index_module";
     random_index [LOCATION] (flag) "on | off" = "off"
-        => Ignored("folders are answered as without it"), "Serves any file of a folder.";
+        => Supported, "Serves any file of a folder.";
 }

@@ -49,7 +49,7 @@ pub(super) fn expand_path(word: &[u8], lookup: Lookup<'_>) -> Result<Vec<u8>, St
         match piece {
             Piece::Text(text) => out.extend_from_slice(text),
             Piece::Name { name, default, .. } => {
-                out.extend(names.value(name, default, 0)?.unwrap_or_default())
+                out.extend(names.value(name, default, 0)?.unwrap_or_default());
             }
         }
     }

@@ -197,6 +197,11 @@ impl Relay {
         (self.in_records, self.excess) = (false, false);
     }
 
+    /// What follows a chunked body is not passed on.
+    pub fn drop_trailers(&mut self) {
+        self.decoder.reset(Trailers::Drop);
+    }
+
     /// Makes it ready for a tunnel: raw bytes both ways after the head of a 101.
     pub fn begin_tunnel(&mut self, source: Source) {
         self.begin(source, BodyFraming::UntilClose, false, false);

@@ -48,7 +48,7 @@ fn oauth2_proxy() {
                     "",
                 ),
                 "/oauth2/auth" if cookie.contains("banned") => {
-                    answer(connection, "403 Forbidden", "", "no\n")
+                    answer(connection, "403 Forbidden", "", "no\n");
                 }
                 "/oauth2/auth" => answer(connection, "401 Unauthorized", "", "Unauthorized\n"),
                 "/oauth2/sign_in" => answer(

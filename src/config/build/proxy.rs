@@ -81,6 +81,7 @@ pub(super) struct RawProxy {
     pass_request_headers: Option<bool>,
     pass_request_body: Option<bool>,
     socket_keepalive: Option<bool>,
+    pass_trailers: Option<bool>,
     force_ranges: Option<bool>,
     store: Option<RawStore>,
     store_access: Option<u32>,
@@ -135,6 +136,7 @@ impl RawProxy {
             "proxy_set_body" => cx.set(d, &mut self.set_body, |cx, d| cx.template(d, d.arg_bytes(0))),
             "proxy_pass_request_headers" => cx.flag(d, &mut self.pass_request_headers),
             "proxy_pass_request_body" => cx.flag(d, &mut self.pass_request_body),
+            "proxy_pass_trailers" => cx.flag(d, &mut self.pass_trailers),
             "proxy_force_ranges" => cx.flag(d, &mut self.force_ranges),
             "proxy_store" => cx.set(d, &mut self.store, store),
             "proxy_store_access" => cx.set(d, &mut self.store_access, store_access),
@@ -162,7 +164,7 @@ impl RawProxy {
             redirects, set_headers, hide_headers, pass_headers, ignore_headers, http11, method, connect_timeout, send_timeout, read_timeout,
             limit_rate, buffering, buffers, buffer_size, max_temp_file_size, temp_path, request_buffering, intercept_errors,
             next_upstream, next_upstream_tries, next_upstream_timeout, ignore_client_abort, set_body, pass_request_headers,
-            pass_request_body, socket_keepalive, force_ranges, store, store_access, bind);
+            pass_request_body, socket_keepalive, pass_trailers, force_ranges, store, store_access, bind);
     }
 
     /// The resolved form; `matched_prefix` is what the default `proxy_redirect` puts in place of the URL.
@@ -215,6 +217,7 @@ impl RawProxy {
             set_body: self.set_body.clone(),
             pass_request_headers: self.pass_request_headers.unwrap_or(true),
             pass_request_body: self.pass_request_body.unwrap_or(true),
+            pass_trailers: self.pass_trailers.unwrap_or(true),
             force_ranges: self.force_ranges.unwrap_or(false),
             store: self.resolve_store(),
             bind: self.bind.clone().flatten(),

@@ -138,7 +138,7 @@ directives! { HTTP_PROXY, "ngx_http_proxy_module";
         => Ignored("a key that is encrypted is refused"), "";
     proxy_ssl_conf_command [HTTP SERVER LOCATION] (2) "name value" = ""
         => Ignored("TLS has its usual settings"), "";
-    proxy_pass_trailers [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("trailers are passed on"), "";
+    proxy_pass_trailers [HTTP SERVER LOCATION] (flag) "on | off" = "on"
+        => Supported, "Passes on what follows the app's chunked body.";
     proxy_request_dynamic [HTTP SERVER LOCATION] (flag) "on | off" = "" => Ignored("no effect"), "";
 }

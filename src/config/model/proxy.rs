@@ -105,6 +105,8 @@ pub struct ProxyConf {
     pub pass_request_headers: bool,
     /// `proxy_pass_request_body`.
     pub pass_request_body: bool,
+    /// `proxy_pass_trailers`; on unless written, unlike nginx.
+    pub pass_trailers: bool,
     /// `proxy_force_ranges`.
     pub force_ranges: bool,
     /// `proxy_store`.

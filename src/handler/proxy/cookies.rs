@@ -62,17 +62,17 @@ pub(super) fn rewrite(exchange: &mut Exchange, conf: &CookieConf, value: &[u8]) 
     let mut parts = parse(value);
     parts.first()?.value.as_ref()?;
     let mut changed = false;
-    for at in 1..parts.len() {
-        let rules = match &parts[at].name {
+    for part in parts.iter_mut().skip(1) {
+        let rules = match &part.name {
             name if name.eq_ignore_ascii_case(b"domain") => &conf.domains,
             name if name.eq_ignore_ascii_case(b"path") => &conf.paths,
             _ => continue,
         };
-        let is_domain = parts[at].name.len() == b"domain".len();
-        let Some(old) = parts[at].value.take() else { continue };
+        let is_domain = part.name.len() == b"domain".len();
+        let Some(old) = part.value.take() else { continue };
         let new = rules.iter().find_map(|rule| replace(exchange, rule, &old, is_domain));
         changed |= new.is_some();
-        parts[at].value = Some(new.unwrap_or(old));
+        part.value = Some(new.unwrap_or(old));
     }
     if let Some(flags) = wanted_flags(exchange, conf, &parts[0].name) {
         set_flags(&mut parts, flags);

@@ -97,6 +97,9 @@ pub(super) fn accept(
         relay.begin_records(source, request.records, framing, keep_alive, buffering);
     } else {
         relay.begin(source, framing, keep_alive, buffering);
+        if !conf.proxy.pass_trailers {
+            relay.drop_trailers();
+        }
     }
     exchange.response.body = Body::Relay(relay);
     Outcome::Response

@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, HandshakeKind, SupportedProtocolVersion};
 
+use crate::support::gateway::uwsgi_request;
 use crate::support::{Client, Origin, Server, Setup, TempDir, lines, run, tls, wait_for};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls");
@@ -611,4 +612,35 @@ fn connections_to_apps_are_kept_by_name() {
     let (a, b) = (ask("/a"), ask("/b"));
     assert_ne!(a.0, b.0, "another name is another connection");
     assert_eq!((ask("/a"), ask("/b")), ((a.0, "2".to_owned()), (b.0, "2".to_owned())));
+}
+
+#[test]
+fn uwsgi_apps_speak_tls() {
+    let origin = Origin::start(|connection| {
+        if let Some(request) = uwsgi_request(connection) {
+            let text =
+                format!("{} {} {}", request.variable("NAME"), request.variable("SCHEME"), request.body.len());
+            connection.send(format!("Status: 200 OK\nContent-Length: {}\n\n{text}", text.len()));
+        }
+    });
+    let key = PrivateKeyDer::from_pem_file(format!("{FOLDER}/a.key")).unwrap();
+    let app = tls::terminator(origin.address, chain("a"), key);
+    let server = setup().value("tls_app", &app.to_string()).start(
+        "server { listen {{port}}; client_max_body_size 0; uwsgi_param NAME here; uwsgi_param SCHEME $scheme;
+             uwsgi_param CONTENT_LENGTH $content_length;
+             uwsgi_ssl_session_reuse off; uwsgi_ssl_trusted_certificate {{tls}}/authority.pem;
+             location / { uwsgi_pass suwsgi://{{tls_app}}; uwsgi_ssl_verify on; uwsgi_ssl_name a.example; }
+             location /other { uwsgi_pass suwsgi://{{tls_app}}; uwsgi_ssl_verify on; uwsgi_ssl_name b.example; }
+             location /variable { set $to suwsgi://{{tls_app}}; uwsgi_pass $to; }
+             location /plain { uwsgi_pass {{tls_app}}; } }",
+    );
+    assert_eq!(server.get("/").text(), "here http 0");
+    assert_eq!(server.get("/variable").text(), "here http 0");
+    assert_eq!((server.get("/other").status, server.get("/plain").status), (502, 502));
+    server.wait_error(
+        "upstream SSL certificate does not match \"b.example\" while SSL handshaking to upstream",
+    );
+    let body = vec![b'x'; 300_000];
+    let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
+    assert_eq!(server.send([head.as_bytes(), &body].concat()).text(), "here http 300000");
 }

@@ -1,16 +1,17 @@
 //! TLS as a client: one that takes any certificate, as what is tested is the server's side of a handshake.
 
-use std::io::Write;
-use std::net::TcpStream;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, ClientConnection, ConfigBuilder, DigitallySignedStruct, Error, SignatureScheme,
-    StreamOwned, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, ConfigBuilder, DigitallySignedStruct, Error, ServerConfig,
+    ServerConnection, SignatureScheme, StreamOwned, SupportedProtocolVersion,
 };
 
 /// A connection after its handshake.
@@ -122,5 +123,57 @@ impl ServerCertVerifier for TakesAny {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.1.clone()
+    }
+}
+
+/// An address that speaks TLS with this certificate and passes what comes on to another one, in both directions.
+pub fn terminator(
+    to: SocketAddr,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> SocketAddr {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let Ok(socket) = socket else { return };
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            std::thread::spawn(move || pass_on(StreamOwned::new(connection, socket), to));
+        }
+    });
+    address
+}
+
+/// Carries bytes both ways until one side ends.
+fn pass_on(mut outer: StreamOwned<ServerConnection, TcpStream>, to: SocketAddr) -> std::io::Result<()> {
+    const TURN: Duration = Duration::from_millis(2);
+    let mut inner = TcpStream::connect(to)?;
+    let mut buffer = [0; 16 << 10];
+    inner.set_read_timeout(Some(TURN))?;
+    outer.sock.set_read_timeout(Some(TURN))?;
+    loop {
+        match outer.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => inner.write_all(&buffer[..count])?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        match inner.read(&mut buffer) {
+            Ok(0) => {
+                outer.conn.send_close_notify();
+                return outer.flush();
+            }
+            Ok(count) => outer.write_all(&buffer[..count])?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
     }
 }

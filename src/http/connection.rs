@@ -132,21 +132,12 @@ impl Exchange {
             return Arrival::Refused(self.refuse_plain());
         }
         if self.client.stream.is_tls()
-            && let Some(status) = self.refuse_client(cycle)
+            && self.server_conf(cycle).tls.verify_client != VerifyClient::Off
+            && let Some(status) = tls::refuse(self, cycle)
         {
             return Arrival::Refused(status);
         }
         Arrival::Request
-    }
-
-    /// The status that refuses a request because of what the handshake said.
-    #[cold]
-    fn refuse_client(&mut self, cycle: &Cycle) -> Option<Status> {
-        let verify = self.server_conf(cycle).tls.verify_client;
-        if verify == VerifyClient::Off && cycle.listen(self.client.listen.get()).servers.len() == 1 {
-            return None;
-        }
-        tls::refuse(self, cycle)
     }
 
     /// The port is for TLS.

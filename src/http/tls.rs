@@ -51,8 +51,8 @@ struct Checked {
     result: Result<(), Invalid>,
 }
 
-/// The status that refuses a request on a connection with TLS: its host is another one than was negotiated, or its client's
-/// certificate is missing or wrong.
+/// The status that refuses a request on a connection with TLS to a server that asks clients for certificates: the host is another
+/// one than was negotiated, or the client's certificate is missing or wrong.
 #[cold]
 pub(super) fn refuse(exchange: &Exchange, cycle: &Cycle) -> Option<Status> {
     let info = |text: std::fmt::Arguments<'_>| {
@@ -65,9 +65,6 @@ pub(super) fn refuse(exchange: &Exchange, cycle: &Cycle) -> Option<Status> {
         return Some(Status(421));
     }
     let verify = cycle.server(exchange.server).tls.verify_client;
-    if verify == VerifyClient::Off {
-        return None;
-    }
     match client_verify(exchange, cycle) {
         None if verify == VerifyClient::On => {
             info(format_args!("client sent no required SSL certificate"));
@@ -82,13 +79,8 @@ pub(super) fn refuse(exchange: &Exchange, cycle: &Cycle) -> Option<Status> {
     }
 }
 
-/// A name was negotiated (SNI), the request has another one, and the server it leads to asks for certificates: those that its
-/// own handshake asks for.
+/// A name was negotiated (SNI), and the request has another one: its server would have asked for a certificate in its own way.
 fn is_other_server(exchange: &Exchange, cycle: &Cycle) -> bool {
-    if cycle.server(exchange.server).tls.verify_client == VerifyClient::Off {
-        return false;
-    }
-
     let stream = &exchange.client.stream;
     let is_other = |connection: &Connection| {
         server_name(connection).is_some_and(|name| {

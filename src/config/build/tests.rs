@@ -772,4 +772,9 @@ fn tls_that_cannot_be_offered_is_told_once() {
     assert!(first.tls.versions.tls12 && !first.tls.versions.tls13 && first.tls.session_tickets);
     assert!(second.tls.versions.tls12 && second.tls.versions.tls13 && !second.tls.session_tickets);
     assert_eq!(second.tls.ciphers.len(), 9);
+    let sizes = "server { ssl_session_cache shared:a:1m; } server { ssl_session_cache shared:a:2m; }";
+    let conflict =
+        "the size 2097152 of shared memory zone \"a\" conflicts with already declared size 1048576";
+    assert_eq!(errors(sizes).len(), 1);
+    assert!(errors(sizes)[0].starts_with(conflict), "{:?}", errors(sizes));
 }

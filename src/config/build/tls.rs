@@ -3,6 +3,7 @@
 //!
 //! What OpenSSL can do and the TLS here cannot is left out and told once, in one notice.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -229,6 +230,9 @@ impl RawTls {
         }
         let mut all_ciphers = self.ciphers13.unwrap_or_else(|| vec![0x1302, 0x1303, 0x1301]);
         all_ciphers.extend(self.ciphers.unwrap_or_else(ciphers::default_codes));
+        if self.stapling == Some(true) && self.stapling_file.is_none() && !certificates.is_empty() {
+            cx.tls_left_out.insert("\"ssl_stapling\" without \"ssl_stapling_file\"".to_owned());
+        }
         let pairs = certificates.iter().zip(&keys);
         TlsConf {
             certificates: pairs
@@ -396,6 +400,7 @@ pub(super) fn check(cx: &mut Context, listens: &[ListenConf], servers: &[ServerC
         let names: Vec<String> = std::mem::take(&mut cx.tls_left_out).into_iter().collect();
         cx.diagnostics.notice(None, format!("TLS does without what it does not offer: {}", names.join(", ")));
     }
+    check_caches(cx, servers, places);
     if cx.diagnostics.has_errors() {
         return;
     }
@@ -411,6 +416,21 @@ pub(super) fn check(cx: &mut Context, listens: &[ListenConf], servers: &[ServerC
         };
         if let Some(pos) = lacking.and_then(|id| places.get(id)) {
             let message = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
+            cx.error_at(*pos, message);
+        }
+    }
+}
+
+/// A cache that servers share has one size.
+fn check_caches(cx: &mut Context, servers: &[ServerConf], places: &[Pos]) {
+    let mut sizes: HashMap<&str, usize> = HashMap::new();
+    for (server, pos) in servers.iter().zip(places) {
+        let SessionCacheConf::Shared { name, size } = &server.tls.session_cache else { continue };
+        let known = *sizes.entry(name).or_insert(*size);
+        if known != *size {
+            let message = format!(
+                "the size {size} of shared memory zone \"{name}\" conflicts with already declared size {known}"
+            );
             cx.error_at(*pos, message);
         }
     }

@@ -17,6 +17,8 @@ pub enum Protocol {
         modifier1: u8,
         /// `uwsgi_modifier2`.
         modifier2: u8,
+        /// `uwsgi_string`: bytes behind the variables.
+        string: Box<[u8]>,
     },
     /// `fastcgi_pass`.
     Fastcgi {

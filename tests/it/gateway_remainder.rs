@@ -143,3 +143,30 @@ fn gateways_have_what_the_proxy_has() {
     let head = server.send(lines("HEAD /uwsgi/stored/head HTTP/1.1\nHost: a"));
     assert_eq!(head.status, 200);
 }
+
+#[test]
+fn bytes_may_follow_the_variables_of_uwsgi() {
+    let origin = Origin::start(|connection: &mut OriginConnection| {
+        let header = connection.read_raw(4);
+        let packet = connection.read_raw(usize::from(u16::from_le_bytes([header[1], header[2]])));
+        let shown = crate::support::escape(&packet);
+        connection.send(format!("Status: 200 OK\r\n\r\n{} {} {shown}", header[0], header[3]));
+    });
+    let server = Server::proxying(
+        &origin,
+        "uwsgi_string $outer;
+         server {
+             listen {{port}};
+             location / { uwsgi_pass {{app}}; }
+             location /own { uwsgi_string 'own string'; uwsgi_param A b; uwsgi_modifier1 7; uwsgi_pass {{app}}; }
+         }",
+    );
+    let answers = ["/", "/own"].map(|target| {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\nX-C: d\r\nConnection: close\r\n\r\n");
+        server.send(request).text() + "\n"
+    });
+    expect![[r#"
+        0 0 \t\x00HTTP_HOST\x01\x00a\x08\x00HTTP_X_C\x01\x00d\x0f\x00HTTP_CONNECTION\x05\x00close$outer
+        7 0 \x01\x00A\x01\x00b\t\x00HTTP_HOST\x01\x00a\x08\x00HTTP_X_C\x01\x00d\x0f\x00HTTP_CONNECTION\x05\x00closeown string
+    "#]].assert_eq(&answers.concat());
+}

@@ -246,3 +246,29 @@ fn a_client_that_leaves_in_a_pause_is_noticed() {
     let log = server.wait_file("access.log", |log| log.lines().count() == 2);
     assert!(log.contains("\"GET /file HTTP/1.1\" ") && log.contains("\"GET /app HTTP/1.1\" "), "{log}");
 }
+
+#[test]
+fn an_app_behind_tls_is_read_and_passed_on_at_the_rate() {
+    let server = Server::setup()
+        .value("tls", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls"))
+        .file("root/file", body())
+        .directory("store")
+        .start(
+            "server {
+                 listen {{port2}} ssl;
+                 ssl_certificate {{tls}}/a.pem;
+                 ssl_certificate_key {{tls}}/a.key;
+                 root {{root}};
+             }
+             server {
+                 listen {{port}};
+                 location /sent/ { limit_rate 100k; proxy_pass https://127.0.0.1:{{port2}}/; }
+                 location /read/ { proxy_limit_rate 100k; proxy_pass https://127.0.0.1:{{port2}}/; }
+                 location /both/ { limit_rate 100k; proxy_limit_rate 200k; proxy_pass https://127.0.0.1:{{port2}}/; }
+                 location /quick/ { proxy_bind 127.0.0.2; proxy_store {{dir}}/store/file; proxy_pass https://127.0.0.1:{{port2}}/; }
+             }",
+        );
+    check_slow(&server, &["/sent/file", "/read/file", "/both/file"]);
+    check_quick(&server, &["/quick/file"]);
+    server.wait_file("store/file", |stored| stored.as_bytes() == body());
+}

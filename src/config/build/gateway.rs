@@ -62,6 +62,7 @@ pub(super) struct RawGateways {
     scgi: RawGateway,
     modifier1: Option<u8>,
     modifier2: Option<u8>,
+    string: Option<Box<[u8]>>,
     keep_conn: Option<bool>,
     catch_stderr: Option<Vec<String>>,
     index: Option<String>,
@@ -85,6 +86,7 @@ impl Default for RawGateways {
             scgi: gateway(Family::Scgi),
             modifier1: None,
             modifier2: None,
+            string: None,
             keep_conn: None,
             catch_stderr: None,
             index: None,
@@ -110,6 +112,7 @@ impl RawGateways {
                 }
             }
             "uwsgi_modifier1" => cx.set(d, &mut self.modifier1, modifier),
+            "uwsgi_string" => cx.set(d, &mut self.string, |_, d| Some(d.arg_bytes(0).into())),
             "uwsgi_modifier2" => cx.set(d, &mut self.modifier2, modifier),
             "fastcgi_keep_conn" => cx.flag(d, &mut self.keep_conn),
             "fastcgi_catch_stderr" => self.catch_stderr.get_or_insert_default().push(d.arg(0).to_owned()),
@@ -134,7 +137,7 @@ impl RawGateways {
             inner.shared.inherit(&outer.shared);
             inherit!(inner, outer; params);
         }
-        inherit!(self, outer; modifier1, modifier2, keep_conn, catch_stderr, index, split);
+        inherit!(self, outer; modifier1, modifier2, string, keep_conn, catch_stderr, index, split);
     }
 
     /// Takes what the outer level passes requests to.
@@ -159,6 +162,7 @@ impl RawGateways {
             Family::Uwsgi => Protocol::Uwsgi {
                 modifier1: self.modifier1.unwrap_or(0),
                 modifier2: self.modifier2.unwrap_or(0),
+                string: self.string.clone().unwrap_or_default(),
             },
             Family::Fastcgi => Protocol::Fastcgi {
                 keep_conn: self.keep_conn.unwrap_or(false),

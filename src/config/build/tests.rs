@@ -630,7 +630,7 @@ fn gateways() {
          }",
     );
     let proxy = |name: &str| &location(&conf, name).proxy;
-    assert!(matches!(proxy("/a").protocol, Protocol::Uwsgi { modifier1: 5, modifier2: 0 }));
+    assert!(matches!(proxy("/a").protocol, Protocol::Uwsgi { modifier1: 5, modifier2: 0, .. }));
     assert_eq!((proxy("/a").read_timeout.as_secs(), proxy("/a").buffers), (7, (4, 8192)));
     assert!(proxy("/a").intercept_errors && !proxy("/a").http11 && proxy("/a").redirects.is_empty());
     let names = |name: &str| -> Vec<String> {

@@ -186,7 +186,7 @@ directives! { HTTP_UWSGI, "ngx_http_uwsgi_module";
     uwsgi_param [HTTP SERVER LOCATION] (2 3) "parameter value [if_not_empty]" = ""
         => Supported, "A variable of the request to the app.";
     uwsgi_string [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("nothing is appended to the variables"), "";
+        => Supported, "Bytes behind the variables.";
     uwsgi_pass_header [HTTP SERVER LOCATION] (1) "field" = ""
         => Supported, "Passes on a field that is hidden otherwise.";
     uwsgi_hide_header [HTTP SERVER LOCATION] (1) "field" = ""

@@ -32,10 +32,11 @@ pub(super) fn write_head(
     let too_big = |big: crate::cgi::TooBig| Refused::TooBig(big.0);
     match &proxy.protocol {
         Protocol::Http => {}
-        Protocol::Uwsgi { modifier1, modifier2 } => {
+        Protocol::Uwsgi { modifier1, modifier2, string } => {
             request.asks_upgrade = proxy.pass_request_headers && exchange.request.headers.has(Known::Upgrade);
             uwsgi::begin(*modifier1, *modifier2, out);
             push_variables(exchange, proxy, out, uwsgi::seal);
+            out.extend_from_slice(string);
             uwsgi::finish(out).map_err(too_big)?;
         }
         Protocol::Scgi => {

@@ -31,6 +31,12 @@ pub use clients::{ClientCheck, Invalid};
 use sessions::{SessionStore, Sessions};
 use tickets::{Context, TicketKeys, Tickets};
 
+/// What rustls counts to a record beside its content, bytes.
+const RECORD_HEAD: usize = 5;
+
+/// With that, the longest there is (RFC 8446 section 5.1).
+const LONGEST_RECORD: usize = (16 << 10) + RECORD_HEAD;
+
 /// What ALPN offers, the best first.
 const PROTOCOLS: [&[u8]; 3] = [b"http/1.1", b"http/1.0", b"http/0.9"];
 /// Bytes that a session of `builtin:sessions` may take.
@@ -147,6 +153,8 @@ impl Maker {
         let mut config = builder.with_cert_resolver(Arc::clone(&certificates) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
         config.ignore_client_order = conf.prefer_server_ciphers;
+        config.max_fragment_size =
+            Some(conf.buffer_size.saturating_add(RECORD_HEAD).clamp(32, LONGEST_RECORD));
         let context = context(conf);
         config.session_storage = self.session_storage(conf, context);
         if conf.session_tickets {

@@ -246,7 +246,7 @@ impl Stream {
     #[inline]
     fn may_ride(&self, buf: &mut Vec<u8>) -> bool {
         // What earlier bytes suffer shows when these are sent.
-        self.tls().is_none_or(|tls| tls.lend(self.fd, buf).unwrap_or(false))
+        self.tls().is_none_or(|tls| tls.lend(buf).unwrap_or(false))
     }
 
     /// Sends the whole of `buf` with send(2), waiting as needed; see [`Stream::send_all`] for `deadline`.

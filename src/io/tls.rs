@@ -350,14 +350,14 @@ impl Session {
     }
 
     /// Seals the whole of `buf`, which becomes the records: to be sent as they are, all of them, and then given back to
-    /// [`Session::take_back`]. `false`: `buf` is as it was, because it is too long or earlier bytes still wait.
+    /// [`Session::take_back`]. What still waits goes with them, before. `false`: `buf` is as it was, because it is too long.
     ///
     /// # Errors
     /// As [`Session::send`].
     #[cold]
-    pub(super) fn lend(&self, wire: RawFd, buf: &mut Vec<u8>) -> io::Result<bool> {
+    pub(super) fn lend(&self, buf: &mut Vec<u8>) -> io::Result<bool> {
         let mut inner = self.inner.borrow_mut();
-        if buf.len() > WINDOW || !(inner.held_back || inner.flush(wire)?) {
+        if buf.len() > WINDOW || inner.in_ring {
             return Ok(false);
         }
         inner.held_back = false;

@@ -290,6 +290,47 @@ fn uploads_with_a_length_and_in_chunks() {
     }
 }
 
+/// Content and overhead of each record of the answer to `GET path`, by TLS 1.2.
+fn records(server: &Server, path: &str) -> Vec<usize> {
+    let socket = std::net::TcpStream::connect(server.address()).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let request = lines(&format!("GET {path} HTTP/1.1\nHost: a\nConnection: close"));
+    let bytes = tls::answer_on_the_wire(socket, &tls::client(&[&TLS12]), &request);
+    let (mut rest, mut sizes) = (&bytes[..], Vec::new());
+    while let [kind, _, _, high, low, body @ ..] = rest {
+        let len = usize::from(*high) << 8 | usize::from(*low);
+        if *kind == 0x17 {
+            sizes.push(len);
+        }
+        rest = &body[len..];
+    }
+    sizes
+}
+
+#[test]
+fn records_are_as_long_as_ssl_buffer_size_says() {
+    let server = start(
+        setup().file("root/file", pattern(1 << 20)),
+        "server { listen {{port}} ssl; root {{root}}; ssl_buffer_size 1k; }",
+    );
+    let sizes = records(&server, "/file");
+    assert!(sizes.iter().all(|size| *size <= 1024 + 24), "{sizes:?}");
+    assert!(sizes.len() >= 1024, "{} records", sizes.len());
+}
+
+#[test]
+fn the_first_records_are_short_and_the_others_long() {
+    let server =
+        start(setup().file("root/file", pattern(1 << 20)), "server { listen {{port}} ssl; root {{root}}; }");
+    let sizes = records(&server, "/file");
+    let longest = *sizes.iter().max().unwrap();
+    assert!((16 << 10..=(16 << 10) + 24).contains(&longest), "{sizes:?}");
+    if oracle().is_none() {
+        assert!(sizes[..16].iter().all(|size| *size <= (4 << 10) + 24), "{sizes:?}");
+        assert!(sizes[20..sizes.len() - 1].iter().all(|size| *size == longest), "{sizes:?}");
+    }
+}
+
 /// An application that answers each request with `body`, framed by `framing`.
 fn answering(framing: &str, body: Vec<u8>) -> Origin {
     let head = format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n");

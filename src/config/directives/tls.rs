@@ -20,7 +20,7 @@ directives! { HTTP_SSL, "ngx_http_ssl_module";
     ssl_ciphers [HTTP SERVER] (1) "ciphers" = "HIGH:!aNULL:!MD5"
         => Supported, "Ciphers of TLS 1.2 in OpenSSL's language: of the list, ECDHE with AES-GCM and ChaCha20-Poly1305 are offered. What else is named is left out, with a notice.";
     ssl_buffer_size [HTTP SERVER] (1) "size" = "16k"
-        => Accepted("the first records of an answer are short, later ones long"), "";
+        => Supported, "Most bytes in a record; the first ones after a pause hold 4k.";
     ssl_verify_client [HTTP SERVER] (1) "on | off | optional | optional_no_ca" = "off"
         => Supported, "Asks clients for certificates; a request without a valid one is answered 400.";
     ssl_verify_depth [HTTP SERVER] (1) "number" = "1"

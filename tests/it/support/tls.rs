@@ -88,6 +88,31 @@ pub fn all_at_once(mut socket: TcpStream, config: &Arc<ClientConfig>, request: &
     StreamOwned::new(connection, socket)
 }
 
+/// Asks and gives every byte that came, from the first of the handshake to the end of the connection.
+pub fn answer_on_the_wire(mut socket: TcpStream, config: &Arc<ClientConfig>, request: &[u8]) -> Vec<u8> {
+    let name = ServerName::try_from("a.example").unwrap();
+    let mut connection = ClientConnection::new(Arc::clone(config), name).unwrap();
+    connection.writer().write_all(request).unwrap();
+    let mut all = Vec::new();
+    let mut chunk = vec![0; 4096];
+    loop {
+        while connection.wants_write() {
+            connection.write_tls(&mut socket).unwrap();
+        }
+        let count = socket.read(&mut chunk).unwrap();
+        if count == 0 {
+            return all;
+        }
+        all.extend_from_slice(&chunk[..count]);
+        let mut rest = &chunk[..count];
+        while !rest.is_empty() && connection.read_tls(&mut rest).unwrap() > 0 {
+            let state = connection.process_new_packets().unwrap();
+            let mut payload = vec![0; state.plaintext_bytes_to_read()];
+            connection.reader().read_exact(&mut payload).unwrap();
+        }
+    }
+}
+
 #[derive(Debug)]
 struct TakesAny(Arc<CryptoProvider>, Vec<SignatureScheme>);
 

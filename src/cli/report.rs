@@ -198,7 +198,7 @@ mod tests {
             assert!(arguments.contains(&format!("--with-http_{works}_module").as_str()), "{lines}");
         }
         // memcached does not.
-        for missing in ["grpc", "memcached", "browser"] {
+        for missing in ["grpc", "memcached"] {
             assert!(arguments.contains(&format!("--without-http_{missing}_module").as_str()), "{lines}");
         }
         // They are no arguments of configure.

@@ -6,6 +6,7 @@
 //! wrong on the whole way. [`load`] is the one way in.
 
 pub mod ast;
+pub mod browser;
 mod build;
 mod check;
 pub mod cidr;
@@ -30,6 +31,7 @@ pub mod source;
 pub mod spec;
 pub mod template;
 pub mod tls_variables;
+pub mod userid;
 pub mod value;
 
 pub use load::{FindUser, LoadOptions, Loaded, ModuleSupport, Report, load, modules};

@@ -304,6 +304,10 @@ pub struct LocationConf {
     pub internal: bool,
     /// `limit_except`.
     pub limit_except: Option<LimitExceptConf>,
+    /// `modern_browser` and `ancient_browser`; `None`: every browser is ancient.
+    pub browsers: Option<Arc<super::browser::BrowserConf>>,
+    /// `userid`; `None`: off.
+    pub userid: Option<Arc<super::userid::UseridConf>>,
     /// `secure_link`
     pub secure_link: Option<SecureLinkConf>,
     /// `valid_referers`; `None`: every request is valid.

@@ -190,6 +190,24 @@ pub enum VariableId {
     SecureLink,
     /// `$secure_link_expires`
     SecureLinkExpires,
+    /// `$modern_browser`
+    ModernBrowser,
+    /// `$ancient_browser`
+    AncientBrowser,
+    /// `$msie`
+    Msie,
+    /// `$uid_got`
+    UidGot,
+    /// `$uid_set`
+    UidSet,
+    /// `$gzip_ratio`
+    GzipRatio,
+    /// `$http2`
+    Http2,
+    /// `$http3`
+    Http3,
+    /// `$tcpinfo_NAME`
+    TcpInfo(TcpInfo),
     /// `$limit_rate`
     LimitRate,
     /// `$limit_req_status`
@@ -272,8 +290,22 @@ pub enum VariableId {
     Unsupported(Box<str>),
 }
 
+/// What `$tcpinfo_NAME` asks the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TcpInfo {
+    /// Round trip, microseconds.
+    Rtt,
+    /// Its variation, microseconds.
+    RttVar,
+    /// Segments that may be under way.
+    SndCwnd,
+    /// Bytes that may come in.
+    RcvSpace,
+}
+
 /// Variables without a parameter.
 const PLAIN: &[(&str, VariableId)] = &[
+    ("ancient_browser", VariableId::AncientBrowser),
     ("args", VariableId::Args),
     ("binary_remote_addr", VariableId::BinaryRemoteAddr),
     ("body_bytes_sent", VariableId::BodyBytesSent),
@@ -293,15 +325,20 @@ const PLAIN: &[(&str, VariableId)] = &[
     ("document_uri", VariableId::DocumentUri),
     ("fastcgi_path_info", VariableId::FastcgiPathInfo),
     ("fastcgi_script_name", VariableId::FastcgiScriptName),
+    ("gzip_ratio", VariableId::GzipRatio),
     ("host", VariableId::Host),
     ("hostname", VariableId::Hostname),
+    ("http2", VariableId::Http2),
+    ("http3", VariableId::Http3),
     ("https", VariableId::Https),
     ("invalid_referer", VariableId::InvalidReferer),
     ("is_args", VariableId::IsArgs),
     ("limit_conn_status", VariableId::LimitConnStatus),
     ("limit_rate", VariableId::LimitRate),
     ("limit_req_status", VariableId::LimitReqStatus),
+    ("modern_browser", VariableId::ModernBrowser),
     ("msec", VariableId::Msec),
+    ("msie", VariableId::Msie),
     ("nginx_version", VariableId::NginxVersion),
     ("pid", VariableId::Pid),
     ("pipe", VariableId::Pipe),
@@ -337,8 +374,14 @@ const PLAIN: &[(&str, VariableId)] = &[
     ("server_port", VariableId::ServerPort),
     ("server_protocol", VariableId::ServerProtocol),
     ("status", VariableId::Status),
+    ("tcpinfo_rcv_space", VariableId::TcpInfo(TcpInfo::RcvSpace)),
+    ("tcpinfo_rtt", VariableId::TcpInfo(TcpInfo::Rtt)),
+    ("tcpinfo_rttvar", VariableId::TcpInfo(TcpInfo::RttVar)),
+    ("tcpinfo_snd_cwnd", VariableId::TcpInfo(TcpInfo::SndCwnd)),
     ("time_iso8601", VariableId::TimeIso8601),
     ("time_local", VariableId::TimeLocal),
+    ("uid_got", VariableId::UidGot),
+    ("uid_set", VariableId::UidSet),
     ("upstream_addr", VariableId::UpstreamAddr),
     ("upstream_bytes_received", VariableId::UpstreamBytesReceived),
     ("upstream_bytes_sent", VariableId::UpstreamBytesSent),
@@ -352,22 +395,10 @@ const PLAIN: &[(&str, VariableId)] = &[
 
 /// Variables of nginx's modules that are not supported yet; they are empty.
 const UNSUPPORTED: &[&str] = &[
-    "ancient_browser",
     "geoip_country_code",
-    "gzip_ratio",
-    "http2",
-    "http3",
-    "modern_browser",
-    "msie",
     "proxy_internal_body_length",
     "slice_range",
-    "tcpinfo_rcv_space",
-    "tcpinfo_rtt",
-    "tcpinfo_rttvar",
-    "tcpinfo_snd_cwnd",
-    "uid_got",
     "uid_reset",
-    "uid_set",
     "upstream_cache_status",
     "upstream_queue_time",
 ];

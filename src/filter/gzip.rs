@@ -48,7 +48,9 @@ pub(super) fn compress(exchange: &mut Exchange, conf: &FilterConf) {
         // Nothing at all has a compressed form too.
         response.body = Body::Bytes(Bytes::new());
     }
-    response.transform.get_or_insert_default().compress(gzip.level);
+    let totals = std::rc::Rc::clone(&exchange.gzip_totals);
+    let response = &mut exchange.response;
+    response.transform.get_or_insert_default().compress(gzip.level, totals);
 }
 
 /// Whether this client is served compressed bodies.

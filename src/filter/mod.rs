@@ -13,6 +13,7 @@ mod range;
 mod ssi;
 mod sub;
 mod trailers;
+mod userid;
 
 use crate::config::filters::FilterConf;
 use crate::config::model::LocationConf;
@@ -36,6 +37,9 @@ pub fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
     }
     let refused = not_modified::apply(exchange, conf).or_else(|| {
         headers::apply(exchange, conf);
+        if let Some(userid) = &conf.userid {
+            userid::apply(exchange, userid);
+        }
         if !exchange.response.told_charset.is_empty() {
             charset::obey(exchange);
         }

@@ -3,6 +3,7 @@
 //! An exchange lives as long as its connection and is cleared between requests, so that its buffers keep their
 //! memory. Everything a variable can ask about lies here or in what it points to.
 
+use std::cell::Cell;
 use std::fmt::{self, Write};
 use std::rc::Rc;
 
@@ -53,6 +54,10 @@ pub struct Exchange {
     pub uri_changed: bool,
     /// `$limit_rate`, bytes a second: what `set` or the app asks for, and once the response is sent what holds.
     pub limit_rate: Option<u64>,
+    /// Bytes of the body before and behind compression.
+    pub gzip_totals: Rc<Cell<(u64, u64)>>,
+    /// What `userid` tells the client.
+    pub uid_set: Cell<Option<super::userid::Uid>>,
     /// How fast the response goes; none is as fast as it can.
     pub(super) pace: Option<Pace>,
     /// `try_files` found the URI in force below the `alias` of a regex location: it is appended after all.
@@ -457,6 +462,8 @@ impl Exchange {
             uri_is_whole: false,
             uri_changed: false,
             limit_rate: None,
+            gzip_totals: Rc::default(),
+            uid_set: Cell::new(None),
             pace: None,
             uri_below_alias: false,
             host: Vec::new(),
@@ -539,6 +546,8 @@ impl Exchange {
         self.uri_is_whole = false;
         self.uri_changed = false;
         self.limit_rate = None;
+        self.gzip_totals.set((0, 0));
+        self.uid_set.set(None);
         self.pace = None;
         self.uri_below_alias = false;
         self.host.clear();

@@ -24,6 +24,7 @@ mod tls;
 pub mod trailers;
 pub mod transform;
 mod tunnel;
+pub mod userid;
 pub mod variables;
 pub mod write;
 

@@ -6,8 +6,9 @@
 use std::io::Write;
 
 use super::exchange::{Exchange, LimitStatus, UpstreamTry};
-use super::secure_link;
-use crate::config::template::{Part, Template, VariableId};
+use super::{secure_link, userid};
+use crate::config::browser::is_msie;
+use crate::config::template::{Part, TcpInfo, Template, VariableId};
 use crate::http1::headers::{Only, matches_variable};
 use crate::http1::proxy_protocol::{ProxyHeader, TlvValue};
 use crate::http1::{BodyFraming, HeaderField, Known, encode};
@@ -112,13 +113,33 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         VariableId::InvalidReferer => bytes(out, if invalid_referer(e) { b"1" } else { b"" }),
         VariableId::SecureLink => {
             let conf = e.location_conf(&e.cycle).secure_link.as_ref();
-            let link = conf.and_then(|conf| secure_link::check(e, conf));
-            optional(out, link.map(|link| if link.valid { &b"1"[..] } else { b"0" }))
+            if conf.is_some_and(|conf| secure_link::write(e, conf, out)) { Found } else { Missing }
         }
         VariableId::SecureLinkExpires => {
             let conf = e.location_conf(&e.cycle).secure_link.as_ref();
             optional(out, conf.and_then(|conf| secure_link::expires(e, conf)).as_deref())
         }
+        VariableId::ModernBrowser => browser(e, true, out),
+        VariableId::AncientBrowser => browser(e, false, out),
+        VariableId::Msie => {
+            let agent = e.header(b"user-agent").unwrap_or_default();
+            bytes(out, if is_msie(agent) { b"1" } else { b"" })
+        }
+        VariableId::UidGot | VariableId::UidSet => user_id(e, id, out),
+        VariableId::GzipRatio => gzip_ratio(e, out),
+        VariableId::Http2 | VariableId::Http3 => Found,
+        VariableId::TcpInfo(which) => match e.client.stream.tcp_info() {
+            Some(facts) => {
+                let asked = match which {
+                    TcpInfo::Rtt => facts.rtt,
+                    TcpInfo::RttVar => facts.rttvar,
+                    TcpInfo::SndCwnd => facts.snd_cwnd,
+                    TcpInfo::RcvSpace => facts.rcv_space,
+                };
+                number(out, asked.into())
+            }
+            None => Missing,
+        },
         VariableId::LimitRate => number(out, e.limit_rate.unwrap_or(0)),
         VariableId::LimitReqStatus => limit_status(e.limit_req_status, out),
         VariableId::LimitConnStatus => limit_status(e.limit_conn_status, out),
@@ -313,7 +334,7 @@ pub fn argument<'a>(args: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// `$cookie_name`.
-fn cookie<'e>(e: &'e Exchange, name: &[u8]) -> Option<&'e [u8]> {
+pub(super) fn cookie<'e>(e: &'e Exchange, name: &[u8]) -> Option<&'e [u8]> {
     e.request.headers.iter().filter(|f| f.known == Known::Cookie).find_map(|field| {
         field.value.of(&e.input).split(|&b| b == b';').find_map(|pair| {
             let pair = pair.trim_ascii_start();
@@ -321,6 +342,51 @@ fn cookie<'e>(e: &'e Exchange, name: &[u8]) -> Option<&'e [u8]> {
             pair[..at].eq_ignore_ascii_case(name).then(|| &pair[at + 1..])
         })
     })
+}
+
+/// `$modern_browser`, `$ancient_browser`
+fn browser(e: &Exchange, asks_modern: bool, out: &mut Vec<u8>) -> Presence {
+    let conf = e.location_conf(&e.cycle).browsers.as_deref();
+    let is_modern = conf.is_some_and(|conf| conf.is_modern(e.header(b"user-agent")));
+    if is_modern != asks_modern {
+        return Found;
+    }
+    let value = conf.and_then(|conf| match asks_modern {
+        true => conf.modern_value.as_ref(),
+        false => conf.ancient_value.as_ref(),
+    });
+    match value {
+        Some(value) => evaluate(e, value, out),
+        None => out.push(b'1'),
+    }
+    Found
+}
+
+/// `$uid_got`, `$uid_set`
+fn user_id(e: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presence {
+    let Some(conf) = e.location_conf(&e.cycle).userid.as_deref() else { return Missing };
+    let uid = match id {
+        VariableId::UidGot => userid::got(e, conf).map(|got| got.uid),
+        _ => userid::set(e, conf),
+    };
+    match uid {
+        Some(uid) => {
+            userid::write(&conf.name, &uid, out);
+            Found
+        }
+        None => Missing,
+    }
+}
+
+/// `$gzip_ratio`, with two digits behind the point.
+fn gzip_ratio(e: &Exchange, out: &mut Vec<u8>) -> Presence {
+    let (plain, compressed) = e.gzip_totals.get();
+    if compressed == 0 {
+        return Missing;
+    }
+    let rounded = (plain * 1000 / compressed + 5) / 10;
+    let _ = write!(out, "{}.{:02}", rounded / 100, rounded % 100);
+    Found
 }
 
 /// `$upstream_cookie_name`: the value of a cookie in the app's `Set-Cookie` fields.

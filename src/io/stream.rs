@@ -27,6 +27,19 @@ pub struct Stream {
     tls: OnceCell<Box<Session>>,
 }
 
+/// Some of TCP_INFO (tcp(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpFacts {
+    /// Round trip, microseconds.
+    pub rtt: u32,
+    /// Its variation, microseconds.
+    pub rttvar: u32,
+    /// Segments that may be under way.
+    pub snd_cwnd: u32,
+    /// Bytes that may come in.
+    pub rcv_space: u32,
+}
+
 /// What a look at a connection nobody expects bytes from shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Liveness {
@@ -138,6 +151,23 @@ impl Stream {
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         // SAFETY: `buf` is ours to write over its whole length until the call returns.
         retry(|| unsafe { sys_recv(self.fd, pointer, len, flags) })
+    }
+
+    /// What the kernel knows of a TCP connection; `None` of any other.
+    pub fn tcp_info(&self) -> Option<TcpFacts> {
+        // SAFETY: tcp_info is plain integers, for which all zeroes is a valid value.
+        let mut info = unsafe { std::mem::zeroed::<libc::tcp_info>() };
+        let mut len = size_of::<libc::tcp_info>() as libc::socklen_t;
+        let pointer = (&raw mut info).cast();
+        // SAFETY: `pointer` is to a tcp_info on this stack frame, and `len` is its size.
+        check(unsafe { libc::getsockopt(self.fd, libc::IPPROTO_TCP, libc::TCP_INFO, pointer, &raw mut len) })
+            .ok()?;
+        Some(TcpFacts {
+            rtt: info.tcpi_rtt,
+            rttvar: info.tcpi_rttvar,
+            snd_cwnd: info.tcpi_snd_cwnd,
+            rcv_space: info.tcpi_rcv_space,
+        })
     }
 
     /// Begins to watch a connection that goes idle, so that [`Stream::stayed_quiet`] needs no system call. With epoll

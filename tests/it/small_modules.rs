@@ -129,3 +129,229 @@ fn any_file_of_a_folder() {
     "#]]
     .assert_eq(&server.table(&["/e/", "/f/", "/none/", "/d/a/"]));
 }
+
+const BROWSERS: &str = r#"server { listen {{port}};
+    location /none { return 200 "[$modern_browser] [$ancient_browser] [$msie]"; }
+    location / { return 200 "[$modern_browser] [$ancient_browser] [$msie]";
+        modern_browser msie 5.5; modern_browser gecko 1.0.5; modern_browser opera 9.0; modern_browser safari 413;
+        modern_browser konqueror 3.0; modern_browser unlisted; ancient_browser Links Lynx netscape4;
+        modern_browser_value new; ancient_browser_value old;
+        location /in { modern_browser safari 10; return 200 "[$modern_browser] [$ancient_browser] [$msie]"; }
+    }
+}"#;
+
+#[test]
+fn modern_and_ancient_browsers() {
+    let server = Server::start(BROWSERS);
+    let mut client = server.connect();
+    let mut seen = String::new();
+    for agent in [
+        "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)",
+        "Mozilla/4.0 (compatible; MSIE 5.0; Windows 98)",
+        "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1) Opera 8.50",
+        "Opera/9.80 (X11; Linux) Presto/2.12",
+        "Mozilla/5.0 (X11; U; Linux; rv:1.0.5) Gecko/2002",
+        "Mozilla/5.0 (X11; U; Linux; rv:1.0.4) Gecko/2002",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+        "Mozilla/5.0 (Macintosh) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36",
+        "Mozilla/5.0 (Macintosh) AppleWebKit/85 (KHTML, like Gecko) Safari/85",
+        "Mozilla/5.0 (compatible; Konqueror/2.2; Linux)",
+        "Mozilla/4.72 [en] (X11; Linux)",
+        "Mozilla/4.72 [en]",
+        "Lynx/2.8",
+        "Safari/",
+        "curl/8",
+        "MSIE 7",
+        "",
+    ] {
+        for path in ["/none", "/", "/in"] {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nUser-Agent: {agent}\r\n\r\n");
+            seen += &format!("{:10}", client.send(request).response().text());
+            seen += "  ";
+        }
+        seen += &format!("{agent}\n");
+    }
+    let without = client.send(lines("GET / HTTP/1.1\nHost: a")).response().text();
+    expect![[r#"
+        [] [1] [1]  [new] [] [1]  [] [old] [1]  Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)
+        [] [1] [1]  [] [old] [1]  [] [old] [1]  Mozilla/4.0 (compatible; MSIE 5.0; Windows 98)
+        [] [1] []   [] [old] []  [] [old] []  Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1) Opera 8.50
+        [] [1] []   [new] [] []  [] [old] []  Opera/9.80 (X11; Linux) Presto/2.12
+        [] [1] []   [new] [] []  [] [old] []  Mozilla/5.0 (X11; U; Linux; rv:1.0.5) Gecko/2002
+        [] [1] []   [] [old] []  [] [old] []  Mozilla/5.0 (X11; U; Linux; rv:1.0.4) Gecko/2002
+        [] [1] []   [new] [] []  [] [old] []  Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0
+        [] [1] []   [new] [] []  [new] [] []  Mozilla/5.0 (Macintosh) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36
+        [] [1] []   [] [old] []  [new] [] []  Mozilla/5.0 (Macintosh) AppleWebKit/85 (KHTML, like Gecko) Safari/85
+        [] [1] []   [] [old] []  [] [old] []  Mozilla/5.0 (compatible; Konqueror/2.2; Linux)
+        [] [1] []   [] [old] []  [] [old] []  Mozilla/4.72 [en] (X11; Linux)
+        [] [1] []   [] [old] []  [] [old] []  Mozilla/4.72 [en]
+        [] [1] []   [] [old] []  [] [old] []  Lynx/2.8
+        [] [1] []   [new] [] []  [] [old] []  Safari/
+        [] [1] []   [new] [] []  [] [old] []  curl/8
+        [] [1] []   [new] [] []  [] [old] []  MSIE 7
+        [] [1] []   [new] [] []  [] [old] []  
+        [new] [] []
+    "#]].assert_eq(&format!("{seen}{without}\n"));
+}
+
+#[test]
+fn links_with_a_checksum_in_the_path() {
+    let (simple, longer) = (md5_of("linksecret"), md5_of("d/link?a=1secret"));
+    let server = Server::start(
+        r#"server { listen {{port}};
+            location /s/ { secure_link_secret secret; if ($secure_link = "") { return 403; } return 200 "$secure_link"; }
+        }"#,
+    );
+    let upper = simple.to_ascii_uppercase();
+    let wrong = simple.replace(|c: char| c.is_ascii_digit(), "0");
+    let seen = server.table(&[
+        &format!("/s/{simple}/link"),
+        &format!("/s/{longer}/d/link?a=1"),
+        &format!("/s/{upper}/link"),
+        &format!("/s/{wrong}/link"),
+        &format!("/s/{simple}/link2"),
+        &format!("/s/{simple}/"),
+        &format!("/s/{simple}"),
+        "/s/short/link",
+        "/s/",
+    ]);
+    let seen = seen
+        .replace(&simple, "SIMPLE")
+        .replace(&longer, "LONGER")
+        .replace(&upper, "UPPER")
+        .replace(&wrong, "WRONG");
+    expect![[r#"
+        /s/SIMPLE/link -> 200 link
+        /s/LONGER/d/link?a=1 -> 200 d/link?a=1
+        /s/UPPER/link -> 200 link
+        /s/WRONG/link -> 403
+        /s/SIMPLE/link2 -> 403
+        /s/SIMPLE/ -> 403
+        /s/SIMPLE -> 403
+        /s/short/link -> 403
+        /s/ -> 403
+    "#]]
+    .assert_eq(&seen);
+}
+
+fn md5_of(text: &str) -> String {
+    use md5::{Digest, Md5};
+    Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn what_the_kernel_and_the_filters_tell() {
+    let server = Server::setup().file("root/f.html", "compress me ".repeat(500)).start(
+        r#"log_format ratio "$uri $gzip_ratio $http2"; access_log {{dir}}/ratio.log ratio;
+        server { listen {{port}}; root {{root}}; gzip on;
+            location /tcp { return 200 "$tcpinfo_rtt $tcpinfo_rttvar $tcpinfo_snd_cwnd $tcpinfo_rcv_space"; }
+        }"#,
+    );
+    let told = server.get("/tcp").text();
+    let numbers: Vec<u32> = told.split(' ').map(|number| number.parse().unwrap()).collect();
+    assert!(numbers.len() == 4 && numbers[2] > 0 && numbers[3] > 0, "{told}");
+    server.send(lines("GET /f.html HTTP/1.1\nHost: a\nAccept-Encoding: gzip"));
+    let log = server.wait_file("ratio.log", |log| log.contains("/f.html"));
+    let mut lines = log.lines();
+    assert!(lines.next().is_some_and(|line| line.starts_with("/tcp -")), "{log}");
+    let ratio = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
+    assert!(ratio.parse::<f64>().is_ok_and(|ratio| ratio > 20.0), "{log}");
+    assert_eq!(ratio.split_once('.').map(|(_, digits)| digits.len()), Some(2));
+}
+
+const USERID: &str = r#"
+    log_format who "$uri $uid_got $uid_set"; access_log {{dir}}/who.log who;
+    server { listen {{port}};
+        location / { return 200; }
+        location /on { userid on; return 200 "$uid_set"; }
+        location /v1 { userid v1; userid_name id; userid_path /v1; userid_expires max; userid_domain a.example; userid_p3p "CP=x"; return 200; }
+        location /log { userid log; return 200 "$uid_got|$uid_set"; }
+        location /got { userid on; return 200 "$uid_got"; }
+        location /mark { userid on; userid_mark m; userid_flags httponly secure samesite=lax; userid_expires 1d; add_header X-A b; return 204; }
+        location /reset { userid on; set $uid_reset 1; return 200 "$uid_got"; }
+        location /error { userid on; return 404; }
+        location /service { userid on; userid_service 305419896; return 200 "$uid_set"; }
+    }"#;
+
+#[test]
+fn clients_are_known_by_a_cookie() {
+    let server = Server::start(USERID);
+    let cookie = |path: &str, cookie: &str| {
+        let response = server.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\nCookie: {cookie}\r\n\r\n"));
+        (response.header("set-cookie"), response)
+    };
+    // Sixteen bytes, and what stands around them.
+    let shape = |cookie: &str| {
+        let (name, rest) = cookie.split_once('=').unwrap_or_default();
+        let (value, rest) = rest.split_at(24.min(rest.len()));
+        let timed = match (rest.contains("-37"), rest.split_once("expires="), rest.split_once(" GMT")) {
+            (false, Some((before, _)), Some((_, after))) => format!("{before}expires=TIME{after}"),
+            _ => rest.to_owned(),
+        };
+        let kind = if value.ends_with("==") { "ID==" } else { &value[value.len().saturating_sub(2)..] };
+        format!("{name}={kind}{timed}\n")
+    };
+    let (fresh, response) = cookie("/on", "a=b");
+    let mut seen = shape(&fresh);
+    let hex = response.text();
+    assert!(
+        hex.starts_with("uid=") && hex.len() == 36 && hex == hex.to_ascii_uppercase().replace("UID", "uid"),
+        "{hex}"
+    );
+    // The first word is the server's address, as this machine holds it.
+    assert!(hex.starts_with("uid=0100007F"), "{hex}");
+    assert!(cookie("/service", "").1.text().starts_with("uid=78563412"));
+    let (again, _) = cookie("/on", "");
+    assert_ne!(fresh, again);
+    let known = fresh.split(';').next().unwrap().to_owned();
+    for (path, sent) in [
+        ("/on", &*known),
+        ("/got", &known),
+        ("/", &known),
+        ("/log", &known),
+        ("/log", "uid=short"),
+        ("/got", "uid=short"),
+        ("/got", "uid=!!!!!!!!!!!!!!!!!!!!!!!!"),
+        ("/v1", &known),
+        ("/mark", &known),
+        ("/reset", &known),
+        ("/error", ""),
+    ] {
+        let (set, response) = cookie(path, sent);
+        seen += &format!(
+            "{path} -> {} {}{}",
+            response.text().replace(&hex, "HEX").lines().next().unwrap_or_default(),
+            response.header("p3p"),
+            shape(&set)
+        );
+    }
+    let (marked, response) = cookie("/mark", &known);
+    assert_eq!(marked.get(..28), Some(format!("{}m=", &known[..26]).as_str()));
+    let names: Vec<_> = response.head_lines[1..]
+        .iter()
+        .map(|line| String::from_utf8_lossy(line).split(':').next().unwrap().to_owned())
+        .collect();
+    seen += &format!("{names:?}\n");
+    let marked = marked.split(';').next().unwrap().to_owned();
+    seen += &format!("marked -> {}", shape(&cookie("/mark", &marked).0));
+    expect![[r#"
+        uid=ID==; path=/
+        /on ->  =
+        /got -> HEX =
+        / ->  =
+        /log -> HEX| =
+        /log -> | =
+        /got ->  uid=ID==; path=/
+        /got ->  uid=ID==; path=/
+        /v1 ->  CP=xid=ID==; expires=Thu, 31-Dec-37 23:55:55 GMT; domain=a.example; path=/v1
+        /mark ->  uid=m=; expires=TIME; path=/; secure; httponly; samesite=lax
+        /reset -> HEX uid=ID==; path=/
+        /error -> <html> uid=ID==; path=/
+        ["Server", "Date", "Connection", "X-A", "Set-Cookie"]
+        marked -> =
+    "#]]
+    .assert_eq(&seen);
+    server.wait_file("who.log", |log| {
+        log.contains(&format!("/on - {hex}\n")) && log.contains(&format!("/log {hex} -\n"))
+    });
+}

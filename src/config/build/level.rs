@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::super::ast::Directive;
 use super::super::spec::Support;
 use super::access::RawAccess;
+use super::browser::RawBrowsers;
 use super::client::RawClient;
 use super::context::Context;
 use super::errors::RawErrors;
@@ -23,6 +24,7 @@ use super::real_ip::RawRealIp;
 use super::referers::RawReferers;
 use super::rewrite::RawRewrite;
 use super::secure_link::RawSecureLink;
+use super::userid::RawUserid;
 
 /// Copies each named field that is not set here from the outer level.
 macro_rules! inherit {
@@ -105,6 +107,7 @@ impl<T> List<T> {
 #[derive(Debug, Default)]
 pub(super) struct Level {
     pub access: RawAccess,
+    pub browsers: RawBrowsers,
     pub client: RawClient,
     pub closed: Closed,
     /// Of this level only.
@@ -122,6 +125,7 @@ pub(super) struct Level {
     pub referers: RawReferers,
     pub secure_link: RawSecureLink,
     pub rewrite: RawRewrite,
+    pub userid: RawUserid,
 }
 
 /// Directives that are not supported and that nothing may take the place of: requests are refused instead.
@@ -206,6 +210,8 @@ impl Level {
             || self.proxy.apply(cx, d, place)
             || self.gateways.apply(cx, d, place)
             || self.rewrite.apply(cx, d, place)
+            || self.browsers.apply(cx, d)
+            || self.userid.apply(cx, d)
     }
 
     /// Takes the content handler of the location that this nameless one stands in, unless it has its own.
@@ -240,6 +246,8 @@ impl Level {
         self.proxy.inherit(&outer.proxy);
         self.gateways.inherit(&outer.gateways);
         self.rewrite.inherit(&outer.rewrite);
+        self.browsers.inherit(&outer.browsers);
+        self.userid.inherit(&outer.userid);
     }
 }
 

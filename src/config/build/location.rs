@@ -286,6 +286,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
     let Resolved { kind, name, children, internal, limit_except, server, level } = resolved;
     let Level {
         access,
+        browsers,
         client,
         closed,
         content,
@@ -302,6 +303,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         referers,
         secure_link,
         rewrite,
+        userid,
     } = level;
     let passing = if proxy.pass.is_some() { &proxy } else { gateways.passing().unwrap_or(&proxy) };
     let matched_prefix = kind.matched_prefix().to_vec();
@@ -332,7 +334,8 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         auto_redirect,
         internal,
         limit_except,
-        secure_link: secure_link.resolve(),
+        secure_link: secure_link.resolve(cx),
+        browsers: browsers.resolve(),
         referers: referers.resolve(cx),
         real_ip: real_ip.resolve(),
         limits: limits.resolve(cx),
@@ -358,6 +361,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         server_tokens: headers.server_tokens.unwrap_or(true),
         expires: headers.expires.clone().unwrap_or(ExpiresConf::Off),
         filters: filters.resolve(headers.add_trailers.get()),
+        userid: userid.resolve(),
         add_headers: headers.add_headers.get().unwrap_or_default(),
         access_logs: logs.access_logs(&cx.default_access_log()),
         error_log: logs.error.get().unwrap_or_else(|| cx.main_error_log()),

@@ -7,6 +7,7 @@
 mod access;
 mod addr;
 mod app_tls;
+mod browser;
 mod client;
 mod context;
 mod cookies;
@@ -35,6 +36,7 @@ mod server;
 mod server_name;
 mod tls;
 mod upstream;
+mod userid;
 
 #[cfg(test)]
 mod tests;

@@ -87,5 +87,5 @@ directives! { HTTP_SECURE_LINK, "ngx_http_secure_link_module";
     secure_link_md5 [HTTP SERVER LOCATION] (1) "expression" = ""
         => Supported, "Checks links.";
     secure_link_secret [HTTP SERVER LOCATION] (1) "word" = ""
-        => refused("it keeps out requests without a valid link"), "Checks links.";
+        => Supported, "Checks links of the form /prefix/hash/link; not beside secure_link.";
 }

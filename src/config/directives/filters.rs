@@ -122,15 +122,24 @@ directives! { HTTP_COPY_FILTER, "ngx_http_copy_filter_module";
 }
 
 directives! { HTTP_USERID_FILTER, "ngx_http_userid_filter_module";
-    userid [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
-    userid_service [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
-    userid_name [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
-    userid_domain [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
-    userid_path [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
-    userid_expires [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
-    userid_flags [HTTP SERVER LOCATION] (1 2 3) "value ..." = "" => Ignored("no cookie is set"), "";
-    userid_p3p [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
-    userid_mark [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("no cookie is set"), "";
+    userid [HTTP SERVER LOCATION] (1) "off | log | v1 | on" = "off"
+        => Supported, "Sets a cookie by which clients are recognised.";
+    userid_service [HTTP SERVER LOCATION] (1) "number" = ""
+        => Supported, "Number of the server in the cookie, instead of its address.";
+    userid_name [HTTP SERVER LOCATION] (1) "name" = "uid"
+        => Supported, "Name of the cookie.";
+    userid_domain [HTTP SERVER LOCATION] (1) "name | none" = "none"
+        => Supported, "Its domain.";
+    userid_path [HTTP SERVER LOCATION] (1) "path" = "/"
+        => Supported, "Its path.";
+    userid_expires [HTTP SERVER LOCATION] (1) "time | max | off" = "off"
+        => Supported, "When it ends.";
+    userid_flags [HTTP SERVER LOCATION] (1 2 3) "off | flag ..." = "off"
+        => Supported, "secure, httponly, samesite=strict|lax|none.";
+    userid_p3p [HTTP SERVER LOCATION] (1) "string | none" = "none"
+        => Supported, "Header P3P beside it.";
+    userid_mark [HTTP SERVER LOCATION] (1) "letter | digit | = | off" = "off"
+        => Supported, "Sends it again unless it has this mark.";
 }
 
 directives! { HTTP_IMAGE_FILTER, "ngx_http_image_filter_module";

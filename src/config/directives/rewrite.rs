@@ -35,10 +35,14 @@ directives! { HTTP_SPLIT_CLIENTS, "ngx_http_split_clients_module";
 }
 
 directives! { HTTP_BROWSER, "ngx_http_browser_module";
-    modern_browser [HTTP SERVER LOCATION] (1 2) "value ..." = "" => Ignored("its variables are empty"), "";
-    ancient_browser [HTTP SERVER LOCATION] (1+) "value ..." = "" => Ignored("its variables are empty"), "";
-    modern_browser_value [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("its variables are empty"), "";
-    ancient_browser_value [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("its variables are empty"), "";
+    modern_browser [HTTP SERVER LOCATION] (1 2) "browser version | unlisted" = ""
+        => Supported, "Which browsers $modern_browser means.";
+    ancient_browser [HTTP SERVER LOCATION] (1+) "string ..." = ""
+        => Supported, "Which browsers $ancient_browser means.";
+    modern_browser_value [HTTP SERVER LOCATION] (1) "string" = "1"
+        => Supported, "Value of $modern_browser.";
+    ancient_browser_value [HTTP SERVER LOCATION] (1) "string" = "1"
+        => Supported, "Value of $ancient_browser.";
 }
 
 directives! { HTTP_GEOIP, "ngx_http_geoip_module";

@@ -107,11 +107,16 @@ pub enum RealIpHeader {
     Field(Box<[u8]>),
 }
 
-/// `secure_link` with `secure_link_md5`.
+/// How links are checked.
 #[derive(Debug)]
-pub struct SecureLinkConf {
-    /// The checksum, perhaps with a time behind a comma.
-    pub link: Template,
-    /// What the checksum is of.
-    pub md5: Template,
+pub enum SecureLinkConf {
+    /// `secure_link` with `secure_link_md5`.
+    Md5 {
+        /// The checksum, perhaps with a time behind a comma.
+        link: Template,
+        /// What the checksum is of.
+        md5: Template,
+    },
+    /// `secure_link_secret`: the checksum stands in the path.
+    Secret(String),
 }

@@ -11,8 +11,9 @@ mod store;
 mod sub;
 mod surround;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::rc::Rc;
 
 use self::gunzip::Gunzip;
 use self::gzip::Gzip;
@@ -148,9 +149,9 @@ impl Transform {
         })
     }
 
-    /// Adds compression with a level from 1 to 9 (`gzip`).
-    pub fn compress(&mut self, level: u8) {
-        self.chain().gzip = Some(Gzip::new(level));
+    /// Adds compression with a level from 1 to 9 (`gzip`); how long the body was and becomes is put into `totals`.
+    pub fn compress(&mut self, level: u8, totals: Rc<Cell<(u64, u64)>>) {
+        self.chain().gzip = Some(Gzip::new(level, totals));
     }
 
     /// May a short piece become one that is a thousand times as long?

@@ -37,7 +37,7 @@ fn set(response: &mut Response, expires: &ExpiresConf, now: i64) {
         }
         // A time of zero counts from the response, whatever it is written for.
         ExpiresConf::Access(after) | ExpiresConf::Modified(after @ 0) => (now.saturating_add(after), after),
-        ExpiresConf::Modified(after) => match response.last_modified {
+        ExpiresConf::Modified(after) => match modified(response) {
             None => (now.saturating_add(after), after),
             Some(modified) => {
                 let date = modified.saturating_add(after);
@@ -48,6 +48,11 @@ fn set(response: &mut Response, expires: &ExpiresConf, now: i64) {
     let date = time::http_date(date);
     let cache_control = if seconds < 0 { "no-cache".to_owned() } else { format!("max-age={seconds}") };
     push(response, &date, &cache_control);
+}
+
+/// When the content was last changed, as the file or the app says.
+fn modified(response: &Response) -> Option<i64> {
+    response.last_modified.or_else(|| response.fields.get(b"last-modified").and_then(time::parse_http_date))
 }
 
 /// Seconds from `local_now` to the next time that the local clock shows `at` seconds after midnight.

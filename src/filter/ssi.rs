@@ -11,4 +11,5 @@ pub(super) fn apply(exchange: &mut Exchange, conf: &SsiConf) {
     }
     response.before_ssi = Some(response.transform.take().unwrap_or_default());
     super::forget_validators(response, conf.last_modified);
+    response.fields.remove(b"accept-ranges");
 }

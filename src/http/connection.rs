@@ -4,7 +4,7 @@ use super::exchange::Exchange;
 use super::tls;
 use crate::config::model::{LingeringClose, LocationConf, ServerConf, VerifyClient};
 use crate::cycle::Cycle;
-use crate::http1::{HeadLimits, Method, Progress, RequestError, Status, target};
+use crate::http1::{HeadLimits, Method, Progress, RequestError, Status, Version, target};
 use crate::io::Liveness;
 use crate::limits::counters;
 use crate::log::Level;
@@ -199,6 +199,8 @@ impl Exchange {
         self.client.requests.set(self.client.requests.get() + 1);
         self.request.salvage(&self.input, limits);
         if !self.request.has_line() {
+            // Nor is its version known: the answer is as for a client of old.
+            self.request.version = Version::Http10;
             self.method = self.request.method;
             self.header_only = self.method == Method::Head;
             self.log_error(Level::Info, format_args!("{error} while reading client request line"));

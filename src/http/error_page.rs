@@ -19,8 +19,13 @@ const PADDING_LINES: usize = 6;
 /// The page for a status as body, with its type and length; keep-alive is given up where nginx does.
 pub fn build(exchange: &mut Exchange, conf: &LocationConf, status: Status) {
     let padded = pads(exchange, status);
+    let charset = kept_charset(exchange);
     let response = &mut exchange.response;
     response.clear_content();
+    // What an app said of its own body (`X-Accel-Redirect` keeps it).
+    response.fields.remove(b"accept-ranges");
+    // And what `add_header` said of the file that 416 does not send.
+    response.fields.remove(b"last-modified");
     response.status = status.on_the_wire();
     if closes(status) {
         exchange.keep_alive = false;
@@ -38,6 +43,9 @@ pub fn build(exchange: &mut Exchange, conf: &LocationConf, status: Status) {
             page.extend(std::iter::repeat_n(PADDING, PADDING_LINES));
         }
         response.content_type.extend_from_slice(b"text/html");
+        if let Some(charset) = charset {
+            response.content_type.extend_from_slice(&charset);
+        }
         response.content_length = Some(page.len() as u64);
         response.body = Body::Bytes(Bytes::from(page));
     } else if status.0 == 204 {
@@ -45,6 +53,16 @@ pub fn build(exchange: &mut Exchange, conf: &LocationConf, status: Status) {
     } else {
         response.content_length = Some(0);
     }
+}
+
+/// `; charset=…` of the type that an app gave: nginx keeps it apart from the type, and forgets only that.
+fn kept_charset(exchange: &Exchange) -> Option<Vec<u8>> {
+    if exchange.upstream.head_bytes.is_empty() {
+        return None;
+    }
+    let content_type = &exchange.response.content_type;
+    let at = memchr::memmem::find(content_type, b"; charset=")?;
+    content_type.get(at..).map(<[u8]>::to_vec)
 }
 
 /// The `error_page` for a status, if one applies now.

@@ -113,7 +113,7 @@ fn settle(exchange: &mut Exchange, cycle: &Cycle, outcome: Outcome) -> Next {
             Ok(()) => Next::Again(Entry::Server),
             Err(status) => special_response(exchange, cycle, status),
         },
-        Outcome::Named(location) => match named_redirect(exchange, location) {
+        Outcome::Named(location) => match named_redirect(exchange, cycle, location) {
             Ok(()) => Next::Again(Entry::Location),
             Err(status) => special_response(exchange, cycle, status),
         },
@@ -310,7 +310,7 @@ fn auto_redirect(exchange: &mut Exchange, conf: &LocationConf) -> Outcome {
 }
 
 fn internal_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Result<(), Status> {
-    count_redirect(exchange)?;
+    count_redirect(exchange, cycle)?;
     exchange.internal = true;
     exchange.uri_is_original = false;
     exchange.uri_is_whole = false;
@@ -319,15 +319,20 @@ fn internal_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Result<(), Statu
     Ok(())
 }
 
-fn named_redirect(exchange: &mut Exchange, location: LocationId) -> Result<(), Status> {
-    count_redirect(exchange)?;
+fn named_redirect(exchange: &mut Exchange, cycle: &Cycle, location: LocationId) -> Result<(), Status> {
+    count_redirect(exchange, cycle)?;
     exchange.internal = true;
     exchange.uri_below_alias = false;
     exchange.location = location;
     Ok(())
 }
 
-fn count_redirect(exchange: &mut Exchange) -> Result<(), Status> {
+fn count_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Result<(), Status> {
+    // A location on the way that keeps no connection decides for those behind it.
+    let left = exchange.location_conf(cycle);
+    if left.keepalive_timeout.is_zero() || exchange.client.requests.get() >= left.keepalive_requests {
+        exchange.keep_alive = false;
+    }
     exchange.redirects_left = exchange.redirects_left.saturating_sub(1);
     if exchange.redirects_left == 0 {
         exchange.log_error(

@@ -44,17 +44,17 @@ server { listen {{port}}; server_name other.test ~^re-(?<name>\w+)\.test$;
 "#;
 
 /// A small generator of numbers (xorshift64): the same seed draws the same requests.
-struct Draw(u64);
+pub struct Draw(pub u64);
 
 impl Draw {
-    fn next(&mut self, below: usize) -> usize {
+    pub fn next(&mut self, below: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 % below as u64).unwrap()
     }
 
-    fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+    pub fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
         choices[self.next(choices.len())]
     }
 
@@ -467,7 +467,7 @@ fn random_pipelines_are_answered_alike() {
     assert!(differing.is_empty(), "{} differ:\n{shown}", differing.len());
 }
 
-fn number(name: &str, otherwise: u64) -> u64 {
+pub fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 

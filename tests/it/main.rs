@@ -25,6 +25,7 @@ mod error_page;
 mod fastcgi;
 mod file_content;
 mod gateway_remainder;
+mod generated_sites;
 mod gzip;
 mod headers;
 mod hostile;

@@ -161,6 +161,22 @@ impl Setup {
         command
     }
 
+    /// Runs this nginx whatever `ORACLE` says: for cases that compare the two.
+    pub fn nginx(mut self, program: &str) -> Setup {
+        self.nginx = Some(program.to_owned());
+        self
+    }
+
+    /// What `-t` says about this configuration, and whether it is taken.
+    pub fn test(&mut self, conf: &str) -> (bool, String) {
+        let text = self.fill(&self.wrap(conf));
+        let file = self.dir.path.join("test.conf");
+        fs::create_dir_all(self.dir.path.join("tmp")).unwrap();
+        fs::write(&file, text).unwrap();
+        let output = self.command(&file).arg("-t").stdin(Stdio::null()).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
     /// Starts the program with this configuration and waits until every port accepts.
     pub fn start(mut self, conf: &str) -> Server {
         let conf = self.wrap(conf);

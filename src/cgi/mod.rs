@@ -1,10 +1,11 @@
 //! The application protocols besides HTTP, as bytes: uwsgi, FastCGI and SCGI carry CGI's variables (RFC 3875, section
-//! 4.1) in front of the body, each in its own clothes.
+//! 4.1) in front of the body, each in its own clothes; memcached is asked for a key.
 //!
 //! No I/O, no clock, no configuration. No input panics, and reading in pieces gives what reading the whole gives. What
 //! an app answers has the form of a CGI response, which is `http1::cgi_head`'s. Used by `handler::proxy`.
 
 pub mod fastcgi;
+pub mod memcached;
 pub mod scgi;
 pub mod uwsgi;
 

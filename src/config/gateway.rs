@@ -1,4 +1,4 @@
-//! What `uwsgi_*`, `fastcgi_*` and `scgi_*` say beyond what they share with `proxy_*`.
+//! What `uwsgi_*`, `fastcgi_*`, `scgi_*` and `memcached_*` say beyond what they share with `proxy_*`.
 //!
 //! Made by `build::gateway`, read by `handler::proxy` and `http::variables`.
 
@@ -29,6 +29,17 @@ pub enum Protocol {
     },
     /// `scgi_pass`.
     Scgi,
+    /// `memcached_pass`.
+    Memcached(Box<MemcachedConf>),
+}
+
+/// What is asked of memcached.
+#[derive(Debug, Clone, Default)]
+pub struct MemcachedConf {
+    /// `$memcached_key`.
+    pub key: Template,
+    /// `memcached_gzip_flag`: a value with one of these bits is compressed; 0 where none is.
+    pub gzip_flag: u32,
 }
 
 impl Protocol {
@@ -37,12 +48,17 @@ impl Protocol {
         matches!(self, Self::Http)
     }
 
+    /// Answers without a body of the request, and GET and HEAD alone.
+    pub fn is_memcached(&self) -> bool {
+        matches!(self, Self::Memcached(_))
+    }
+
     /// The same where TLS is spoken to the peer.
     pub fn tls_scheme(&self) -> &'static str {
         match self {
             Self::Http => "https://",
             Self::Uwsgi { .. } => "suwsgi://",
-            Self::Fastcgi { .. } | Self::Scgi => self.scheme(),
+            Self::Fastcgi { .. } | Self::Scgi | Self::Memcached(_) => self.scheme(),
         }
     }
 
@@ -53,6 +69,7 @@ impl Protocol {
             Self::Uwsgi { .. } => "uwsgi://",
             Self::Fastcgi { .. } => "fastcgi://",
             Self::Scgi => "scgi://",
+            Self::Memcached(_) => "memcached://",
         }
     }
 }

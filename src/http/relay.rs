@@ -66,6 +66,8 @@ pub struct Relay {
     cut: bool,
     /// Payload bytes read.
     received: u64,
+    /// What follows the body and is no part of it (memcached).
+    trailer: &'static [u8],
     /// The answer comes in FastCGI records.
     in_records: bool,
     /// FastCGI: how far the records have been read.
@@ -195,6 +197,28 @@ impl Relay {
         (self.tunnel, self.cut, self.received) = (false, false, 0);
         self.most = usize::MAX;
         (self.in_records, self.excess) = (false, false);
+        self.trailer = b"";
+    }
+
+    /// These bytes follow the body, and are dropped.
+    pub fn expect_trailer(&mut self, trailer: &'static [u8]) {
+        self.trailer = trailer;
+        // Behind an empty body nobody looks for them.
+        self.keep_alive &= self.is_open();
+    }
+
+    /// Takes what follows the body: the connection is kept if it is there, whole and alone.
+    fn take_trailer(&mut self, exchange: &Exchange) {
+        let Some(source) = &mut self.source else { return };
+        let input = &mut source.connection.input;
+        if !self.trailer.starts_with(&input[..input.len().min(self.trailer.len())]) {
+            exchange.log_error(
+                Level::Error,
+                format_args!("memcached sent invalid trailer while reading upstream"),
+            );
+        }
+        self.keep_alive &= input == self.trailer;
+        input.clear();
     }
 
     /// What follows a chunked body is not passed on.
@@ -522,6 +546,9 @@ impl Relay {
         }
         if !self.is_open() {
             self.end_flow(exchange, flow)?;
+            if !self.trailer.is_empty() {
+                self.take_trailer(exchange);
+            }
             self.note_excess(exchange);
             self.release(exchange);
         }
@@ -631,6 +658,8 @@ impl Relay {
                     self.remaining = Remaining::after(left, count);
                 }
                 if !self.is_open() {
+                    // What follows is still in the socket.
+                    self.keep_alive &= self.trailer.is_empty();
                     self.release(exchange);
                 }
                 Ok(Filled::Some)

@@ -37,6 +37,7 @@ mod listen;
 mod location;
 mod logs;
 mod maps;
+mod memcached;
 mod mirror;
 mod parked;
 mod post_action;

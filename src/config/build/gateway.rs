@@ -1,8 +1,9 @@
-//! `uwsgi_*`, `fastcgi_*`, `scgi_*`: what they share with `proxy_*` is read there, under the same names; here is the rest.
+//! `uwsgi_*`, `fastcgi_*`, `scgi_*`, `memcached_*`: what they share with `proxy_*` is read there, under the same names; here is the rest.
 
 use super::super::ast::Directive;
-use super::super::gateway::{FastcgiScriptConf, ParamConf, ParamsConf, Protocol};
+use super::super::gateway::{FastcgiScriptConf, MemcachedConf, ParamConf, ParamsConf, Protocol};
 use super::super::pattern::Pattern;
+use super::super::template::Template;
 use super::addr::{self, UriPart};
 use super::context::Context;
 use super::level::inherit;
@@ -21,6 +22,8 @@ pub(super) enum Family {
     Fastcgi,
     /// `scgi_*`
     Scgi,
+    /// `memcached_*`
+    Memcached,
 }
 
 impl Family {
@@ -30,6 +33,7 @@ impl Family {
             "uwsgi" => Some(Self::Uwsgi),
             "fastcgi" => Some(Self::Fastcgi),
             "scgi" => Some(Self::Scgi),
+            "memcached" => Some(Self::Memcached),
             _ => None,
         }
     }
@@ -37,7 +41,7 @@ impl Family {
     /// The folder of temporary files where none is named.
     pub(super) fn temp_folder(self) -> &'static str {
         match self {
-            Self::Http => "proxy_temp",
+            Self::Http | Self::Memcached => "proxy_temp",
             Self::Uwsgi => "uwsgi_temp",
             Self::Fastcgi => "fastcgi_temp",
             Self::Scgi => "scgi_temp",
@@ -48,7 +52,7 @@ impl Family {
     pub(super) fn hidden(self) -> &'static [&'static str] {
         match self {
             Self::Http => &["date", "server", "x-pad"],
-            Self::Uwsgi => &[],
+            Self::Uwsgi | Self::Memcached => &[],
             Self::Fastcgi | Self::Scgi => &["status"],
         }
     }
@@ -60,6 +64,9 @@ pub(super) struct RawGateways {
     uwsgi: RawGateway,
     fastcgi: RawGateway,
     scgi: RawGateway,
+    memcached: RawGateway,
+    memcached_key: Option<Template>,
+    memcached_gzip_flag: Option<u64>,
     modifier1: Option<u8>,
     modifier2: Option<u8>,
     string: Option<Box<[u8]>>,
@@ -84,6 +91,9 @@ impl Default for RawGateways {
             uwsgi: gateway(Family::Uwsgi),
             fastcgi: gateway(Family::Fastcgi),
             scgi: gateway(Family::Scgi),
+            memcached: gateway(Family::Memcached),
+            memcached_key: None,
+            memcached_gzip_flag: None,
             modifier1: None,
             modifier2: None,
             string: None,
@@ -102,10 +112,16 @@ impl RawGateways {
         let gateway = match family {
             Family::Uwsgi => &mut self.uwsgi,
             Family::Fastcgi => &mut self.fastcgi,
+            Family::Memcached => &mut self.memcached,
             Family::Scgi | Family::Http => &mut self.scgi,
         };
         match d.name() {
             "uwsgi_pass" | "fastcgi_pass" | "scgi_pass" => pass(cx, d, family, &mut gateway.shared.pass),
+            "memcached_pass" => {
+                pass(cx, d, family, &mut gateway.shared.pass);
+                self.memcached_key = cx.template(d, "$memcached_key");
+            }
+            "memcached_gzip_flag" => cx.number(d, &mut self.memcached_gzip_flag),
             "uwsgi_param" | "fastcgi_param" | "scgi_param" => {
                 if let Some(param) = param(cx, d) {
                     gateway.params.get_or_insert_default().push(param);
@@ -133,11 +149,12 @@ impl RawGateways {
             (&mut self.uwsgi, &outer.uwsgi),
             (&mut self.fastcgi, &outer.fastcgi),
             (&mut self.scgi, &outer.scgi),
+            (&mut self.memcached, &outer.memcached),
         ] {
             inner.shared.inherit(&outer.shared);
             inherit!(inner, outer; params);
         }
-        inherit!(self, outer; modifier1, modifier2, string, keep_conn, catch_stderr, index, split);
+        inherit!(self, outer; memcached_key, memcached_gzip_flag, modifier1, modifier2, string, keep_conn, catch_stderr, index, split);
     }
 
     /// Takes what the outer level passes requests to.
@@ -145,11 +162,12 @@ impl RawGateways {
         self.uwsgi.shared.pass.clone_from(&outer.uwsgi.shared.pass);
         self.fastcgi.shared.pass.clone_from(&outer.fastcgi.shared.pass);
         self.scgi.shared.pass.clone_from(&outer.scgi.shared.pass);
+        self.memcached.shared.pass.clone_from(&outer.memcached.shared.pass);
     }
 
     /// The gateway this level passes requests to.
     pub(super) fn passing(&self) -> Option<&RawProxy> {
-        [&self.uwsgi, &self.fastcgi, &self.scgi]
+        [&self.uwsgi, &self.fastcgi, &self.scgi, &self.memcached]
             .map(|gateway| &gateway.shared)
             .into_iter()
             .find(|g| g.pass.is_some())
@@ -169,13 +187,17 @@ impl RawGateways {
                 catch_stderr: self.catch_stderr.clone().unwrap_or_default(),
             },
             Family::Scgi => Protocol::Scgi,
+            Family::Memcached => Protocol::Memcached(Box::new(MemcachedConf {
+                key: self.memcached_key.clone().unwrap_or_default(),
+                gzip_flag: self.memcached_gzip_flag.and_then(|flag| u32::try_from(flag).ok()).unwrap_or(0),
+            })),
         }
     }
 
     /// The variables in front of a request.
     pub(super) fn params(&self, family: Family) -> ParamsConf {
         let written = match family {
-            Family::Http => return ParamsConf::default(),
+            Family::Http | Family::Memcached => return ParamsConf::default(),
             Family::Uwsgi => &self.uwsgi.params,
             Family::Fastcgi => &self.fastcgi.params,
             Family::Scgi => &self.scgi.params,

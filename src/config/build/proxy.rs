@@ -216,9 +216,9 @@ impl RawProxy {
             ignore_client_abort: self.ignore_client_abort.unwrap_or(false),
             set_body: self.set_body.clone(),
             pass_request_headers: self.pass_request_headers.unwrap_or(true),
-            pass_request_body: self.pass_request_body.unwrap_or(true),
+            pass_request_body: self.family != Family::Memcached && self.pass_request_body.unwrap_or(true),
             pass_trailers: self.pass_trailers.unwrap_or(true),
-            force_ranges: self.force_ranges.unwrap_or(false),
+            force_ranges: self.family == Family::Memcached || self.force_ranges.unwrap_or(false),
             store: self.resolve_store(),
             bind: self.bind.clone().flatten(),
             socket_keepalive: self.socket_keepalive.unwrap_or(false),
@@ -230,7 +230,7 @@ impl RawProxy {
         let family = match self.family {
             Family::Http => "proxy",
             Family::Uwsgi => "uwsgi",
-            Family::Fastcgi | Family::Scgi => return None,
+            Family::Fastcgi | Family::Scgi | Family::Memcached => return None,
         };
         match &self.pass {
             Some(RawPass::Literal { tls: true, at, .. } | RawPass::Variables { at, .. }) => {
@@ -402,7 +402,11 @@ fn next_upstream(cx: &mut Context, d: &Directive) -> Option<NextUpstream> {
     };
     let mut off = false;
     for i in 0..d.args().len() {
-        let word = d.arg(i);
+        let word = match d.arg(i) {
+            "invalid_response" if d.name().starts_with("memcached") => "invalid_header",
+            "not_found" if d.name().starts_with("memcached") => "http_404",
+            word => word,
+        };
         let earlier = match word {
             "error" => std::mem::replace(&mut next.error, true),
             "timeout" => std::mem::replace(&mut next.timeout, true),

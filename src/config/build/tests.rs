@@ -352,7 +352,7 @@ fn proxy_pass_forms() {
             location ~ ^/e/(.*) { proxy_pass http://app/y/$1; }
             location /f { proxy_pass http://127.0.0.1:80; proxy_redirect default; proxy_redirect ~^/(x) /$1; }
             location /g { proxy_pass https://127.0.0.1; }
-            location /h { memcached_pass 127.0.0.1:11211; }
+            location /h { grpc_pass 127.0.0.1:11211; }
             location /i/ { proxy_pass http://app; location /i/j { } }
          }",
     );
@@ -674,12 +674,12 @@ fn gateways_that_are_wrong() {
 fn what_is_closed() {
     let conf = conf(
         "server {
-            location /app { memcached_pass 127.0.0.1:11211; location /app/static { } }
+            location /app { grpc_pass 127.0.0.1:11211; location /app/static { } }
             location /files { }
          }",
     );
     assert!(
-        matches!(&location(&conf, "/app").handler, HandlerConf::Refused(why) if why.contains("memcached_pass"))
+        matches!(&location(&conf, "/app").handler, HandlerConf::Refused(why) if why.contains("grpc_pass"))
     );
     assert!(matches!(&location(&conf, "/app/static").handler, HandlerConf::Static));
     assert!(matches!(&location(&conf, "/files").handler, HandlerConf::Static));

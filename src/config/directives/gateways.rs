@@ -310,27 +310,26 @@ directives! { HTTP_SCGI, "ngx_http_scgi_module";
 
 directives! { HTTP_MEMCACHED, "ngx_http_memcached_module";
     memcached_pass [LOCATION LOCATION_IF] (1) "address" = ""
-        => Closed("answers from memcached"), "Answers from memcached.";
-    memcached_bind [HTTP SERVER LOCATION] (1 2) "value ..." = ""
-        => Ignored("memcached_pass is not supported yet"), "";
-    memcached_socket_keepalive [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("memcached_pass is not supported yet"), "";
-    memcached_connect_timeout [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("memcached_pass is not supported yet"), "";
-    memcached_send_timeout [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("memcached_pass is not supported yet"), "";
-    memcached_buffer_size [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("memcached_pass is not supported yet"), "";
-    memcached_read_timeout [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("memcached_pass is not supported yet"), "";
-    memcached_next_upstream [HTTP SERVER LOCATION] (1+) "value ..." = ""
-        => Ignored("memcached_pass is not supported yet"), "";
-    memcached_next_upstream_tries [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("memcached_pass is not supported yet"), "";
-    memcached_next_upstream_timeout [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("memcached_pass is not supported yet"), "";
-    memcached_gzip_flag [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("memcached_pass is not supported yet"), "";
+        => Supported, "Answers with what memcached has for $memcached_key.";
+    memcached_bind [HTTP SERVER LOCATION] (1 2) "address [transparent] | off" = ""
+        => Supported, "The address that connections come from.";
+    memcached_socket_keepalive [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "Keep-alive of TCP.";
+    memcached_connect_timeout [HTTP SERVER LOCATION] (1) "time" = "60s" => Supported, "Time to connect.";
+    memcached_send_timeout [HTTP SERVER LOCATION] (1) "time" = "60s"
+        => Supported, "Time between two successful writes.";
+    memcached_buffer_size [HTTP SERVER LOCATION] (1) "size" = "4k | 8k"
+        => Supported, "Most bytes of the line before a value.";
+    memcached_read_timeout [HTTP SERVER LOCATION] (1) "time" = "60s"
+        => Supported, "Time between two successful reads.";
+    memcached_next_upstream [HTTP SERVER LOCATION] (1+) "error | timeout | invalid_response | not_found | off ..." = "error timeout"
+        => Supported, "When another server is asked.";
+    memcached_next_upstream_tries [HTTP SERVER LOCATION] (1) "number" = "0"
+        => Supported, "Most servers that are asked; 0 is all.";
+    memcached_next_upstream_timeout [HTTP SERVER LOCATION] (1) "time" = "0"
+        => Supported, "For how long others are asked.";
+    memcached_gzip_flag [HTTP SERVER LOCATION] (1) "flag" = ""
+        => Supported, "Values with this flag are compressed.";
 }
 
 directives! { HTTP_GRPC, "ngx_http_grpc_module";

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::cgi::fastcgi::RecordError;
+use crate::cgi::memcached::AnswerError;
 use crate::config::model::NextUpstream;
 use crate::http::BodyError;
 use crate::http1::{Method, ResponseError, Status};
@@ -41,6 +42,8 @@ pub(super) enum PeerError {
     Head(ResponseError),
     /// A line of the head that is no header: its beginning.
     HeaderLine(String),
+    /// What memcached does not answer: the line, and the key that was asked for.
+    Memcached(AnswerError, String, String),
     /// A FastCGI answer that is made of no records.
     Record(RecordError),
     /// A FastCGI answer that ended within its head.
@@ -95,6 +98,7 @@ impl PeerError {
             | Self::PrematureClose
             | Self::Head(_)
             | Self::HeaderLine(_)
+            | Self::Memcached(..)
             | Self::Record(_)
             | Self::StdoutEnd
             | Self::CaughtStderr
@@ -120,6 +124,7 @@ impl PeerError {
             }
             Self::Head(_)
             | Self::HeaderLine(_)
+            | Self::Memcached(..)
             | Self::Record(_)
             | Self::StdoutEnd
             | Self::CaughtStderr
@@ -147,6 +152,7 @@ impl PeerError {
             | Self::PrematureClose
             | Self::Head(_)
             | Self::HeaderLine(_)
+            | Self::Memcached(..)
             | Self::Record(_)
             | Self::StdoutEnd
             | Self::CaughtStderr
@@ -184,6 +190,7 @@ impl PeerError {
             | Self::PrematureClose
             | Self::Head(_)
             | Self::HeaderLine(_)
+            | Self::Memcached(..)
             | Self::Record(_)
             | Self::StdoutEnd
             | Self::UnexpectedUpgrade
@@ -213,6 +220,8 @@ impl fmt::Display for PeerError {
             Self::Read(error) => write!(f, "recv() failed ({})", Errno(error)),
             Self::PrematureClose => f.write_str("upstream prematurely closed connection"),
             Self::Head(error) => write!(f, "{error}"),
+            Self::Memcached(error @ AnswerError::Response, line, _) => write!(f, "{error}: \"{line}\""),
+            Self::Memcached(error, line, key) => write!(f, "{error} \"{line}\" for key \"{key}\""),
             Self::HeaderLine(name) => write!(f, "upstream sent invalid header: \"{name}...\""),
             Self::Record(error) => write!(f, "{error}"),
             Self::StdoutEnd => f.write_str("upstream prematurely closed FastCGI stdout"),

@@ -6,6 +6,7 @@
 
 use super::PeerRequest;
 use super::error::{PeerError, READING_HEAD};
+use super::memcached;
 use super::receive::{bad_head, read_more};
 use super::request::Refused;
 use crate::cgi::fastcgi::{self, Piece, RecordError};
@@ -32,6 +33,7 @@ pub(super) fn write_head(
     let too_big = |big: crate::cgi::TooBig| Refused::TooBig(big.0);
     match &proxy.protocol {
         Protocol::Http => {}
+        Protocol::Memcached(conf) => return memcached::write_head(exchange, conf, request),
         Protocol::Uwsgi { modifier1, modifier2, string } => {
             request.asks_upgrade = proxy.pass_request_headers && exchange.request.headers.has(Known::Upgrade);
             uwsgi::begin(*modifier1, *modifier2, out);
@@ -119,6 +121,9 @@ pub(super) async fn head(
     connection: &mut PeerConnection,
     request: &mut PeerRequest,
 ) -> Result<(), PeerError> {
+    if let Protocol::Memcached(memcached) = &conf.proxy.protocol {
+        return memcached::head(exchange, conf, memcached, connection, request).await;
+    }
     let mut scan = CgiHead::default();
     let mut raw = std::mem::take(&mut exchange.upstream.raw_head);
     raw.clear();

@@ -7,6 +7,7 @@
 mod cookies;
 mod error;
 mod gateway;
+mod memcached;
 mod receive;
 mod redirect;
 mod request;
@@ -77,6 +78,9 @@ pub async fn run(
     shard: &Shard,
 ) -> Outcome {
     let proxy = &conf.proxy;
+    if proxy.protocol.is_memcached() && !matches!(exchange.method, Method::Get | Method::Head) {
+        return Outcome::Status(Status(405));
+    }
     if !proxy.request_buffering
         && let Err(error) = exchange.keep_arrived_body(conf)
     {

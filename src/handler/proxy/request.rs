@@ -57,6 +57,8 @@ pub(super) enum Refused {
     Method(Vec<u8>),
     /// A value of `proxy_set_header` holds a byte that no header value may hold (a decoded line end).
     HeaderValue(String),
+    /// `$memcached_key` is empty.
+    NoKey,
     /// More variables than a gateway's protocol can carry: so many bytes.
     TooBig(usize),
 }
@@ -428,6 +430,11 @@ impl Refused {
             }
             Self::Method(method) => {
                 exchange.log_error(Level::Error, format_args!("invalid method \"{}\"", Raw(method)));
+                Status::INTERNAL_SERVER_ERROR
+            }
+            Self::NoKey => {
+                let said = "the \"$memcached_key\" variable is not set";
+                exchange.log_error(Level::Error, format_args!("{said}"));
                 Status::INTERNAL_SERVER_ERROR
             }
             Self::TooBig(len) => {

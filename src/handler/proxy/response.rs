@@ -11,6 +11,7 @@ use std::rc::Rc;
 use super::PeerRequest;
 use super::error::READING_HEAD;
 use crate::cgi::fastcgi::{Piece, Records};
+use crate::cgi::memcached;
 use crate::config::model::{CookieConf, LocationConf, ProxyConf, StoreConf};
 use crate::cycle::Cycle;
 use crate::http::exchange::UpstreamTrace;
@@ -57,10 +58,11 @@ pub(super) fn accept(
         exchange.response.told_charset.clear();
         exchange.response.told_charset.extend_from_slice(name.unwrap_or_default());
     }
+    let is_memcached = conf.proxy.protocol.is_memcached();
     let intercepted = conf.proxy.intercept_errors
         && status.0 >= 300
         && conf.error_pages.iter().any(|page| page.status == status.0);
-    if intercepted {
+    if intercepted || (is_memcached && status.0 >= 300) {
         discard(exchange, source, request);
         if status.0 == 401 {
             keep_fields(exchange, &[Known::WwwAuthenticate]);
@@ -89,7 +91,7 @@ pub(super) fn accept(
     let mut relay = exchange.spare_relay.take().unwrap_or_else(|| Box::new(Relay::default()));
     if status == Status::SWITCHING_PROTOCOLS && request.asks_upgrade {
         relay.begin_tunnel(source);
-    } else if framing.is_empty() {
+    } else if framing.is_empty() && !is_memcached {
         exchange.spare_relay = Some(relay);
         discard(exchange, source, request);
         return Outcome::Response;
@@ -100,6 +102,9 @@ pub(super) fn accept(
         if !conf.proxy.pass_trailers {
             relay.drop_trailers();
         }
+    }
+    if is_memcached {
+        relay.expect_trailer(memcached::END);
     }
     exchange.response.body = Body::Relay(relay);
     Outcome::Response

@@ -187,7 +187,7 @@ impl Stream {
     /// arrived in this turn may be missing. Without the ring it is looked at now.
     pub fn stayed_quiet(&self) -> bool {
         let heard = runtime::mode() == RingMode::Epoll
-            || self.socket.poll_readable(&mut Context::from_waker(Waker::noop())).is_ready();
+            || self.poll_readable(&mut Context::from_waker(Waker::noop())).is_ready();
         !heard || self.peek_closed() == Liveness::Alive
     }
 

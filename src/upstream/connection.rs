@@ -170,8 +170,8 @@ impl PeerConnection {
         }
         let result = self.stream.recv_into(&mut self.input, max);
         self.drained = match &result {
-            // Less than there was room for is all there was.
-            Ok(count) => *count < max && self.input.len() < self.input.capacity(),
+            // Less than there was room for is all there was; but TLS gives what it has opened so far.
+            Ok(count) => *count < max && self.input.len() < self.input.capacity() && !self.stream.is_tls(),
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         };
         result

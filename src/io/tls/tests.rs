@@ -217,6 +217,25 @@ fn nothing_counts_behind_the_told_end() {
 }
 
 #[test]
+fn a_connection_whose_bytes_nobody_read_is_not_quiet() {
+    each_mode(|| async {
+        let (near, deadline, far) = accept(|mut far| {
+            far.write_all(b"answer and more").unwrap();
+            far
+        })
+        .await;
+        assert_eq!(recv(&near, 6, &deadline).await.unwrap(), b"answer");
+        near.watch_quiet();
+        assert!(!near.stayed_quiet());
+        assert_eq!(near.peek_closed(), Liveness::HasData);
+        assert_eq!(recv(&near, 100, &deadline).await.unwrap(), b" and more");
+        near.watch_quiet();
+        assert!(near.stayed_quiet());
+        drop(far.join().unwrap());
+    });
+}
+
+#[test]
 fn what_is_abandoned_has_no_told_end() {
     each_mode(|| async {
         let (near, deadline, far) = accept(|mut far| {

@@ -7,6 +7,7 @@
 mod apps;
 mod certificates;
 mod clients;
+mod first_version;
 mod sessions;
 mod tickets;
 pub mod x509;

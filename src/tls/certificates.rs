@@ -12,6 +12,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
+use super::first_version;
 use crate::config::model::{CertificateConf, PemSource};
 use crate::log::Errno;
 
@@ -137,7 +138,13 @@ pub(super) fn load(conf: &CertificateConf, provider: &CryptoProvider) -> Result<
     let key = key(&conf.key, provider)
         .map_err(|why| format!("cannot load certificate key \"{}\": {why}", shown(&conf.key)))?;
     let pair = CertifiedKey::new(chain, key);
-    if let Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) = pair.keys_match() {
+    let of_first_version = first_version::parse(&pair.cert[0]);
+    let spki = of_first_version.map(|certificate| certificate.spki());
+    let mismatch = match (spki, pair.key.public_key()) {
+        (Some(spki), Some(key)) => spki != key.as_ref(),
+        _ => matches!(pair.keys_match(), Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch))),
+    };
+    if mismatch {
         return Err(format!(
             "SSL_CTX_use_PrivateKey(\"{}\") failed (SSL: error:05800074:x509 certificate routines::key values mismatch)",
             shown(&conf.key)

@@ -8,17 +8,24 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
+};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor, UnixTime};
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime,
+};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme,
+};
 use webpki::{
     CertRevocationList, EndEntityCert, KeyUsage, OwnedCertRevocationList, RevocationCheckDepth,
     RevocationOptionsBuilder, anchor_from_trusted_cert,
 };
 
 use super::certificates::read;
+use super::first_version;
 use crate::config::model::{AppTlsConf, TlsConf, VerifyClient};
 
 /// Why a certificate is not valid, in OpenSSL's number and words.
@@ -36,6 +43,18 @@ impl Invalid {
 
     /// Its authority is not there.
     pub(super) const NO_ISSUER: Self = Self::new(20, "unable to get local issuer certificate");
+
+    /// It is over.
+    pub(super) const EXPIRED: Self = Self::new(10, "certificate has expired");
+
+    /// Its time is to come.
+    pub(super) const NOT_YET: Self = Self::new(9, "certificate is not yet valid");
+
+    /// It cannot be read.
+    pub(super) const UNSPECIFIED: Self = Self::new(1, "unspecified certificate verification error");
+
+    /// Nobody says whether it is revoked.
+    const NO_CRL: Self = Self::new(3, "unable to get certificate CRL");
 
     const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason }
@@ -133,6 +152,11 @@ impl ClientCheck {
         let Some((leaf, rest)) = chain.split_first() else {
             return Err(Invalid::NO_ISSUER);
         };
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        if let Some(certificate) = first_version::parse(leaf) {
+            first_version::verify(&certificate, &self.anchors, algorithms, unix_secs)?;
+            return if self.revoked.is_empty() { Ok(()) } else { Err(Invalid::NO_CRL) };
+        }
         let certificate = EndEntityCert::try_from(leaf).map_err(|error| invalid(&error, false))?;
         let self_signed = certificate.issuer() == certificate.subject();
         let lists: Vec<&CertRevocationList<'_>> = self.revoked.iter().collect();
@@ -143,7 +167,6 @@ impl ClientCheck {
                 .map(|options| options.with_depth(RevocationCheckDepth::Chain).build()),
         };
         let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(unix_secs));
-        let algorithms = self.provider.signature_verification_algorithms.all;
         let verified =
             certificate.verify_for_usage(algorithms, &self.anchors, rest, time, usage, revocation, None);
         match verified {
@@ -161,10 +184,10 @@ impl ClientCheck {
 fn invalid(error: &webpki::Error, self_signed: bool) -> Invalid {
     use webpki::Error as E;
     match error {
-        E::CertExpired { .. } => Invalid::new(10, "certificate has expired"),
-        E::CertNotValidYet { .. } => Invalid::new(9, "certificate is not yet valid"),
+        E::CertExpired { .. } => Invalid::EXPIRED,
+        E::CertNotValidYet { .. } => Invalid::NOT_YET,
         E::CertRevoked => Invalid::new(23, "certificate revoked"),
-        E::UnknownRevocationStatus => Invalid::new(3, "unable to get certificate CRL"),
+        E::UnknownRevocationStatus => Invalid::NO_CRL,
         E::CrlExpired { .. } => Invalid::new(12, "CRL has expired"),
         E::RequiredEkuNotFoundContext(_) | E::CaUsedAsEndEntity => {
             Invalid::new(26, "unsuitable certificate purpose")
@@ -176,7 +199,7 @@ fn invalid(error: &webpki::Error, self_signed: bool) -> Invalid {
         E::MaximumPathDepthExceeded => Invalid::new(22, "certificate chain too long"),
         E::NameConstraintViolation => Invalid::new(47, "permitted subtree violation"),
         E::InvalidSignatureForPublicKey => Invalid::new(7, "certificate signature failure"),
-        _ => Invalid::new(1, "unspecified certificate verification error"),
+        _ => Invalid::UNSPECIFIED,
     }
 }
 
@@ -203,7 +226,7 @@ fn revoked(path: &Path) -> Result<Vec<CertRevocationList<'static>>, String> {
     let list = |der: &CertificateRevocationListDer<'_>| {
         OwnedCertRevocationList::from_der(der)
             .map(CertRevocationList::from)
-            .map_err(|error| failed(error.to_string()))
+            .map_err(|error| failed(format!("{error}: a list must be of version 2 and have a number")))
     };
     found.iter().map(list).collect()
 }
@@ -240,6 +263,14 @@ impl ClientCertVerifier for Asks {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
+        if let Some(certificate) = first_version::parse(certificate) {
+            let known = algorithms.mapping.iter().find(|(scheme, _)| *scheme == signed.scheme);
+            let of_scheme = known.map_or(&[][..], |(_, algorithms)| algorithms);
+            return match first_version::has_signed(&certificate, message, signed.signature(), of_scheme) {
+                true => Ok(HandshakeSignatureValid::assertion()),
+                false => Err(CertificateError::BadSignature.into()),
+            };
+        }
         verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
@@ -250,6 +281,10 @@ impl ClientCertVerifier for Asks {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
+        if let Some(certificate) = first_version::parse(certificate) {
+            let key = SubjectPublicKeyInfoDer::from(certificate.spki());
+            return verify_tls13_signature_with_raw_key(message, &key, signed, algorithms);
+        }
         verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
@@ -300,6 +335,27 @@ mod tests {
         assert_eq!(verified("other_authority.pem", false, 1, now).unwrap_err(), 26);
         assert_eq!(check(false, 1).verify(&[], now).unwrap_err().code, 20);
         assert_eq!(check(false, 1).verify(&[CertificateDer::from(vec![48, 0])], now).unwrap_err().code, 1);
+    }
+
+    #[test]
+    fn certificates_of_version_1() {
+        let now = super::super::tickets::now_secs();
+        let year = 365 * 86400;
+        let old = chain("old.pem");
+        assert_eq!(check(false, 1).verify(&old, now), Ok(()));
+        assert_eq!(check(true, 1).verify(&old, now), Err(Invalid::NO_CRL));
+        assert_eq!(check(false, 1).verify(&old, now + 200 * year), Err(Invalid::EXPIRED));
+        assert_eq!(check(false, 1).verify(&old, 0), Err(Invalid::NOT_YET));
+        let others = authorities(&file("other_authority.pem")).unwrap();
+        let others = ClientCheck::new(others, Vec::new(), 1, &check(false, 1).provider);
+        assert_eq!(others.verify(&old, now), Err(Invalid::UNKNOWN));
+        // The signature is over every byte.
+        let check = check(false, 1);
+        for at in (0..old[0].len()).step_by(3) {
+            let mut changed = old[0].to_vec();
+            changed[at] ^= 1;
+            assert!(check.verify(&[CertificateDer::from(changed)], now).is_err(), "byte {at}");
+        }
     }
 
     #[test]

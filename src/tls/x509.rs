@@ -9,6 +9,7 @@ use crate::time::Civil;
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
 const OID: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
@@ -52,6 +53,14 @@ pub struct Certificate<'a> {
     subject: &'a [u8],
     not_before: Option<Civil>,
     not_after: Option<Civil>,
+    /// All that is signed, with its head.
+    signed: &'a [u8],
+    first_version: bool,
+    /// The key, with its head.
+    spki: &'a [u8],
+    /// How it is signed: an algorithm without its head.
+    algorithm: &'a [u8],
+    signature: &'a [u8],
 }
 
 /// One element: its tag, its content, and what follows it.
@@ -78,15 +87,25 @@ impl<'a> Certificate<'a> {
     /// Reads a certificate; `None` when it is none.
     pub fn parse(der: &'a [u8]) -> Option<Self> {
         let (certificate, _) = expect(SEQUENCE, der)?;
-        let (mut rest, _) = expect(SEQUENCE, certificate)?;
+        let (mut rest, outer) = expect(SEQUENCE, certificate)?;
+        let signed = &certificate[..certificate.len() - outer.len()];
+        let (algorithm, outer) = expect(SEQUENCE, outer)?;
+        let (signature, _) = expect(BIT_STRING, outer)?;
+        let mut first_version = true;
         if let Some((VERSION, _, after)) = element(rest) {
             rest = after;
+            first_version = false;
         }
         let (serial, rest) = expect(INTEGER, rest)?;
-        let (_, rest) = expect(SEQUENCE, rest)?;
+        let (signed_algorithm, rest) = expect(SEQUENCE, rest)?;
+        if signed_algorithm != algorithm {
+            return None;
+        }
         let (issuer, rest) = expect(SEQUENCE, rest)?;
         let (validity, rest) = expect(SEQUENCE, rest)?;
-        let (subject, _) = expect(SEQUENCE, rest)?;
+        let (subject, rest) = expect(SEQUENCE, rest)?;
+        let (_, behind_key) = expect(SEQUENCE, rest)?;
+        let spki = &rest[..rest.len() - behind_key.len()];
         let (tag, not_before, rest) = element(validity)?;
         let (end_tag, not_after, _) = element(rest)?;
         Some(Self {
@@ -95,7 +114,48 @@ impl<'a> Certificate<'a> {
             subject,
             not_before: date(tag, not_before),
             not_after: date(end_tag, not_after),
+            signed,
+            first_version,
+            spki,
+            algorithm,
+            // No bit of its last byte is unused.
+            signature: signature.strip_prefix(&[0])?,
         })
+    }
+
+    /// Version 1: without extensions.
+    pub(super) fn is_first_version(&self) -> bool {
+        self.first_version
+    }
+
+    /// The public key with its algorithm, in DER.
+    pub(super) fn spki(&self) -> &'a [u8] {
+        self.spki
+    }
+
+    /// The name of who signed it, without its head.
+    pub(super) fn issuer(&self) -> &'a [u8] {
+        self.issuer
+    }
+
+    /// The bytes that are signed.
+    pub(super) fn signed_part(&self) -> &'a [u8] {
+        self.signed
+    }
+
+    /// How they are signed, without the head.
+    pub(super) fn algorithm(&self) -> &'a [u8] {
+        self.algorithm
+    }
+
+    /// Their signature.
+    pub(super) fn signature(&self) -> &'a [u8] {
+        self.signature
+    }
+
+    /// From when and until when it is valid.
+    pub(super) fn validity(&self) -> (Option<Civil>, Option<Civil>) {
+        (self.not_before, self.not_after)
     }
 
     /// Its number in hexadecimal, as many digits as bytes.

@@ -42,6 +42,11 @@ done
 ecdsa stranger
 leaf stranger "/CN=stranger" other_authority 0x99 "extendedKeyUsage=clientAuth"
 
+# One of version 1, which is what comes out when nobody says anything of extensions.
+rsa old
+openssl req -new -key old.key -subj "/CN=old" -out request.tmp
+openssl x509 -req -in request.tmp -CA authority.pem -CAkey authority.key -set_serial 0x51 -days $days -out old.pem
+
 # A certificate behind an intermediate authority.
 ecdsa intermediate
 extensions "basicConstraints=critical,CA:TRUE" "keyUsage=critical,keyCertSign"

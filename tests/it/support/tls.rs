@@ -9,6 +9,7 @@ use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     ClientConfig, ClientConnection, ConfigBuilder, DigitallySignedStruct, Error, ServerConfig,
     ServerConnection, SignatureScheme, StreamOwned, SupportedProtocolVersion,
@@ -36,7 +37,10 @@ pub fn client_with(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Arc<ClientConfig> {
-    Arc::new(builder(versions, |_| true).with_client_auth_cert(chain, key).unwrap())
+    // What is wrong with a certificate is the server's to say.
+    let key = rustls::crypto::ring::default_provider().key_provider.load_private_key(key).unwrap();
+    let shown = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+    Arc::new(builder(versions, |_| true).with_client_cert_resolver(Arc::new(shown)))
 }
 
 fn builder(

@@ -87,6 +87,12 @@ fn make_folders(path: &Path, mode: u32) -> io::Result<()> {
     }
 }
 
+fn set_modified(path: &Path, seconds: Option<u64>) -> io::Result<()> {
+    let Some(seconds) = seconds else { return Ok(()) };
+    let time = UNIX_EPOCH + Duration::from_secs(seconds);
+    File::open(path)?.set_times(FileTimes::new().set_modified(time).set_accessed(time))
+}
+
 impl OwnName {
     /// Where the file is.
     pub fn path(&self) -> &Path {
@@ -105,27 +111,26 @@ impl OwnName {
     /// As chmod(2), utimensat(2), mkdir(2) and rename(2).
     pub fn publish(mut self, to: &Path, mode: u32, modified: Option<u64>) -> io::Result<()> {
         fs::set_permissions(&self.path, Permissions::from_mode(mode))?;
-        if let Some(seconds) = modified {
-            let time = UNIX_EPOCH + Duration::from_secs(seconds);
-            File::open(&self.path)?.set_times(FileTimes::new().set_modified(time).set_accessed(time))?;
-        }
+        set_modified(&self.path, modified)?;
         // Who may read may enter.
         make_folders(to, mode | ((mode & 0o444) >> 2))?;
         match fs::rename(&self.path, to) {
             Ok(()) => {}
             // Another file system: beside its place first, so that nobody sees half of it.
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => self.copy_to(to)?,
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => self.copy_to(to, modified)?,
             Err(error) => return Err(error),
         }
         self.stays = true;
         Ok(())
     }
 
-    fn copy_to(&self, to: &Path) -> io::Result<()> {
+    fn copy_to(&self, to: &Path, modified: Option<u64>) -> io::Result<()> {
         let mut beside = to.as_os_str().to_owned();
         beside.push(".");
         beside.push(self.path.file_name().unwrap_or_default());
-        let copied = fs::copy(&self.path, &beside).and_then(|_| fs::rename(&beside, to));
+        let copied = fs::copy(&self.path, &beside)
+            .and_then(|_| set_modified(Path::new(&beside), modified))
+            .and_then(|()| fs::rename(&beside, to));
         if copied.is_err() {
             let _ = fs::remove_file(&beside);
         } else {

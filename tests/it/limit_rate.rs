@@ -4,6 +4,9 @@
 
 use std::time::{Duration, Instant};
 
+use expect_test::expect;
+
+use crate::differences;
 use crate::support::{Origin, OriginConnection, Response, Server, get, lines};
 
 /// With 100k a second: 100k at once, and the rest when the third second after that has begun.
@@ -271,4 +274,30 @@ fn an_app_behind_tls_is_read_and_passed_on_at_the_rate() {
     check_slow(&server, &["/sent/file", "/read/file", "/both/file"]);
     check_quick(&server, &["/quick/file"]);
     server.wait_file("store/file", |stored| stored.as_bytes() == body());
+}
+
+#[test]
+fn a_client_that_has_said_all_gets_all() {
+    let origin = app();
+    let server = server(&origin);
+    let mut text = String::new();
+    for target in ["/", "/app/length"] {
+        let mut client = server.connect();
+        client.send(get(target));
+        let mut answer = client.read_some();
+        client.finish();
+        answer.extend(client.read_to_end());
+        text += &format!("{target} {}\n", if answer.ends_with(&body()) { "whole" } else { "cut" });
+    }
+    let expected = differences::HALF_CLOSE.pick(
+        expect![[r#"
+            / cut
+            /app/length cut
+        "#]],
+        expect![[r#"
+            / whole
+            /app/length whole
+        "#]],
+    );
+    expected.assert_eq(&text);
 }

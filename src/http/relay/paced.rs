@@ -7,14 +7,14 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{FAIR_SHARE, Filled, Relay};
+use super::{FAIR_SHARE, Filled, Relay, WATCH_CLIENT_AFTER};
 use crate::config::model::LocationConf;
 use crate::http::client::Client;
 use crate::http::exchange::Exchange;
 use crate::http::flow::{Flow, Flushed};
 use crate::http::pace::{Pace, size_of};
 use crate::io::stream::{either_readable, writable_or_readable};
-use crate::io::{Liveness, Side, timer};
+use crate::io::{Liveness, Side, Stream, timer};
 use crate::time;
 
 /// How long this task lets others have their turn after its share of work.
@@ -143,19 +143,21 @@ impl Relay {
             Some(app) if wait.deaf || conf.proxy.ignore_client_abort => {
                 app.readable(&client.deadline).await.map(|()| Side::B)
             }
-            Some(app) => match either_readable(app, &client.stream, &client.deadline).await {
-                Ok(Side::A) => Ok(Side::B),
-                Ok(Side::B) => {
-                    match client.stream.peek_closed() {
-                        Liveness::Closed => return Err(io::ErrorKind::BrokenPipe.into()),
-                        Liveness::HasData => wait.deaf = true,
-                        Liveness::Alive => {}
+            Some(app) => {
+                let left = Duration::from_millis(left);
+                client.deadline.arm(left.min(WATCH_CLIENT_AFTER));
+                match app.readable(&client.deadline).await {
+                    Err(error) if error.kind() == io::ErrorKind::TimedOut && left > WATCH_CLIENT_AFTER => {
+                        client.deadline.arm(left - WATCH_CLIENT_AFTER);
+                        watch_both(app, &client, wait).await
                     }
-                    Ok(Side::A)
+                    ended => ended.map(|()| Side::B),
                 }
-                Err(error) => Err(error),
-            },
-            None => return exchange.sit_out(wait.until).await,
+            }
+            None => {
+                exchange.sit_out(wait.until).await;
+                return Ok(());
+            }
         };
         match ended {
             Ok(side) => {
@@ -167,6 +169,19 @@ impl Relay {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Waits for the app, and notices that the client has gone.
+async fn watch_both(app: &Stream, client: &Client, wait: &mut Wait) -> io::Result<Side> {
+    if either_readable(app, &client.stream, &client.deadline).await? == Side::A {
+        return Ok(Side::B);
+    }
+    match client.stream.peek_closed() {
+        Liveness::Closed => return Err(io::ErrorKind::BrokenPipe.into()),
+        Liveness::HasData => wait.deaf = true,
+        Liveness::Alive => {}
+    }
+    Ok(Side::A)
 }
 
 /// Gives the client what it may have and takes now.

@@ -283,6 +283,33 @@ pub fn directives_markdown() -> String {
     out
 }
 
+/// Modules in the table that are not nginx's own.
+#[cfg(test)]
+const OF_OTHERS: [&str; 4] = [
+    "ngx_http_headers_more_filter_module",
+    "ngx_http_geoip2_module",
+    "ngx_http_brotli_module",
+    "ngx_http_subs_filter_module",
+];
+
+/// One sentence about the table, for the README.
+#[cfg(test)]
+fn directive_counts() -> String {
+    let [mut supported, mut accepted, mut ignored, mut refused] = [0_usize; 4];
+    for spec in all().filter(|spec| !OF_OTHERS.contains(&spec.module)) {
+        *match spec.support {
+            Support::Supported => &mut supported,
+            Support::Accepted(_) => &mut accepted,
+            Support::Ignored(_) => &mut ignored,
+            Support::Closed(_) | Support::Refused { .. } => &mut refused,
+        } += 1;
+    }
+    let all = supported + accepted + ignored + refused;
+    format!(
+        "Of {all} directives of nginx's modules (those of its commercial version among them) {supported} work, {accepted} are accepted because nothing\nhere needs them, {ignored} are ignored with a warning, and {refused} are refused or answered 502, because they guard something or\nanswer by themselves."
+    )
+}
+
 const HEAD: &str = "# Directives
 
 Generated from the program's own table; a test holds this file against it.
@@ -299,7 +326,7 @@ fn cell(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Block, Contexts, Support, all, directives_markdown, named, nearest};
+    use super::{Block, Contexts, Support, all, directive_counts, directives_markdown, named, nearest};
 
     #[test]
     fn docs_are_what_the_table_says() {
@@ -310,6 +337,21 @@ mod tests {
         }
         let committed = std::fs::read_to_string(path).unwrap();
         assert!(committed == generated, "docs/directives.md is stale: UPDATE_DOCS=1 cargo test docs");
+    }
+
+    #[test]
+    fn docs_and_readme_count_alike() {
+        const BEGIN: &str = "<!-- counted: UPDATE_DOCS=1 cargo test --lib docs -->\n";
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let (before, rest) = text.split_once(BEGIN).unwrap();
+        let (_, after) = rest.split_once("\n\n").unwrap();
+        let generated = format!("{before}{BEGIN}{}\n\n{after}", directive_counts());
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, &generated).unwrap();
+        }
+        let committed = std::fs::read_to_string(path).unwrap();
+        assert!(committed == generated, "README.md counts wrong: UPDATE_DOCS=1 cargo test --lib docs");
     }
 
     #[test]

@@ -140,6 +140,10 @@ pub enum VariableId {
     RequestMethod,
     /// `$request`
     Request,
+    /// `$request_port`
+    RequestPort,
+    /// `$is_request_port`
+    IsRequestPort,
     /// `$request_time`
     RequestTime,
     /// `$request_length`
@@ -333,6 +337,7 @@ const PLAIN: &[(&str, VariableId)] = &[
     ("https", VariableId::Https),
     ("invalid_referer", VariableId::InvalidReferer),
     ("is_args", VariableId::IsArgs),
+    ("is_request_port", VariableId::IsRequestPort),
     ("limit_conn_status", VariableId::LimitConnStatus),
     ("limit_rate", VariableId::LimitRate),
     ("limit_req_status", VariableId::LimitReqStatus),
@@ -364,6 +369,7 @@ const PLAIN: &[(&str, VariableId)] = &[
     ("request_id", VariableId::RequestId),
     ("request_length", VariableId::RequestLength),
     ("request_method", VariableId::RequestMethod),
+    ("request_port", VariableId::RequestPort),
     ("request_time", VariableId::RequestTime),
     ("request_uri", VariableId::RequestUri),
     ("scheme", VariableId::Scheme),
@@ -396,10 +402,17 @@ const PLAIN: &[(&str, VariableId)] = &[
 /// Variables of nginx's modules that are not supported yet; they are empty.
 const UNSUPPORTED: &[&str] = &[
     "geoip_country_code",
+    "memcached_key",
     "proxy_internal_body_length",
+    "proxy_internal_chunked",
+    "session_log_id",
     "slice_range",
     "uid_reset",
+    "upstream_cache_age",
+    "upstream_cache_key",
+    "upstream_cache_last_modified",
     "upstream_cache_status",
+    "upstream_last_server_name",
     "upstream_queue_time",
 ];
 
@@ -523,7 +536,7 @@ impl VariableId {
             let known = Tlv::named(tlv).map(Self::ProxyProtocolTlv);
             return Ok(known.unwrap_or_else(|| Self::Unsupported(name.into())));
         }
-        let family = ["sent_trailer_", "upstream_trailer_", "geoip_"];
+        let family = ["sent_trailer_", "upstream_trailer_", "geoip_", "jwt_claim_"];
         if UNSUPPORTED.binary_search(&name.as_str()).is_ok() || family.iter().any(|f| name.starts_with(f)) {
             return Ok(Self::Unsupported(name.into()));
         }

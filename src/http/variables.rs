@@ -86,6 +86,8 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         },
         VariableId::RequestFilename => super::path::request_filename(e, out),
         VariableId::RequestCompletion => bytes(out, if e.completed { b"OK" } else { b"" }),
+        VariableId::RequestPort => found_unless_empty(out, request_port(e)),
+        VariableId::IsRequestPort => bytes(out, if request_port(e).is_empty() { b"" } else { b":" }),
         VariableId::RequestTime => seconds(out, elapsed_ms(e)),
         VariableId::RemoteAddr => bytes(out, e.remote_text()),
         VariableId::RemotePort => port(e.remote(), out),
@@ -311,6 +313,16 @@ fn content_length(e: &Exchange, out: &mut Vec<u8>) -> Presence {
             optional(out, e.request.headers.get(Known::ContentLength, &e.input))
         }
     }
+}
+
+/// `$request_port`: what stands behind the host that the client asked for.
+fn request_port(e: &Exchange) -> &[u8] {
+    let Some(host) = e.request.server_name else { return b"" };
+    let rest = e.input.get(host.range().end..).unwrap_or_default();
+    let rest = rest.strip_prefix(b".").unwrap_or(rest);
+    let Some(rest) = rest.strip_prefix(b":") else { return b"" };
+    let digits = rest.iter().position(|b| !b.is_ascii_digit()).unwrap_or(rest.len());
+    &rest[..digits]
 }
 
 /// `$request_method`: what an `error_page` turned into GET is GET.

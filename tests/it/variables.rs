@@ -249,3 +249,21 @@ fn of_pipelines() {
     "#]]
     .assert_eq(&log);
 }
+
+#[test]
+fn the_port_that_was_asked_for() {
+    // nginx has these since 1.29.3.
+    let server = Server::setup()
+        .ringx()
+        .start(r#"server { listen {{port}}; return 200 "$host$is_request_port$request_port"; }"#);
+    for (head, expected) in [
+        ("GET / HTTP/1.1\r\nHost: a.test:8080\r\n\r\n", "a.test:8080"),
+        ("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", "a.test"),
+        ("GET / HTTP/1.1\r\nHost: a.test.:80\r\n\r\n", "a.test:80"),
+        ("GET / HTTP/1.1\r\nHost: [::1]:81\r\n\r\n", "[::1]:81"),
+        ("GET http://b.test:82/x HTTP/1.1\r\nHost: a.test:8080\r\n\r\n", "b.test:82"),
+        ("GET / HTTP/1.0\r\n\r\n", ""),
+    ] {
+        assert_eq!(server.send(head).text(), expected, "{head}");
+    }
+}

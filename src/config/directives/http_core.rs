@@ -69,7 +69,7 @@ directives! { HTTP_CORE, "ngx_http_core_module";
     sendfile_max_chunk [HTTP SERVER LOCATION] (1) "size" = "2m"
         => Accepted("large files give way to others after each piece"), "Bound of one sendfile call.";
     subrequest_output_buffer_size [HTTP SERVER LOCATION] (1) "size" = "4k"
-        => Accepted("there are no subrequests"), "Buffer of a subrequest.";
+        => Accepted("the answer to a subrequest is held in a buffer that grows"), "Buffer of a subrequest.";
     aio [HTTP SERVER LOCATION] (1) "on | off | threads[=pool]" = "off"
         => Accepted("files are read through the ring"), "Reads files asynchronously.";
     aio_write [HTTP SERVER LOCATION] (flag) "on | off" = "off"

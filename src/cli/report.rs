@@ -93,6 +93,9 @@ const OPTIONAL: [&str; 21] = [
     "mail",
 ];
 
+/// Scripts look for the second line, which is nginx's.
+const TLS: &str = "TLS: rustls with ring, in this process (no kTLS)\nTLS SNI support enabled\n";
+
 /// The rest of `-V`: what the kernel offers, and which of nginx's modules are here.
 ///
 /// Scripts look for the arguments of nginx's `configure`: `--with-` names each of its modules that works,
@@ -115,7 +118,7 @@ pub(super) fn build_lines() -> String {
         }
     }
     format!(
-        "built for Linux, running on Linux {}\nevent loop: {}\nconfigure arguments: {}\n",
+        "built for Linux, running on Linux {}\nevent loop: {}\n{TLS}configure arguments: {}\n",
         runtime::kernel_release(),
         runtime::probe().line(),
         arguments.join(" "),

@@ -388,6 +388,9 @@ fn version_and_help() {
     let arguments =
         long.stderr.lines().find(|l| l.starts_with("configure arguments:")).expect("configure arguments");
     assert!(arguments.contains("--with-"), "{arguments}");
+    // certbot asks for these.
+    assert!(arguments.contains("--with-http_ssl_module"), "{arguments}");
+    assert!(long.stderr.lines().any(|line| line == "TLS SNI support enabled"), "{}", long.stderr);
     for flag in ["-h", "-?"] {
         let help = run(&[flag]);
         assert_eq!(help.code, Some(0));

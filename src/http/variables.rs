@@ -64,7 +64,7 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
     let e = exchange;
     match id {
         VariableId::Host => bytes(out, host(e)),
-        VariableId::Uri | VariableId::DocumentUri if !e.request.has_line() => Missing,
+        VariableId::Uri | VariableId::DocumentUri if e.uri.is_empty() && !e.request.has_line() => Missing,
         VariableId::Uri | VariableId::DocumentUri => bytes(out, &e.uri),
         VariableId::RequestUri => {
             e.request.push_origin_form(&e.input, out);

@@ -49,11 +49,15 @@ enum Entry {
 /// Runs a request to its response.
 pub async fn run(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> Verdict {
     let verdict = drive(exchange, cycle, shard, Entry::Server).await;
-    let response = &exchange.response;
-    if (response.before_ssi.is_some() || response.has_addition) && verdict == Verdict::Respond {
+    if has_parts(exchange) && verdict == Verdict::Respond {
         Box::pin(put_together(exchange, cycle, shard)).await;
     }
     verdict
+}
+
+/// The response is to be made of its body and parts.
+fn has_parts(exchange: &Exchange) -> bool {
+    exchange.response.before_ssi.is_some() || exchange.response.has_addition
 }
 
 /// Makes a response of its body and the parts that belong to it.
@@ -77,7 +81,11 @@ fn log_part(part: &Exchange, cycle: &Cycle, shard: &Shard) {
 
 /// Makes the answer to a request that could not be read.
 pub async fn refuse(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard, status: Status) -> Verdict {
-    drive(exchange, cycle, shard, Entry::Error(status)).await
+    let verdict = drive(exchange, cycle, shard, Entry::Error(status)).await;
+    if has_parts(exchange) && verdict == Verdict::Respond {
+        Box::pin(put_together(exchange, cycle, shard)).await;
+    }
+    verdict
 }
 
 async fn drive(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard, mut entry: Entry) -> Verdict {
@@ -435,6 +443,7 @@ fn take_error_page(
                 _ => Status(302),
             };
             exchange.status_override = None;
+            exchange.response.location.clear();
             exchange.response.location.extend_from_slice(uri);
             Some(Next::Done(page(exchange, conf, status)))
         }

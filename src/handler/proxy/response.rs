@@ -152,6 +152,7 @@ fn skip_records(source: &mut Source, mut records: Records) -> bool {
 /// Fills the response's head; gives whether the body is buffered.
 fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
     let mut rewritten = rewrite_all(exchange, proxy).into_iter();
+    let absolute = exchange.location_conf(&exchange.cycle).absolute_redirect;
     let Exchange { response, upstream, .. } = exchange;
     let (head, bytes) = (&upstream.head, &upstream.head_bytes[..]);
     let mut buffering = proxy.buffering;
@@ -198,7 +199,7 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
             }
             Known::Location => match rewritten.next().flatten() {
                 // The writer makes it absolute, as nginx does with what it rewrote itself.
-                Some(rewritten) if rewritten.starts_with(b"/") => {
+                Some(rewritten) if absolute && rewritten.starts_with(b"/") => {
                     let before = std::mem::replace(&mut response.location, rewritten);
                     if !before.is_empty() {
                         response.fields.push(name, &before);

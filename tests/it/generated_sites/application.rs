@@ -88,7 +88,7 @@ fn answer(connection: &mut OriginConnection, request: &Received) -> bool {
         }
     }
     let mut body = asked(request);
-    if choice % 5 == 0 {
+    if choice.is_multiple_of(5) {
         body = format!(
             "<html><head></head><body>\n<!--#echo var=\"uri\" -->word {}</body></html>\n",
             "x".repeat(choice % 300)
@@ -98,7 +98,7 @@ fn answer(connection: &mut OriginConnection, request: &Received) -> bool {
     if bodiless || line.starts_with("HEAD ") {
         return connection.send(head + "\r\n") && !old;
     }
-    if choice % 3 == 0 && !old {
+    if choice.is_multiple_of(3) && !old {
         head += "Transfer-Encoding: chunked\r\n\r\n";
         for part in body.as_bytes().chunks(401) {
             head += &format!("{:x}\r\n{}\r\n", part.len(), String::from_utf8_lossy(part));

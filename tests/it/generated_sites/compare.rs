@@ -213,8 +213,8 @@ fn comparable(line: &str) -> String {
     if fields.last() == Some(&"chunked") {
         (fields[4], fields[22]) = ("", "");
     }
-    // What `error_page … =200` says and a range makes of it (a listed difference).
-    if fields[1] == "206" {
+    // What `error_page … =200` says, and what a range or a condition makes of it (a listed difference).
+    if matches!(fields[1], "206" | "304") {
         fields[1] = "200";
     }
     // No arguments on an error page are empty in nginx's log.

@@ -18,7 +18,7 @@ pub enum Scope {
 }
 
 /// Variables whose value no run and no program decides alone.
-const VARIABLES: [&str; 41] = [
+const VARIABLES: [&str; 40] = [
     "$uri",
     "$args",
     "$arg_x",
@@ -51,7 +51,6 @@ const VARIABLES: [&str; 41] = [
     "$proxy_host",
     "$realip_remote_addr",
     "$proxy_add_x_forwarded_for",
-    "$status",
     "$http_user_agent",
     "$https",
     "$limit_rate",
@@ -108,20 +107,8 @@ pub fn settings(draw: &mut Draw, scope: Scope) -> Vec<Node> {
 
 /// One setting.
 pub fn setting(draw: &mut Draw, scope: Scope) -> String {
-    let code = draw.of(&[
-        "404",
-        "403",
-        "404 403",
-        "405",
-        "416",
-        "413",
-        "500 502 503",
-        "401",
-        "412",
-        "301",
-        "302",
-        "400",
-    ]);
+    let code =
+        draw.of(&["404", "403", "404 403", "405", "413", "500 502 503", "401", "412", "301", "302", "400"]);
     let kind = draw.next(if scope == Scope::Http { 34 } else { 52 });
     match kind {
         0..=4 => {
@@ -185,8 +172,6 @@ pub fn setting(draw: &mut Draw, scope: Scope) -> String {
                 "log_not_found off",
                 "recursive_error_pages on",
                 "chunked_transfer_encoding off",
-                "keepalive_timeout 0",
-                "keepalive_requests 1",
                 "proxy_intercept_errors on",
                 "proxy_intercept_errors on",
                 "satisfy any",
@@ -327,7 +312,8 @@ pub fn setting(draw: &mut Draw, scope: Scope) -> String {
         43 if location(scope) => {
             draw.of(&["auth_request /p3/a.txt", "auth_request off", "auth_request /internal/none"]).to_owned()
         }
-        44 => "keepalive_requests 2".to_owned(),
+        44 if location(scope) => "keepalive_requests 2".to_owned(),
+        46 if location(scope) => draw.of(&["keepalive_timeout 0", "keepalive_requests 1"]).to_owned(),
         45 if scope == Scope::Server => {
             draw.of(&["merge_slashes off", "underscores_in_headers on"]).to_owned()
         }
@@ -381,7 +367,7 @@ pub fn content(draw: &mut Draw, scope: Scope, path: &str, named: &[String]) -> V
         ]))),
         _ => {}
     }
-    if path.len() % 7 == 0 && scope == Scope::Prefix {
+    if path.len().is_multiple_of(7) && scope == Scope::Prefix {
         nodes.push(Node::line("autoindex on"));
     }
     nodes

@@ -145,3 +145,84 @@ fn expires_counts_from_the_date_of_an_app() {
         ok"#]],
     );
 }
+
+#[test]
+fn the_url_of_an_error_page_takes_the_place_of_a_redirects() {
+    let server = Server::start(
+        "server { listen {{port}}; error_page 302 http://a.test/page; location / { return 302 http://b.test/there; } }",
+    );
+    server.check_get(
+        "/",
+        expect![[r#"
+        HTTP/1.1 302 Moved Temporarily
+        Content-Type: text/html
+        Content-Length: 133+{server}
+        Connection: keep-alive
+        Location: http://a.test/page
+
+        {page: 302 Found}
+    "#]],
+    );
+}
+
+#[test]
+fn the_page_of_a_refused_request_may_have_commands() {
+    let server = Server::setup().file("root/50x.html", "page of <!--# echo var=uri -->").start(
+        "server { listen {{port}}; root {{root}}; ssi on; error_page 400 =410 /50x.html;
+            try_files $uri.html $uri /none?$uri; }",
+    );
+    server.check(
+        "GET /.. HTTP/1.1\r\nHost: a\r\n\r\n",
+        expect![[r#"
+        HTTP/1.1 410 Gone
+        Content-Type: text/html
+        Transfer-Encoding: chunked
+        Connection: close
+
+        page of [an error occurred while processing the directive]"#]],
+    );
+    server.check(
+        "GET http://a_b.test/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        expect![[r#"
+        HTTP/1.1 410 Gone
+        Content-Type: text/html
+        Connection: close
+
+        page of [an error occurred while processing the directive]"#]],
+    );
+}
+
+#[test]
+fn a_redirect_of_an_app_stays_in_its_place() {
+    let app = Origin::answering(
+        "HTTP/1.1 302 Found\r\nX-First: 1\r\nLocation: http://a.test/there\r\nContent-Length: 0\r\n\r\n",
+    );
+    let server = Server::proxying(
+        &app,
+        "server { listen {{port}}; proxy_redirect http://a.test/ /;
+            location /absolute { proxy_pass http://{{app}}; }
+            location /relative { absolute_redirect off; proxy_pass http://{{app}}; } }",
+    );
+    server.check_get(
+        "/absolute",
+        expect![[r#"
+        HTTP/1.1 302 Found
+        Content-Length: 0
+        Location: http://localhost:{port}/there
+        Connection: keep-alive
+        X-First: 1
+
+    "#]],
+    );
+    server.check_get(
+        "/relative",
+        expect![[r#"
+        HTTP/1.1 302 Found
+        Content-Length: 0
+        Connection: keep-alive
+        X-First: 1
+        Location: /there
+
+    "#]],
+    );
+}

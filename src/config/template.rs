@@ -402,7 +402,6 @@ const PLAIN: &[(&str, VariableId)] = &[
 /// Variables of nginx's modules that are not supported yet; they are empty.
 const UNSUPPORTED: &[&str] = &[
     "geoip_country_code",
-    "memcached_key",
     "proxy_internal_body_length",
     "proxy_internal_chunked",
     "session_log_id",

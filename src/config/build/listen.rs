@@ -125,7 +125,8 @@ impl ListenLine {
                 self.proxy_protocol = true;
                 return Ok(());
             }
-            ("bind", None) => {}
+            // Each address has a socket of its own, and none of several paths.
+            ("bind" | "multipath", None) => {}
             ("setfib" | "accept_filter", Some(_)) => {}
             ("fastopen", Some(value)) => {
                 let queue = value.parse().map_err(|_| format!("invalid fastopen \"{text}\""))?;

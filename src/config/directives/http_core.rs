@@ -36,7 +36,7 @@ directives! { HTTP_CORE, "ngx_http_core_module";
     location [SERVER LOCATION] (1 2) {Of(LOCATION)} "[ = | ~ | ~* | ^~ ] uri | @name" = ""
         => Supported, "What holds for some URIs.";
     listen [SERVER] (1+) "address[:port] | port | unix:path [parameters]" = "*:80"
-        => Supported, "An address to accept connections on.";
+        => Supported, "An address to accept connections on; bind, multipath, setfib and accept_filter change nothing.";
     server_name [SERVER] (1+) "name ..." = "\"\""
         => Supported, "Names of a virtual server: exact, wildcard or regular expression.";
     types_hash_max_size [HTTP SERVER LOCATION] (1) "size" = "1024"

@@ -194,6 +194,7 @@ fn rewrite(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -> Option<Outc
             exchange.log_error(Level::Error, message);
             return Some(Outcome::Status(Status::INTERNAL_SERVER_ERROR));
         }
+        leave_location(exchange, cycle);
         exchange.location = server_level;
         if let Some(decided) = find_location(exchange, cycle) {
             return Some(decided);
@@ -335,12 +336,16 @@ fn named_redirect(exchange: &mut Exchange, cycle: &Cycle, location: LocationId) 
     Ok(())
 }
 
-fn count_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Result<(), Status> {
-    // A location on the way that keeps no connection decides for those behind it.
+/// A location on the way that keeps no connection decides for those behind it.
+fn leave_location(exchange: &mut Exchange, cycle: &Cycle) {
     let left = exchange.location_conf(cycle);
     if left.keepalive_timeout.is_zero() || exchange.client.requests.get() >= left.keepalive_requests {
         exchange.keep_alive = false;
     }
+}
+
+fn count_redirect(exchange: &mut Exchange, cycle: &Cycle) -> Result<(), Status> {
+    leave_location(exchange, cycle);
     exchange.redirects_left = exchange.redirects_left.saturating_sub(1);
     if exchange.redirects_left == 0 {
         exchange.log_error(

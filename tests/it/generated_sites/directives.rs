@@ -314,9 +314,7 @@ pub fn setting(draw: &mut Draw, scope: Scope) -> String {
         }
         44 if location(scope) => "keepalive_requests 2".to_owned(),
         46 if location(scope) => draw.of(&["keepalive_timeout 0", "keepalive_requests 1"]).to_owned(),
-        45 if scope == Scope::Server => {
-            draw.of(&["merge_slashes off", "underscores_in_headers on"]).to_owned()
-        }
+        45 if scope == Scope::Server => "merge_slashes off".to_owned(),
         _ => draw
             .of(&["expires 1h", "autoindex on", "charset utf-8", "gzip on", "etag off", "ssi on"])
             .to_owned(),
@@ -409,10 +407,9 @@ fn proxying(draw: &mut Draw, scope: Scope) -> String {
         "http://{{app}}/base",
     ];
     let variables = [
-        "http://{{app}}$uri",
         "http://{{app}}$request_uri",
-        "http://{{app}}/v/$1?$args",
-        "http://group/$rest$is_args$args",
+        "http://{{app}}/v/$arg_y?$args",
+        "http://group/v$is_args$args",
         "http://${arg_none}{{app}}",
         "http://{{app}}/$arg_x",
     ];

@@ -115,9 +115,10 @@ fn every_location_on_the_way_may_end_the_connection() {
             location = /first { keepalive_requests 1; try_files /none /b.txt; }
             location = /never { keepalive_timeout 0; error_page 404 /b.txt; }
             location = /named { keepalive_timeout 0; try_files /none @named; }
+            location = /rewritten { keepalive_timeout 0; rewrite ^ /b.txt last; }
             location @named { return 200 named; } }",
     );
-    for path in ["/first", "/never", "/named"] {
+    for path in ["/first", "/never", "/named", "/rewritten"] {
         let close = server.get(path).header("connection");
         assert_eq!(close, "close", "{path}");
     }

@@ -535,7 +535,12 @@ pub fn without_doubles(nodes: Vec<Node>) -> Vec<Node> {
         // A directive with its companion is two lines in one.
         for part in node.parts() {
             let name = part.name();
-            let name = if name == "alias" { "root".to_owned() } else { name };
+            let name = match name.as_str() {
+                "alias" => "root".to_owned(),
+                // Of who may not come in, nginx does not look at these (a listed difference).
+                "keepalive_timeout" | "keepalive_requests" => "internal".to_owned(),
+                _ => name,
+            };
             if !MANY.contains(&name.as_str()) {
                 if seen.contains(&name) {
                     continue;

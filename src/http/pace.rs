@@ -180,6 +180,8 @@ impl Exchange {
     /// has only closed its sending side still reads.
     pub(super) async fn sit_out(&mut self, resume: u64) {
         let client = Rc::clone(&self.client);
+        // What TLS holds back for company has none for a while. An error shows when the next bytes are sent.
+        let _ = client.stream.flush();
         let left = resume.saturating_sub(time::now().monotonic_ms);
         client.deadline.arm(Duration::from_millis(left));
         client.deadline.over().await;

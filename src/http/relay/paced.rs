@@ -134,6 +134,8 @@ impl Relay {
         wait: &mut Wait,
     ) -> io::Result<()> {
         let client = Rc::clone(&exchange.client);
+        // What TLS holds back for company has none for a while.
+        client.stream.flush()?;
         let left = wait.until.saturating_sub(time::now().monotonic_ms);
         client.deadline.arm(Duration::from_millis(left));
         let app = self.source.as_ref().filter(|_| wait.app).map(|source| &source.connection.stream);

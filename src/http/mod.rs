@@ -20,7 +20,7 @@ pub mod relay;
 pub mod request_body;
 pub mod response;
 mod secure_link;
-mod tls;
+pub mod tls;
 pub mod trailers;
 pub mod transform;
 mod tunnel;

@@ -10,6 +10,7 @@ use ring::digest;
 use rustls::pki_types::CertificateDer;
 use rustls::{Connection, HandshakeKind, NamedGroup, ProtocolVersion};
 
+use super::client::Client;
 use super::exchange::Exchange;
 use super::variables::Presence::{self, Found, Missing};
 use crate::config::ciphers;
@@ -89,6 +90,14 @@ fn is_other_server(exchange: &Exchange, cycle: &Cycle) -> bool {
         })
     };
     stream.tls_connection(is_other) == Some(true)
+}
+
+/// The server that the client named in its handshake (SNI), if the configuration has it.
+pub fn negotiated_server(client: &Client, cycle: &Cycle) -> Option<ServerId> {
+    let named = |connection: &Connection| {
+        server_name(connection).and_then(|name| cycle.server_named(client.listen.get(), name))
+    };
+    client.stream.tls_connection(named).flatten()
 }
 
 fn server_name(connection: &Connection) -> Option<&str> {

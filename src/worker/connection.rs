@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::handshake::{self, Shaken};
 use super::parking;
 use super::proxy_protocol;
-use crate::config::model::{LocationConf, ServerConf};
+use crate::config::model::{LocationConf, ServerConf, ServerId};
 use crate::cycle::Cycle;
-use crate::http::{Arrival, Client, Exchange, Sent};
+use crate::http::{Arrival, Client, Exchange, Sent, tls};
 use crate::io::Liveness;
 use crate::io::runtime::fenced;
 use crate::log::Level;
@@ -278,12 +278,19 @@ fn limit_keepalive(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) {
     }
 }
 
-fn default_server<'c>(cycle: &'c Cycle, client: &Client) -> &'c ServerConf {
-    cycle.server(cycle.listen(client.listen.get()).default_server)
+/// The server whose limits and pages hold until the head is read: over TLS the one that the client named (SNI), else the
+/// address's default one.
+fn first_server(cycle: &Cycle, client: &Client) -> ServerId {
+    let default = cycle.listen(client.listen.get()).default_server;
+    if client.stream.is_tls() { tls::negotiated_server(client, cycle).unwrap_or(default) } else { default }
 }
 
-/// Until the head is read the request belongs to the default server.
+fn default_server<'c>(cycle: &'c Cycle, client: &Client) -> &'c ServerConf {
+    cycle.server(first_server(cycle, client))
+}
+
+/// Until the head is read the request belongs to the first server.
 fn enter_default_server(exchange: &mut Exchange, cycle: &Cycle, client: &Client) {
-    exchange.server = cycle.listen(client.listen.get()).default_server;
+    exchange.server = first_server(cycle, client);
     exchange.location = cycle.server(exchange.server).root_location;
 }

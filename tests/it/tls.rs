@@ -109,6 +109,24 @@ fn redirects_are_absolute_with_https() {
 }
 
 #[test]
+fn a_request_that_cannot_be_read_belongs_to_the_server_of_the_handshake() {
+    let server = start(
+        setup(),
+        "server { listen {{port}} ssl default_server; server_name b.example; add_header X-Server default always; }
+         server { listen {{port}} ssl; server_name a.example; add_header X-Server named always; }",
+    );
+    let answer = |request: &str| {
+        let response = ask(&server, lines(request));
+        format!("{} {}", response.status, response.header("x-server"))
+    };
+    assert_eq!(answer("GET /%zz HTTP/1.1\nHost: a.example"), "400 named");
+    assert_eq!(answer("GET /../x HTTP/1.1\nHost: a.example"), "400 named");
+    // A host that nobody has is the default server's all the same.
+    assert_eq!(answer("GET / HTTP/1.1\nHost: c.example"), "404 default");
+    assert_eq!(answer("GET / HTTP/1.0"), "404 default");
+}
+
+#[test]
 fn plain_http_on_a_port_for_tls() {
     let conf = "server { listen {{port}} ssl; server_name a.example; location / { return 200 in; } }";
     let server = start(setup(), conf);

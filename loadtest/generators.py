@@ -1,13 +1,15 @@
-"""wrk and oha: how they are called and what they said.
+"""wrk, oha, h2load and handshakes.py: how they are called and what they said.
 
 wrk is the closed loop (as fast as the answers come), oha the open one (a fixed rate, latencies counted from the moment a
-request was due). Both run on the load cores and are ended after their time. Called by rounds.py.
+request was due), h2load the closed loop of HTTP/2, handshakes.py one client that connects anew. All run on the load cores and are ended after their time. Called by rounds.py.
 """
 
 import json
 import os
+import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -16,6 +18,9 @@ from pathlib import Path
 import processes
 
 WRK_SCRIPT = Path(__file__).resolve().parent / "wrk.lua"
+HANDSHAKES = Path(__file__).resolve().parent / "handshakes.py"
+# Streams at once on each connection of an HTTP/2 row.
+STREAMS = 10
 # Beyond its duration a generator gets this long to end by itself.
 GRACE_SECONDS = 60
 # How often the caller's clocks are looked at while a generator runs.
@@ -58,6 +63,15 @@ def oha_command(tools, url, connections, seconds, mode, rate, upload):
     elif mode == "close":
         command += ["--disable-keepalive"]
     return command + [url]
+
+
+def h2load_command(tools, url, connections, seconds):
+    """h2load counts only whole responses within the duration, after the connections stand."""
+    return [tools["h2load"], "-t1", f"-c{connections}", f"-m{STREAMS}", "-D", f"{seconds:g}", url]
+
+
+def handshakes_command(port, path, length, seconds, mode):
+    return [sys.executable, str(HANDSHAKES), str(port), path, str(length), f"{seconds:g}", mode]
 
 
 class Running:
@@ -150,3 +164,30 @@ def read_oha(text):
     kept = {key: report.get(key) for key in ("summary", "latencyPercentiles", "statusCodeDistribution", "errorDistribution")}
     raw = "oha " + json.dumps(kept, separators=(",", ":"))
     return Load(requests, seconds, requests / seconds, int(report["summary"]["totalData"]), latency, raw)
+
+
+def read_h2load(text, body_length):
+    """The Load of an h2load run; raises when a request failed, a status was wrong or bytes are missing."""
+    found = re.search(r"finished in ([\d.]+)(us|ms|s), ", text)
+    counts = re.search(r"requests: \d+ total, .*?(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", text)
+    moved = re.search(r"traffic: .*?\((\d+)\) total, .*?\((\d+)\) data", text)
+    if not (found and counts and moved):
+        raise GeneratorError(f"h2load printed no report:\n{text[-2000:]}")
+    done, succeeded, failed, errored, timeout = map(int, counts.groups())
+    if failed or errored or timeout or done != succeeded or done == 0:
+        raise GeneratorError(f"h2load counted errors: {counts.group(0)}")
+    if int(moved.group(2)) < done * body_length:
+        raise GeneratorError(f"{done} responses of {body_length} bytes cannot be {moved.group(2)} bytes")
+    seconds = float(found.group(1)) * {"us": 1e-6, "ms": 1e-3, "s": 1}[found.group(2)]
+    lines = [line for line in text.splitlines() if line.startswith(("finished", "requests:", "traffic:", "time for request"))]
+    return Load(done, seconds, done / seconds, int(moved.group(1)), {}, "h2load " + " | ".join(lines))
+
+
+def read_handshakes(text):
+    """The Load of a run of handshakes.py, which ends with status 1 when anything was wrong."""
+    report = json.loads(text)
+    if report["requests"] == 0:
+        raise GeneratorError("handshakes.py completed no request")
+    latency = {name: report[name] for name in ("p50", "p90", "p99", "p999")}
+    rate = report["requests"] / report["seconds"]
+    return Load(report["requests"], report["seconds"], rate, report["bytes"], latency, "handshakes " + text.strip())

@@ -101,6 +101,14 @@ _NGINX = [
     *_itself("log-64k-c64", "+log", 0.06),
     *_itself("log-static-1k-c64", "+log", 0.06),
     *_itself("log-static-64k-c64", "+log", 0.06),
+    _cpu("tls-static-1k-c64", 0.80, None, "-tls"),
+    _cpu("tls-static-1m-c16", 0.95, None, "-tls"),
+    _cpu("tls-proxied-41b-c64", 0.85, None, "-tls"),
+    # Handshakes per CPU second, 1.0 or better: the same as CPU per handshake, at most 1.0.
+    _cpu("tls-handshakes", 1.0, None, "-tls"),
+    _cpu("tls-resumed", 1.0, None, "-tls"),
+    _cpu("h2-static-1k-c32", 0.80, None, "-h2"),
+    _cpu("h2-proxied-41b-c32", 0.80, None, "-h2"),
 ]
 
 # Rows in which the app answers: there HAProxy must be behind as well, in whatever the row is judged by.

@@ -93,7 +93,7 @@ class Rounds:
         subject = SUBJECTS[row.subjects[0]]
         contender = self._stage.start(subject)
         try:
-            sample.check(subject.name, self._stage.site, row.path, row.mode)
+            sample.check(subject.name, self._stage.site, row.path, row.mode, tls=row.tls)
             most = self._closed(row, row.connections, min(2, self._seconds)).rps
             rate = self._sendable(row, max(1, int(most * row.share)))
         finally:
@@ -121,7 +121,7 @@ class Rounds:
         contender = self._stage.start(subject)
         idlers = None
         try:
-            sample.check(name, site, row.path, row.mode)
+            sample.check(name, site, row.path, row.mode, tls=row.tls)
             if row.downloads:
                 sample.check(name, site, DOWNLOAD, row.mode, 1)
             contender.find_workers()
@@ -140,7 +140,7 @@ class Rounds:
                 idlers.check()
             if not contender.alive():
                 raise RowRefused(f"{name} ended while it was measured")
-            sample.check(name, site, row.path, row.mode)
+            sample.check(name, site, row.path, row.mode, tls=row.tls)
             return runs
         finally:
             if idlers:
@@ -182,18 +182,25 @@ class Rounds:
             run["short"] = done.rps < LEAST_OF_RATE * rate
         self._note(f"{row.name} {name} {load} {done.raw}")
         self._say(
-            f"  {name:13} {load:6} {run['cpu']:9.2f} us/req {run['rps']:9.0f}/s  p50 {run['p50']:8.0f}"
-            f"  p99 {run['p99']:8.0f} us  busy {100 * run['busy']:3.0f} %{'  SHORT' if run.get('short') else ''}"
+            f"  {name:13} {load:6} {run['cpu']:9.2f} us/req {run['rps']:9.0f}/s  p50 {run.get('p50', 0):8.0f}"
+            f"  p99 {run.get('p99', 0):8.0f} us  busy {100 * run['busy']:3.0f} %{'  SHORT' if run.get('short') else ''}"
             + (f"  downloads {moved:.0f} MB/s" if moved is not None else "")
         )
         return {key: _rounded(value) for key, value in run.items()}
 
     def _closed(self, row, connections, seconds, look=lambda: None):
-        stage = self._stage
-        command = generators.wrk_command(stage.tools, stage.site.url(row.path), connections, seconds, row.mode)
-        text = generators.Running(command, stage.load_cores, seconds).finish(look)
+        stage, url = self._stage, self._stage.site.url(row.path, row.tls)
         expected = stage.site.expected.get(row.path)
-        return generators.read_wrk(text, expected.length if expected else None, connections)
+        if row.mode == "h2":
+            command = generators.h2load_command(stage.tools, url, connections, seconds)
+            read = lambda text: generators.read_h2load(text, expected.length)
+        elif row.mode in ("full", "resumed"):
+            command = generators.handshakes_command(stage.site.port, row.path, expected.length, seconds, row.mode)
+            read = generators.read_handshakes
+        else:
+            command = generators.wrk_command(stage.tools, url, connections, seconds, row.mode)
+            read = lambda text: generators.read_wrk(text, expected.length if expected else None, connections)
+        return read(generators.Running(command, stage.load_cores, seconds).finish(look))
 
     def _open(self, row, seconds, rate, look=lambda: None):
         stage = self._stage

@@ -21,8 +21,10 @@ class Row:
     subjects: tuple = ALL
     # (who, to whom): which ratios the row has.
     pairs: tuple = (("ringx", "nginx"), ("haproxy", "nginx"), ("floor", "nginx"), ("ringx", "haproxy"))
-    # What is sent: get, close (a new connection per request), upload, pipeline.
+    # What is sent: get, close (a new connection per request), upload, pipeline; over TLS also full and resumed (a handshake
+    # per request), h2 (ten streams of HTTP/2 at once on each connection).
     mode: str = "get"
+    tls: bool = False
     # Closed loop (wrk), open loop (oha), memory per idle connection.
     closed: bool = True
     open: bool = True
@@ -72,6 +74,21 @@ def _static(size, path, connections):
         path,
         connections,
         **_FILES,
+    )
+
+
+def _tls(name, title, path, connections, mode="get", suffix="-tls"):
+    """TLS 1.3 with one certificate (ECDSA P-256). Without HAProxy: the two that read the same file are compared."""
+    return Row(
+        name,
+        title,
+        path,
+        connections,
+        subjects=("nginx" + suffix, "ringx" + suffix),
+        pairs=(("ringx" + suffix, "nginx" + suffix),),
+        mode=mode,
+        tls=True,
+        open=False,
     )
 
 
@@ -147,6 +164,13 @@ ROWS = (
     _logged("64k", "proxied 64 KiB", "/bodies/64k.bin"),
     _logged("static-1k", "static 1 KiB", "/static/1k.bin"),
     _logged("static-64k", "static 64 KiB", "/static/64k.bin"),
+    _tls("tls-static-1k-c64", "TLS, static 1 KiB, 64 connections", "/static/1k.bin", 64),
+    _tls("tls-static-1m-c16", "TLS, static 1 MiB, 16 connections", "/static/1m.bin", 16),
+    _tls("tls-proxied-41b-c64", "TLS, proxied 41 B, 64 connections", "/", 64),
+    _tls("tls-handshakes", "TLS, a full handshake per request, static 1 KiB", "/static/1k.bin", 1, mode="full"),
+    _tls("tls-resumed", "TLS, a resumed handshake per request, static 1 KiB", "/static/1k.bin", 1, mode="resumed"),
+    _tls("h2-static-1k-c32", "HTTP/2, static 1 KiB, 32 connections, 10 streams", "/static/1k.bin", 32, "h2", "-h2"),
+    _tls("h2-proxied-41b-c32", "HTTP/2, proxied 41 B, 32 connections, 10 streams", "/", 32, "h2", "-h2"),
 )
 
 

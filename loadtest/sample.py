@@ -5,6 +5,7 @@ Called by rounds.py before and after each run. A row with a wrong response has n
 
 import hashlib
 import http.client
+import ssl
 
 from website import UPLOAD
 
@@ -17,9 +18,9 @@ class WrongResponse(Exception):
     """A contender answered something else than the site holds."""
 
 
-def check(who, site, path, mode, responses=RESPONSES):
+def check(who, site, path, mode, responses=RESPONSES, tls=False):
     """Raises WrongResponse unless so many answers in a row are right."""
-    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=TIMEOUT_SECONDS)
+    connection = _connection(site.port, tls)
     try:
         if mode == "upload":
             _uploads(who, connection)
@@ -31,6 +32,14 @@ def check(who, site, path, mode, responses=RESPONSES):
         raise WrongResponse(f"{who}: {path}: {type(error).__name__}: {error}") from error
     finally:
         connection.close()
+
+
+def _connection(port, tls):
+    if not tls:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+    # The certificate is the site's own.
+    context = ssl._create_unverified_context()
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS, context=context)
 
 
 def _compare(who, path, response, expected):

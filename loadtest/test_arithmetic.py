@@ -101,6 +101,37 @@ class Generators(unittest.TestCase):
             with self.subTest(statuses), self.assertRaises(generators.GeneratorError):
                 generators.read_oha(self.oha(statuses, errors))
 
+    def h2load(self, requests="1000 total, 1320 started, 1000 done, 1000 succeeded, 0 failed, 0 errored, 0 timeout"):
+        return f"""starting benchmark...
+finished in 2.00s, 500.00 req/s, 49.16KB/s
+requests: {requests}
+status codes: 1000 2xx, 0 3xx, 0 4xx, 0 5xx
+traffic: 1.13MB (1184000) total, 117.19KB (120000) headers (space savings 38.86%), 1000.00KB (1024000) data
+time for request:      384us     19.68ms      5.76ms      3.09ms    68.76%
+"""
+
+    def test_h2load_counts_whole_responses(self):
+        load = generators.read_h2load(self.h2load(), 1024)
+        self.assertEqual((load.requests, load.rps, load.bytes, load.latency), (1000, 500, 1_184_000, {}))
+
+    def test_h2load_with_errors_or_missing_bytes_is_refused(self):
+        for counts in ((999, 999, 1, 0, 0), (1000, 999, 0, 0, 0), (1000, 1000, 0, 1, 0), (1000, 1000, 0, 0, 1), (0, 0, 0, 0, 0)):
+            done, succeeded, failed, errored, timeout = counts
+            text = f"1000 total, 1320 started, {done} done, {succeeded} succeeded, {failed} failed, {errored} errored, {timeout} timeout"
+            with self.subTest(counts), self.assertRaises(generators.GeneratorError):
+                generators.read_h2load(self.h2load(text), 1024)
+        with self.assertRaises(generators.GeneratorError):
+            generators.read_h2load(self.h2load(), 1025)
+        with self.assertRaises(generators.GeneratorError):
+            generators.read_h2load("Could not resolve host", 1024)
+
+    def test_handshakes(self):
+        said = {"requests": 800, "seconds": 2.0, "bytes": 900, "p50": 1, "p90": 2, "p99": 3, "p999": 4}
+        load = generators.read_handshakes(json.dumps(said))
+        self.assertEqual((load.requests, load.rps, load.latency["p999"]), (800, 400, 4))
+        with self.assertRaises(generators.GeneratorError):
+            generators.read_handshakes(json.dumps(said | {"requests": 0}))
+
 
 class Ratios(unittest.TestCase):
     def test_pairs_are_of_one_round(self):

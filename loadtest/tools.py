@@ -15,6 +15,8 @@ INSTALL = {
     "nginx": "apt-get install nginx",
     "haproxy": "apt-get install haproxy",
     "wrk": "apt-get install wrk",
+    "h2load": "apt-get install nghttp2-client",
+    "openssl": "apt-get install openssl",
     "oha": "cargo install oha",
 }
 # Debian keeps servers where an ordinary user's PATH does not look; cargo installs into its own place.
@@ -58,6 +60,8 @@ def versions(tools):
     """Name to version, as each program says it."""
     asked = {name: ([tools[name], "-v"]) for name in ("ringx", "nginx", "haproxy", "wrk")}
     asked["oha"] = [tools["oha"], "--version"]
+    asked["h2load"] = [tools["h2load"], "--version"]
+    asked["openssl"] = [tools["openssl"], "version"]
     return {name: _version(command) for name, command in asked.items()}
 
 

@@ -1,13 +1,15 @@
 """The one site that everybody serves, and the configurations generated from it.
 
 A site is a folder with files, an origin (nginx) that answers what the contenders pass on, and one address that the
-contender of the moment listens on. ringx and nginx read the very same file. Called by run.py; starts nothing.
+contender of the moment listens on. ringx and nginx read the very same file. Called by run.py; starts nothing but openssl,
+which makes a certificate.
 """
 
 import hashlib
 import os
 import random
 import socket
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,8 +66,8 @@ class Site:
             self.origin_port = free_port()
         self.expected = {"/": Expected(200, len(SMALL), hashlib.sha256(SMALL).hexdigest())}
 
-    def url(self, path):
-        return f"http://127.0.0.1:{self.port}{path}"
+    def url(self, path, tls=False):
+        return f"{'https' if tls else 'http'}://127.0.0.1:{self.port}{path}"
 
     def write(self):
         """Writes files and configurations. The folder is readable by all: workers run as another user under root."""
@@ -77,6 +79,7 @@ class Site:
         for path, size in FILES.items():
             self.expected[path] = self._write_file(path, size)
         (self.folder / "upload.bin").write_bytes(UPLOAD)
+        self._write_certificate()
         for name, text in self.configurations().items():
             (self.folder / name).write_text(text)
 
@@ -89,6 +92,14 @@ class Site:
                 digest.update(chunk)
         return Expected(200, size, digest.hexdigest())
 
+    def _write_certificate(self):
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        command += ["-subj", "/CN=localhost", "-days", "2"]
+        command += ["-keyout", self.folder / "key.pem", "-out", self.folder / "certificate.pem"]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+        # One self-signed certificate is its own authority's: nothing is served besides, so the key may be read by all.
+        os.chmod(self.folder / "key.pem", 0o644)
+
     def configurations(self):
         """File name to text: all there is, also kept with the results."""
         tcp, unix = f"127.0.0.1:{self.origin_port}", f"unix:{self.folder}/origin.sock"
@@ -99,6 +110,8 @@ class Site:
             "tuned.conf": self._tuned(tcp, "access_log off;"),
             "tuned-log.conf": self._tuned(tcp, log),
             "tuned-unix.conf": self._tuned(unix, "access_log off;"),
+            "tuned-tls.conf": self._tuned(tcp, "access_log off;", self._tls("ssl")),
+            "tuned-h2.conf": self._tuned(tcp, "access_log off;", self._tls("ssl http2")),
             "stock/nginx.conf": self._stock(),
             "stock/sites-enabled/seed.conf": self._seed(tcp),
             "haproxy.conf": self._haproxy("http", tcp),
@@ -155,7 +168,13 @@ http {{
 }}
 """
 
-    def _tuned(self, app, access_log):
+    def _tls(self, words):
+        """What follows the address in `listen`, and the directives of TLS."""
+        files = f"ssl_certificate {self.folder}/certificate.pem;\n        ssl_certificate_key {self.folder}/key.pem;"
+        more = "http2_max_requests 1000000000;" if "http2" in words else ""
+        return f" {words}", f"\n        {files}\n        ssl_protocols TLSv1.3;{more}"
+
+    def _tuned(self, app, access_log, tls=("", "")):
         return f"""# nginx tuned; ringx reads this same file.
 daemon off;
 worker_processes 1;
@@ -178,7 +197,7 @@ http {{
         keepalive_requests 1000000000;
     }}
     server {{
-        listen 127.0.0.1:{self.port} backlog=4096;
+        listen 127.0.0.1:{self.port}{tls[0]} backlog=4096;{tls[1]}
         location /static/ {{ alias {self.folder}/static/; }}
         location / {{
             proxy_pass http://app;

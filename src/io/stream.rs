@@ -85,7 +85,7 @@ impl Stream {
     /// # Errors
     /// As [`Stream::readable`].
     pub async fn writable(&self, deadline: &Deadline) -> io::Result<()> {
-        poll_fn(|context| bounded(self.socket.poll_writable(context), deadline, context)).await
+        poll_fn(|context| bounded(self.poll_writable(context), deadline, context)).await
     }
 
     /// recv(2) into `buf`: the number of bytes, 0 at end of file. An empty `buf` reads nothing.
@@ -436,6 +436,11 @@ impl Stream {
         self.socket.poll_readable(context)
     }
 
+    /// The poll behind [`Stream::writable`], without a deadline.
+    pub(super) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_writable(context)
+    }
+
     /// Its TLS, if it speaks that.
     #[inline]
     pub(super) fn tls(&self) -> Option<&Session> {
@@ -478,7 +483,7 @@ pub async fn either_readable(a: &Stream, b: &Stream, deadline: &Deadline) -> io:
 /// As [`Stream::readable`].
 pub async fn writable_or_readable(to: &Stream, watched: &Stream, deadline: &Deadline) -> io::Result<Side> {
     poll_fn(|context| {
-        if let Poll::Ready(result) = to.socket.poll_writable(context) {
+        if let Poll::Ready(result) = to.poll_writable(context) {
             return Poll::Ready(result.map(|()| Side::A));
         }
         let watched = watched.poll_readable(context);

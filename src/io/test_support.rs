@@ -30,6 +30,14 @@ pub(super) fn pair() -> (Stream, TcpStream) {
     (Stream::from_fd(OwnedFd::from(near)).unwrap(), far)
 }
 
+/// Both ends in the loop.
+pub(super) fn near_pair() -> (Stream, Stream) {
+    let (near, far) = pair();
+    far.set_nonblocking(true).unwrap();
+    far.set_nodelay(true).unwrap();
+    (near, Stream::from_fd(OwnedFd::from(far)).unwrap())
+}
+
 /// Allocations of this thread so far.
 pub(crate) fn allocations() -> u64 {
     ALLOCATIONS.with(Cell::get)

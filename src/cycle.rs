@@ -125,7 +125,9 @@ impl Cycle {
         if !listen.ssl {
             return None;
         }
-        self.tls.of_server(listen.default_server).or(self.tls.bare())
+        self.tls
+            .of_server(listen.default_server, self.offers_http2(id, listen.default_server))
+            .or(self.tls.bare())
     }
 
     /// The server of a socket that has this name, lower-case.
@@ -151,7 +153,13 @@ impl Cycle {
         if self.server(server).tls.reject_handshake {
             return Some(Handshake::Rejected);
         }
-        Some(Handshake::With(self.tls.of_server(server).unwrap_or(begun_with)))
+        let http2 = self.offers_http2(id, server);
+        Some(Handshake::With(self.tls.of_server(server, http2).unwrap_or(begun_with)))
+    }
+
+    /// Whether clients of this socket may speak HTTP/2 to this server: one `listen` line or the server says so.
+    pub fn offers_http2(&self, id: ListenId, server: ServerId) -> bool {
+        self.listen(id).http2 || self.server(server).http2.on
     }
 
     /// A server by id.

@@ -38,8 +38,9 @@ const RECORD_HEAD: usize = 5;
 /// With that, the longest there is (RFC 8446 section 5.1).
 const LONGEST_RECORD: usize = (16 << 10) + RECORD_HEAD;
 
-/// What ALPN offers, the best first.
-const PROTOCOLS: [&[u8]; 3] = [b"http/1.1", b"http/1.0", b"http/0.9"];
+/// What ALPN offers, the best first; the first one where HTTP/2 is on.
+const PROTOCOLS: [&[u8]; 4] = [b"h2", b"http/1.1", b"http/1.0", b"http/0.9"];
+
 /// Bytes that a session of `builtin:sessions` may take.
 const BUILTIN_SESSION: usize = 1024;
 
@@ -57,6 +58,8 @@ pub struct Tls {
 #[derive(Debug)]
 struct Server {
     config: Arc<ServerConfig>,
+    /// The same for sockets and servers with HTTP/2.
+    http2: Arc<ServerConfig>,
     certificates: Arc<Certificates>,
     check: Option<Arc<ClientCheck>>,
 }
@@ -94,9 +97,10 @@ impl Tls {
         Ok(Self { servers, bare: Some(bare), shared, apps })
     }
 
-    /// What a server's handshakes need; `None`: it has no certificate of its own.
-    pub fn of_server(&self, id: ServerId) -> Option<&Arc<ServerConfig>> {
-        Some(&self.servers.get(id.0 as usize)?.as_ref()?.config)
+    /// What a server's handshakes need, with HTTP/2 among what is offered or without; `None`: it has no certificate of its own.
+    pub fn of_server(&self, id: ServerId, http2: bool) -> Option<&Arc<ServerConfig>> {
+        let server = self.servers.get(id.0 as usize)?.as_ref()?;
+        Some(if http2 { &server.http2 } else { &server.config })
     }
 
     /// What a server holds clients' certificates against, when it asks for them.
@@ -152,7 +156,7 @@ impl Maker {
             None => (None, builder.with_no_client_auth()),
         };
         let mut config = builder.with_cert_resolver(Arc::clone(&certificates) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
+        config.alpn_protocols = PROTOCOLS[1..].iter().map(|name| name.to_vec()).collect();
         config.ignore_client_order = conf.prefer_server_ciphers;
         config.max_fragment_size =
             Some(conf.buffer_size.saturating_add(RECORD_HEAD).clamp(32, LONGEST_RECORD));
@@ -165,7 +169,9 @@ impl Maker {
             };
             config.ticketer = Arc::new(Tickets { keys, context, lifetime: conf.session_timeout });
         }
-        Ok(Server { config: Arc::new(config), certificates, check })
+        let mut http2 = config.clone();
+        http2.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
+        Ok(Server { config: Arc::new(config), http2: Arc::new(http2), certificates, check })
     }
 
     /// `ssl_session_cache`

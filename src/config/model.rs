@@ -169,6 +169,8 @@ pub struct ListenConf {
     pub backlog: i32,
     /// `ssl`: clients begin with a handshake.
     pub ssl: bool,
+    /// `http2`: clients may speak that.
+    pub http2: bool,
     /// `proxy_protocol`: before that a balancer says who they are.
     pub proxy_protocol: bool,
     /// `ipv6only=`: on for `[::]` addresses unless written.
@@ -238,6 +240,19 @@ pub struct ServerConf {
     pub underscores_in_headers: bool,
     /// `merge_slashes`.
     pub merge_slashes: bool,
+    /// `http2…`
+    pub http2: Http2Conf,
+}
+
+/// HTTP/2 of one server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Http2Conf {
+    /// `http2 on`: clients may speak it, also where `listen` does not say so.
+    pub on: bool,
+    /// `http2_max_concurrent_streams`.
+    pub max_concurrent_streams: u32,
+    /// `http2_body_preread_size`, bytes: what a client may send of one body before anybody reads it.
+    pub stream_window: u32,
 }
 
 /// One name of `server_name`, lower-case where it is literal.

@@ -33,7 +33,7 @@ pub fn run(exchange: &mut Exchange, conf: &RealIpConf) {
             Some(value) => search(conf, &mut address, value) != Step::Declined,
             None => false,
         },
-        RealIpHeader::ProxyProtocol => match exchange.client.introduced.get() {
+        RealIpHeader::ProxyProtocol => match exchange.client.whole().introduced.get() {
             Some(Some(told)) => told_by_proxy(conf, &mut address, &told.source),
             _ => false,
         },

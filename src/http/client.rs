@@ -5,11 +5,12 @@ use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::http2::Http2;
 use super::tls::ClientTls;
 use crate::config::model::ListenId;
 use crate::cycle::Cycle;
 use crate::http1::proxy_protocol::ProxyHeader;
-use crate::io::{CompactAddr, Deadline, SockAddr, Stream};
+use crate::io::{Carrier, CompactAddr, Deadline, HasStream, SockAddr, Stream};
 
 /// One accepted connection. Shared by reference (`Rc`) between the connection task and whatever waits on it.
 pub struct Client {
@@ -43,6 +44,14 @@ pub struct Client {
     pub tls: ClientTls,
     /// Set once its header of the PROXY protocol was read: what that says.
     pub introduced: OnceCell<Option<Box<ProxyHeader>>>,
+    /// It is a stream of an HTTP/2 connection.
+    pub http2: Option<Rc<Http2>>,
+}
+
+impl HasStream for Client {
+    fn stream(&self) -> &Stream {
+        &self.stream
+    }
 }
 
 impl Client {
@@ -75,7 +84,36 @@ impl Client {
             lacks_tls: Cell::new(false),
             tls: ClientTls::default(),
             introduced: OnceCell::new(),
+            http2: None,
         })
+    }
+
+    /// A stream of an HTTP/2 connection, as a client of its own.
+    pub fn of_stream(stream: Rc<Http2>) -> Self {
+        let connection = stream.connection();
+        Self {
+            stream: Stream::part(Rc::clone(&stream) as Rc<dyn Carrier>),
+            deadline: Deadline::new(),
+            remote: connection.remote.clone(),
+            remote_text: connection.remote_text.clone(),
+            local: connection.local.clone(),
+            listen_addr: Rc::clone(&connection.listen_addr),
+            listen: Cell::new(connection.listen.get()),
+            generation: Cell::new(connection.generation.get()),
+            serial: connection.serial,
+            accepted_ms: connection.accepted_ms,
+            keepalive_timeout: Cell::new(Duration::ZERO),
+            requests: Cell::new(connection.requests.get()),
+            lacks_tls: Cell::new(false),
+            tls: ClientTls::default(),
+            introduced: OnceCell::new(),
+            http2: Some(stream),
+        }
+    }
+
+    /// The client that has what is known of the connection: itself, or of a stream the connection's.
+    pub fn whole(&self) -> &Self {
+        self.http2.as_ref().map_or(self, |stream| stream.connection())
     }
 
     /// What is kept of a connection that is parked. To be taken between two requests, when nothing was read of the next.
@@ -99,6 +137,8 @@ impl Client {
             tls: _,
             // Nor who has one.
             introduced: _,
+            // Nor a stream, nor the connection of one.
+            http2: _,
         } = self;
         ParkedClient {
             remote: remote.into(),
@@ -132,6 +172,7 @@ impl Client {
             lacks_tls: Cell::new(false),
             tls: ClientTls::default(),
             introduced: OnceCell::new(),
+            http2: None,
         }
     }
 

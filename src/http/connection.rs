@@ -4,7 +4,7 @@ use super::exchange::Exchange;
 use super::tls;
 use crate::config::model::{LingeringClose, LocationConf, ServerConf, VerifyClient};
 use crate::cycle::Cycle;
-use crate::http1::{HeadLimits, Method, Progress, RequestError, Status, Version, target};
+use crate::http1::{BodyFraming, HeadLimits, Method, Progress, RequestError, Status, Version, target};
 use crate::io::Liveness;
 use crate::limits::counters;
 use crate::log::Level;
@@ -82,7 +82,7 @@ impl Exchange {
     }
 
     /// Forgets the last request; bytes of the next one that already arrived move to the front.
-    fn start_next(&mut self) {
+    pub(super) fn start_next(&mut self) {
         self.input.drain(..self.consumed);
         self.consumed = 0;
         self.start();
@@ -115,6 +115,30 @@ impl Exchange {
             cycle.logs.error(logs, Level::Info, serial, message);
         }
         None
+    }
+
+    /// Takes the head of a request that came by HTTP/2 from `input`, where it was written as a whole, if it could be. `ended`: no
+    /// body follows.
+    pub(super) fn take_written_head(
+        &mut self,
+        written: Result<(), RequestError>,
+        ended: bool,
+        cycle: &Cycle,
+        default_server: &ServerConf,
+    ) -> Arrival {
+        let limits = head_limits(default_server);
+        if written.is_err() {
+            // For the answer and the logs.
+            self.input.extend_from_slice(b"\r\n\r\n");
+        }
+        let parsed = self.request.parse_http2(&self.input, &limits);
+        if let Err(error) = written.and(parsed) {
+            return Arrival::Refused(self.refuse(error, cycle, default_server, &limits));
+        }
+        if !ended && self.request.framing == BodyFraming::None {
+            self.request.framing = BodyFraming::UntilClose;
+        }
+        self.accept_head(cycle, default_server)
     }
 
     /// Fills what follows from a whole head: URI, host, server, body.

@@ -349,8 +349,8 @@ impl Relay {
     ) -> io::Result<()> {
         let mut flow = Flow::new(std::mem::take(out), exchange.chunked, &conf.proxy);
         flow.transform = transform;
-        flow.copies = exchange.client.stream.is_tls()
-            || self.source.as_ref().is_some_and(|source| source.connection.stream.is_tls());
+        flow.copies = !exchange.client.stream.is_bare()
+            || self.source.as_ref().is_some_and(|source| !source.connection.stream.is_bare());
         let result = self.run(exchange, conf, &mut flow).await;
         *out = flow.into_buffer();
         result?;
@@ -692,6 +692,9 @@ impl Relay {
     fn end_flow(&mut self, exchange: &Exchange, flow: &mut Flow<'_>) -> io::Result<()> {
         if exchange.response.has_trailers {
             exchange.push_trailers(&mut self.decoder.trailers);
+        }
+        if let Some(stream) = &exchange.client.http2 {
+            stream.keep_trailers(&self.decoder.trailers);
         }
         flow.end(&self.decoder.trailers)
     }

@@ -230,6 +230,11 @@ impl RequestBody {
         self.framing
     }
 
+    /// The client did not say how long it is.
+    pub fn is_of_unknown_length(&self) -> bool {
+        matches!(self.framing, BodyFraming::Chunked | BodyFraming::UntilClose)
+    }
+
     /// All of it was taken from the connection.
     pub fn is_finished(&self) -> bool {
         self.finished
@@ -247,7 +252,17 @@ impl RequestBody {
             return Ok(());
         }
         match self.framing {
-            BodyFraming::None | BodyFraming::UntilClose => self.finished = true,
+            BodyFraming::None => self.finished = true,
+            BodyFraming::UntilClose => {
+                let available = input.get(*at..).unwrap_or_default();
+                let length = self.length + available.len() as u64;
+                if limit != 0 && length > limit {
+                    return Err(BodyError::TooLarge(self.length, available.len() as u64));
+                }
+                out.extend_from_slice(available);
+                *at += available.len();
+                self.length = length;
+            }
             BodyFraming::Length(_) => {
                 let available = input.get(*at..).unwrap_or_default();
                 let n = available.len().min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
@@ -404,7 +419,8 @@ impl Exchange {
     pub fn body_has_arrived(&self) -> bool {
         let arrived = self.input.get(self.consumed..).unwrap_or_default();
         match self.body.framing {
-            BodyFraming::None | BodyFraming::UntilClose => true,
+            BodyFraming::None => true,
+            BodyFraming::UntilClose => self.body.finished,
             BodyFraming::Length(_) => arrived.len() as u64 >= self.body.remaining,
             BodyFraming::Chunked => {
                 let mut decoder = self.body.decoder.clone();
@@ -500,6 +516,10 @@ impl Exchange {
         loop {
             if self.body.read_in_a_row < READ_SHARE {
                 match self.client.stream.recv_into(out, max) {
+                    Ok(0) if self.body.framing == BodyFraming::UntilClose => {
+                        self.body.finished = true;
+                        return Ok(0);
+                    }
                     Ok(0) => return Err(BodyError::Closed),
                     Ok(count) => {
                         self.body.read_in_a_row += count;

@@ -109,7 +109,7 @@ fn server_name(connection: &Connection) -> Option<&str> {
 
 /// What the server in force says to the client's certificate; `None`: it sent none.
 fn client_verify(exchange: &Exchange, cycle: &Cycle) -> Option<Result<(), Invalid>> {
-    let client = &exchange.client;
+    let client = exchange.client.whole();
     let (generation, server) = (cycle.generation, exchange.server);
     if let Some(checked) = client.tls.checked.get()
         && (checked.generation, checked.server) == (generation, server)
@@ -146,7 +146,7 @@ pub(super) fn variable(exchange: &Exchange, variable: TlsVariable, out: &mut Vec
             Some(HandshakeKind::Resumed) => append(out, Some(b"r")),
             _ => append(out, Some(b".")),
         },
-        TlsVariable::Ciphers => match exchange.client.tls.hello.get() {
+        TlsVariable::Ciphers => match exchange.client.whole().tls.hello.get() {
             Some(hello) if connection.handshake_kind() != Some(HandshakeKind::Resumed) => {
                 push_list(&hello.ciphers, out, |code, out| match ciphers::name(code) {
                     Some(name) => out.extend_from_slice(name.as_bytes()),
@@ -158,7 +158,7 @@ pub(super) fn variable(exchange: &Exchange, variable: TlsVariable, out: &mut Vec
             }
             _ => Missing,
         },
-        TlsVariable::Curves => match exchange.client.tls.hello.get() {
+        TlsVariable::Curves => match exchange.client.whole().tls.hello.get() {
             Some(hello) => push_list(&hello.groups, out, |code, out| {
                 push_group(code, out);
             }),

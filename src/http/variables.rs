@@ -129,7 +129,12 @@ pub fn value(exchange: &Exchange, id: &VariableId, out: &mut Vec<u8>) -> Presenc
         }
         VariableId::UidGot | VariableId::UidSet => user_id(e, id, out),
         VariableId::GzipRatio => gzip_ratio(e, out),
-        VariableId::Http2 | VariableId::Http3 => Found,
+        VariableId::Http2 => match (&e.client.http2, e.client.stream.is_tls()) {
+            (None, _) => Found,
+            (Some(_), true) => bytes(out, b"h2"),
+            (Some(_), false) => bytes(out, b"h2c"),
+        },
+        VariableId::Http3 => Found,
         VariableId::TcpInfo(which) => match e.client.stream.tcp_info() {
             Some(facts) => {
                 let asked = match which {
@@ -258,7 +263,7 @@ fn optional(out: &mut Vec<u8>, value: Option<&[u8]>) -> Presence {
 
 /// What the PROXY protocol says of the client.
 fn told(e: &Exchange) -> Option<&ProxyHeader> {
-    e.client.introduced.get()?.as_deref()
+    e.client.whole().introduced.get()?.as_deref()
 }
 
 fn or_missing<T>(value: Option<T>, append: impl FnOnce(T) -> Presence) -> Presence {
@@ -308,8 +313,8 @@ fn fastcgi_script(e: &Exchange, group: usize, out: &mut Vec<u8>) -> Presence {
 /// `$content_length`: of a chunked body what was read of it.
 fn content_length(e: &Exchange, out: &mut Vec<u8>) -> Presence {
     match e.body.framing() {
-        BodyFraming::Chunked => number(out, e.body.length),
-        BodyFraming::None | BodyFraming::Length(_) | BodyFraming::UntilClose => {
+        BodyFraming::Chunked | BodyFraming::UntilClose => number(out, e.body.length),
+        BodyFraming::None | BodyFraming::Length(_) => {
             optional(out, e.request.headers.get(Known::ContentLength, &e.input))
         }
     }

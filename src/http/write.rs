@@ -42,10 +42,16 @@ impl Exchange {
         self.write_head(cycle, conf, &mut out);
         let body = std::mem::take(&mut self.response.body);
         let head_len = out.len() as u64;
+        let begun = match self.client.http2.clone() {
+            None => Ok(()),
+            Some(stream) => self.begin_stream(&stream, &mut out),
+        };
         if conf.limit_rate.is_some() || self.limit_rate.is_some() {
             self.begin_pace(conf);
         }
-        let result = if self.header_only {
+        let result = if begun.is_err() {
+            begun
+        } else if self.header_only {
             if let Body::Relay(relay) = body {
                 relay.finish_without_body(self);
             }
@@ -79,6 +85,9 @@ impl Exchange {
         self.body_bytes_sent = self.bytes_sent.saturating_sub(head_len);
         out.clear();
         self.scratch = out;
+        if let Some(stream) = self.client.http2.clone() {
+            self.end_stream(&stream, &result);
+        }
         match result {
             Err(error) => {
                 self.note_send_error(&error);
@@ -166,7 +175,7 @@ impl Exchange {
         }
         if self.response.has_trailers && !self.header_only {
             self.response.content_length = None;
-            return true;
+            return self.client.http2.is_none();
         }
         if self.response.content_length.is_some() || self.header_only || status == 101 {
             return false;

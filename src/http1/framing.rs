@@ -16,7 +16,7 @@ pub enum BodyFraming {
     Length(u64),
     /// `Transfer-Encoding: chunked`: until the last chunk.
     Chunked,
-    /// Until the sender closes the connection. Responses only.
+    /// Until the sender closes the connection: responses, and requests whose connection is a stream of HTTP/2.
     UntilClose,
 }
 
@@ -40,7 +40,7 @@ pub enum FramingError {
     UnknownTransferCoding,
     /// More than one Transfer-Encoding field (RFC 9112 section 6.1: `chunked` is applied once).
     DuplicateTransferEncoding,
-    /// Transfer-Encoding in an HTTP/1.0 message (RFC 9112 section 6.1).
+    /// Transfer-Encoding in a message of HTTP/1.0 (RFC 9112 section 6.1) or HTTP/2.
     TransferEncodingInHttp10,
 }
 
@@ -98,7 +98,8 @@ fn declared_framing(
             return Err(FramingError::DuplicateTransferEncoding);
         }
         // RFC 9112 section 6.1: a 1.0 message with Transfer-Encoding has faulty framing.
-        if version == Version::Http10 {
+        // RFC 9113 section 8.2.2: HTTP/2 has none at all.
+        if version != Version::Http11 {
             return Err(FramingError::TransferEncodingInHttp10);
         }
         // Only `chunked` alone, unquoted and without parameters or empty list items, is understood.

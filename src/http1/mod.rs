@@ -85,6 +85,8 @@ pub enum Version {
     /// HTTP/1.1
     #[default]
     Http11,
+    /// HTTP/2, whose messages are put into the form of HTTP/1.1 when they come and taken out of it when they leave.
+    Http2,
 }
 
 impl Version {
@@ -93,6 +95,7 @@ impl Version {
         match self {
             Version::Http10 => "HTTP/1.0",
             Version::Http11 => "HTTP/1.1",
+            Version::Http2 => "HTTP/2.0",
         }
     }
 }

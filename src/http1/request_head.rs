@@ -39,7 +39,7 @@ pub struct RequestHead {
     pub headers: Headers,
     /// Bytes of the head in the buffer, with the empty lines before and the empty line behind it.
     pub len: usize,
-    /// Where the body ends. Never `UntilClose`.
+    /// Where the body ends. `UntilClose` is for others to say.
     pub framing: BodyFraming,
     /// Whether the client lets the connection live on after this exchange (RFC 9112 section 9.3).
     pub keep_alive: bool,
@@ -54,6 +54,7 @@ pub struct RequestHead {
     pub server_name: Option<Span>,
     scan: HeadScan,
     line_parsed: bool,
+    in_http2: bool,
 }
 
 impl RequestHead {
@@ -93,6 +94,15 @@ impl RequestHead {
                 self.interpret(buf)?;
                 Ok(Progress::Complete)
             }
+        }
+    }
+
+    /// Parses the head of a request that came by HTTP/2, put into this form: whole, and with that version in its line.
+    pub fn parse_http2(&mut self, buf: &[u8], limits: &HeadLimits) -> Result<(), RequestError> {
+        self.in_http2 = true;
+        match self.parse(buf, limits)? {
+            Progress::Complete => Ok(()),
+            Progress::Partial => Err(RequestError::RequestLine),
         }
     }
 
@@ -146,7 +156,9 @@ impl RequestHead {
                 true
             }
             _ => {
+                let in_http2 = self.in_http2;
                 self.reset();
+                self.in_http2 = in_http2;
                 false
             }
         }
@@ -186,7 +198,7 @@ impl RequestHead {
             self.query =
                 (origin.path_len < origin.len).then(|| Span::new(at + origin.path_len + 1, at + origin.len));
             self.path_is_plain = origin.is_plain;
-            self.version = parse_version(&rest[origin.len + 1..])?;
+            self.version = self.parse_version(&rest[origin.len + 1..])?;
             self.line_parsed = true;
             return Ok(());
         }
@@ -200,9 +212,13 @@ impl RequestHead {
             Method::Connect => RequestError::MethodNotAllowed,
             _ => error,
         })?;
-        self.version = parse_version(&rest[target_len + 1..])?;
+        self.version = self.parse_version(&rest[target_len + 1..])?;
         self.line_parsed = true;
         Ok(())
+    }
+
+    fn parse_version(&self, text: &[u8]) -> Result<Version, RequestError> {
+        if self.in_http2 && text == b"HTTP/2.0" { Ok(Version::Http2) } else { parse_version(text) }
     }
 
     fn parse_target(&mut self, buf: &[u8], at: usize, len: usize) -> Result<(), RequestError> {
@@ -237,7 +253,7 @@ impl RequestHead {
         let is_11 = self.version == Version::Http11;
         // RFC 9112 section 9.3; `close` wins over everything.
         let asked = self.headers.connection_options(buf);
-        self.keep_alive = !asked.close && (is_11 || asked.keep_alive);
+        self.keep_alive = !asked.close && (self.version > Version::Http10 || asked.keep_alive);
         // RFC 9110 section 10.1.1: an expectation of an HTTP/1.0 client is ignored, and so is one without a body.
         self.expect_continue = is_11
             && !self.framing.is_empty()
@@ -255,7 +271,7 @@ impl RequestHead {
     /// RFC 9112 section 3.2: exactly one valid Host in HTTP/1.1, at most one in HTTP/1.0.
     fn interpret_host(&mut self, buf: &[u8]) -> Result<(), RequestError> {
         let Some(field) = self.headers.first(Known::Host) else {
-            return if self.version == Version::Http11 { Err(RequestError::MissingHost) } else { Ok(()) };
+            return if self.version > Version::Http10 { Err(RequestError::MissingHost) } else { Ok(()) };
         };
         if self.headers.is_repeated(Known::Host) {
             return Err(RequestError::DuplicateHost);

@@ -10,6 +10,7 @@
 pub mod addr;
 pub mod connect;
 pub mod file;
+mod layer;
 pub mod listener;
 pub mod mailbox;
 pub mod named;
@@ -25,6 +26,7 @@ pub mod timer;
 pub mod tls;
 
 pub use addr::{CompactAddr, LocalAddr, SockAddr};
+pub use layer::Carrier;
 pub use listener::{ListenOptions, ListenSocket, Listener};
 pub use parking::ParkingLot;
 pub use poll_stream::{HasStream, PollStream};

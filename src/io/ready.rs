@@ -45,6 +45,11 @@ impl Polled {
         })
     }
 
+    /// Another one for the same descriptor, with waits of its own.
+    pub(super) fn share(&self) -> Self {
+        Self { handle: Rc::clone(&self.handle), read: RefCell::new(None), write: RefCell::new(None) }
+    }
+
     pub(super) fn fd(&self) -> RawFd {
         stream(&self.handle).as_raw_fd()
     }

@@ -33,14 +33,14 @@ pub enum Transfer {
     WouldBlock,
 }
 
-/// sendfile(2) of up to `max` bytes from `offset`, which is advanced. A slow disk blocks. To a stream that speaks TLS the bytes
-/// go by way of this process, and [`Stream::flush`] must follow the last of them.
+/// sendfile(2) of up to `max` bytes from `offset`, which is advanced. A slow disk blocks. To a stream with TLS the bytes go
+/// by way of this process, and [`Stream::flush`] must follow the last of them.
 ///
 /// # Errors
 /// What the socket suffered (`BrokenPipe`, `ConnectionReset`) or the file (`EIO`).
 pub fn sendfile(to: &Stream, from: BorrowedFd<'_>, offset: &mut u64, max: usize) -> io::Result<Transfer> {
-    if let Some(tls) = to.tls() {
-        return tls.send_file(to.fd(), from, offset, max);
+    if let Some(layer) = to.layer() {
+        return layer.send_file(to.fd(), from, offset, max);
     }
     let mut at = file::file_offset(*offset)?;
     let (to, from) = (to.fd(), from.as_raw_fd());
@@ -95,7 +95,7 @@ impl Pipe {
     /// # Errors
     /// What the socket suffered.
     pub fn try_splice_in(&mut self, from: &Stream, max: usize) -> io::Result<Transfer> {
-        if from.is_tls() {
+        if !from.is_bare() {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let moved = splice(from.fd(), self.write_fd(), max, 0)?;
@@ -113,8 +113,8 @@ impl Pipe {
         if self.held == 0 {
             return Ok(Transfer::Eof);
         }
-        if to.is_tls() {
-            // What would go there is no record.
+        if !to.is_bare() {
+            // What would go there is no record and no frame.
             return Err(io::ErrorKind::Unsupported.into());
         }
         let flags = if more { libc::SPLICE_F_MORE } else { 0 };

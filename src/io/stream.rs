@@ -9,9 +9,11 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::os::fd::{OwnedFd, RawFd};
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::addr::{self, SockAddr};
+use super::layer::{Carrier, Layer};
 use super::ready::Polled;
 use super::tls::Session;
 use super::{Deadline, RingMode, check, retry, runtime};
@@ -23,8 +25,8 @@ pub const MAX_SLICES: usize = 64;
 pub struct Stream {
     socket: Polled,
     fd: RawFd,
-    /// Set once the stream speaks TLS.
-    tls: OnceCell<Box<Session>>,
+    /// Set once the stream speaks TLS, or from the beginning for a part of a connection.
+    layer: OnceCell<Box<Layer>>,
 }
 
 /// Some of TCP_INFO (tcp(7)).
@@ -68,7 +70,15 @@ impl Stream {
     pub(super) fn from_fd(fd: OwnedFd) -> io::Result<Self> {
         let socket = Polled::new(fd)?;
         let fd = socket.fd();
-        Ok(Self { socket, fd, tls: OnceCell::new() })
+        Ok(Self { socket, fd, layer: OnceCell::new() })
+    }
+
+    /// A stream that `carrier`'s connection carries beside others. Of the socket it has what is asked of the kernel: addresses
+    /// and the like; its bytes and its end are the carrier's.
+    pub fn part(carrier: Rc<dyn Carrier>) -> Self {
+        let connection = carrier.connection();
+        let (socket, fd) = (connection.socket.share(), connection.fd);
+        Self { socket, fd, layer: OnceCell::from(Box::new(Layer::Part(carrier))) }
     }
 
     /// Waits until a read would not block: bytes, end of file or an error are there. May be spuriously early:
@@ -93,9 +103,9 @@ impl Stream {
     /// # Errors
     /// `WouldBlock` when nothing is there; what the connection suffered, otherwise.
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        match self.tls() {
+        match self.layer() {
             None => receive(self.fd, buf),
-            Some(tls) => tls.recv(self.fd, buf),
+            Some(layer) => layer.recv(self.fd, buf),
         }
     }
 
@@ -112,8 +122,8 @@ impl Stream {
             buf.reserve(max);
         }
         let max = max.min(buf.capacity() - buf.len());
-        if let Some(tls) = self.tls() {
-            return tls.recv_into(self.fd, buf, max);
+        if let Some(layer) = self.layer() {
+            return layer.recv_into(self.fd, buf, max);
         }
         let spare = buf.spare_capacity_mut();
         let (pointer, len) = (spare.as_mut_ptr(), max);
@@ -127,8 +137,8 @@ impl Stream {
 
     /// Looks, without reading, whether an idle connection is still there.
     pub fn peek_closed(&self) -> Liveness {
-        if let Some(tls) = self.tls() {
-            return tls.peek(self.fd);
+        if let Some(layer) = self.layer() {
+            return layer.peek(self.fd);
         }
         let mut byte = 0_u8;
         let pointer = (&raw mut byte).cast();
@@ -197,7 +207,7 @@ impl Stream {
     /// # Errors
     /// As [`Stream::try_send`], but for `WouldBlock`.
     pub fn send_at_once(&self, buf: &[u8]) -> io::Result<usize> {
-        if runtime::ring_send_pays() || self.is_tls() {
+        if runtime::ring_send_pays() || !self.is_bare() {
             return Ok(0);
         }
         match self.try_send(buf, false) {
@@ -212,9 +222,9 @@ impl Stream {
     /// # Errors
     /// `WouldBlock` when the socket buffer is full; `BrokenPipe`, `ConnectionReset` and the like.
     pub fn try_send(&self, buf: &[u8], more: bool) -> io::Result<usize> {
-        match self.tls() {
+        match self.layer() {
             None => send(self.fd, buf, more),
-            Some(tls) => tls.send(self.fd, &[IoSlice::new(buf)], more),
+            Some(layer) => layer.send(self.fd, &[IoSlice::new(buf)], more),
         }
     }
 
@@ -224,9 +234,9 @@ impl Stream {
     /// As [`Stream::try_send`], but for `WouldBlock`.
     #[inline]
     pub fn flush(&self) -> io::Result<bool> {
-        match self.tls() {
+        match self.layer() {
             None => Ok(true),
-            Some(tls) => tls.flush(self.fd),
+            Some(layer) => layer.flush(self.fd),
         }
     }
 
@@ -235,9 +245,9 @@ impl Stream {
     /// # Errors
     /// As [`Stream::try_send`].
     pub fn try_send_vectored(&self, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
-        match self.tls() {
+        match self.layer() {
             None => send_vectored(self.fd, slices, more),
-            Some(tls) => tls.send(self.fd, slices, more),
+            Some(layer) => layer.send(self.fd, slices, more),
         }
     }
 
@@ -263,11 +273,11 @@ impl Stream {
             }
             deadline.rearm();
         }
-        let lent = self.tls().is_some_and(Session::has_lent);
+        let lent = self.layer().is_some_and(Layer::has_lent);
         let rest = buf.len() - sent;
         let result = if rest > 0 { self.send_slice_as(&buf[sent..], lent, deadline).await } else { Ok(()) };
-        if lent && let Some(tls) = self.tls() {
-            tls.take_back(&mut buf);
+        if lent && let Some(layer) = self.layer() {
+            layer.take_back(&mut buf);
         }
         (result, buf)
     }
@@ -276,7 +286,7 @@ impl Stream {
     #[inline]
     fn may_ride(&self, buf: &mut Vec<u8>) -> bool {
         // What earlier bytes suffer shows when these are sent.
-        self.tls().is_none_or(|tls| tls.lend(buf).unwrap_or(false))
+        self.layer().is_none_or(|layer| layer.lend(buf).unwrap_or(false))
     }
 
     /// Sends the whole of `buf` with send(2), waiting as needed; see [`Stream::send_all`] for `deadline`.
@@ -357,6 +367,9 @@ impl Stream {
     /// `NotConnected` when the other end is gone already.
     pub fn shutdown_write(&self) -> io::Result<()> {
         self.send_close();
+        if self.is_part() {
+            return Ok(());
+        }
         // SAFETY: `fd` is open as long as `self` lives.
         check(unsafe { libc::shutdown(self.fd, libc::SHUT_WR) })?;
         Ok(())
@@ -364,6 +377,9 @@ impl Stream {
 
     /// Ends the connection although somebody still holds its descriptor; says nothing about whether what was sent is whole.
     pub fn end(&self) {
+        if self.is_part() {
+            return;
+        }
         // SAFETY: `fd` is open as long as `self` lives. A connection that is gone already needs no end.
         let _ = check(unsafe { libc::shutdown(self.fd, libc::SHUT_RDWR) });
     }
@@ -371,15 +387,15 @@ impl Stream {
     /// TLS says that what was sent is whole (`close_notify`), before a connection is closed in good order.
     #[inline]
     pub fn send_close(&self) {
-        if let Some(tls) = self.tls() {
-            tls.send_close(self.fd);
+        if let Some(layer) = self.layer() {
+            layer.send_close(self.fd);
         }
     }
 
     /// What was sent is not whole: TLS must not say that it is ([`Stream::send_close`] then says nothing).
     pub fn abandon(&self) {
-        if let Some(tls) = self.tls() {
-            tls.abandon();
+        if let Some(layer) = self.layer() {
+            layer.abandon();
         }
     }
 
@@ -391,6 +407,9 @@ impl Stream {
 
     /// Makes the close that follows send a reset instead of a FIN (nginx `reset_timedout_connection`).
     pub fn set_linger_reset(&self) {
+        if self.is_part() {
+            return;
+        }
         let linger = libc::linger { l_onoff: 1, l_linger: 0 };
         let len = size_of::<libc::linger>() as libc::socklen_t;
         let pointer = (&raw const linger).cast();
@@ -430,27 +449,47 @@ impl Stream {
 
     /// The poll behind [`Stream::readable`], without a deadline.
     pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.tls().is_some_and(Session::is_readable) {
-            return Poll::Ready(Ok(()));
+        match self.layer() {
+            Some(Layer::Part(carrier)) => carrier.poll_readable(context),
+            Some(Layer::Tls(session)) if session.is_readable() => Poll::Ready(Ok(())),
+            Some(Layer::Tls(_)) | None => self.socket.poll_readable(context),
         }
-        self.socket.poll_readable(context)
     }
 
     /// The poll behind [`Stream::writable`], without a deadline.
     pub(super) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_writable(context)
+        match self.layer() {
+            Some(Layer::Part(carrier)) => carrier.poll_writable(context),
+            Some(Layer::Tls(_)) | None => self.socket.poll_writable(context),
+        }
     }
 
-    /// Its TLS, if it speaks that.
+    /// Its TLS, if it speaks that; of a part, its connection's.
     #[inline]
     pub(super) fn tls(&self) -> Option<&Session> {
-        self.tls.get().map(|session| &**session)
+        self.layer().and_then(Layer::tls)
+    }
+
+    /// What stands between the socket and this stream's bytes, if anything does.
+    #[inline]
+    pub(super) fn layer(&self) -> Option<&Layer> {
+        self.layer.get().map(|layer| &**layer)
+    }
+
+    /// Whether its bytes are the socket's own: the kernel may move them without this process.
+    #[inline]
+    pub fn is_bare(&self) -> bool {
+        self.layer.get().is_none()
+    }
+
+    fn is_part(&self) -> bool {
+        self.layer().is_some_and(Layer::is_part)
     }
 
     /// From here on it speaks TLS.
     pub(super) fn set_tls(&self, session: Session) {
         // A stream that has one already keeps it: nobody shakes hands twice.
-        let _ = self.tls.set(Box::new(session));
+        let _ = self.layer.set(Box::new(Layer::Tls(session)));
     }
 }
 

@@ -3,23 +3,24 @@
 //! A stream that speaks TLS behaves as any other: bytes leave the kernel only in calls that do not wait, and what was taken
 //! of a write is sent before anything later. What the socket does not take of the sealed records waits here, at most
 //! twice [`WINDOW`] with what surrounds it; nothing more is taken before that is gone. A stream without TLS
-//! meets one branch. No certificate and no name is chosen here. Called by stream.rs and splice.rs.
+//! meets one branch. No certificate and no name is chosen here. Called by layer.rs and stream.rs.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io::{self, BufRead, IoSlice, Read, Write};
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use rustls::server::{Acceptor, ClientHello};
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 
+use super::layer::SLICE;
 use super::stream::{receive, send, send_vectored};
-use super::{Deadline, Liveness, RingMode, Stream, Transfer, file, runtime};
+use super::{Deadline, Liveness, RingMode, Stream, runtime};
 use crate::time;
 
 /// Most plain text taken of a write at a time: four records of the largest size.
-const WINDOW: usize = 64 << 10;
+pub(super) const WINDOW: usize = 64 << 10;
 
 /// From so many bytes wanted on, they are taken from the socket together.
 const BULK: usize = 16 << 10;
@@ -266,23 +267,9 @@ impl Session {
         inner.readable > 0 || inner.ended || inner.failed
     }
 
-    /// As [`Stream::try_recv`].
+    /// Gives up to `max` bytes of payload to `put`, as [`Stream::try_recv`] reads.
     #[cold]
-    pub(super) fn recv(&self, wire: RawFd, buf: &mut [u8]) -> io::Result<usize> {
-        let mut at = 0;
-        self.take(wire, buf.len(), |bytes| {
-            buf[at..at + bytes.len()].copy_from_slice(bytes);
-            at += bytes.len();
-        })
-    }
-
-    /// As [`Stream::recv_into`], `max` bytes at most.
-    #[cold]
-    pub(super) fn recv_into(&self, wire: RawFd, buf: &mut Vec<u8>, max: usize) -> io::Result<usize> {
-        self.take(wire, max, |bytes| buf.extend_from_slice(bytes))
-    }
-
-    fn take(&self, wire: RawFd, max: usize, mut put: impl FnMut(&[u8])) -> io::Result<usize> {
+    pub(super) fn take(&self, wire: RawFd, max: usize, mut put: impl FnMut(&[u8])) -> io::Result<usize> {
         let mut inner = self.inner.borrow_mut();
         for _ in 0..SILENT_RECORDS {
             let count = inner.read(max, &mut put)?;
@@ -408,37 +395,6 @@ impl Session {
     pub(super) fn abandon(&self) {
         self.inner.borrow_mut().abandoned = true;
     }
-
-    /// As [`splice::sendfile`](super::splice::sendfile), by way of this process.
-    #[cold]
-    pub(super) fn send_file(
-        &self,
-        wire: RawFd,
-        from: BorrowedFd<'_>,
-        offset: &mut u64,
-        max: usize,
-    ) -> io::Result<Transfer> {
-        if !self.flush(wire)? {
-            return Ok(Transfer::WouldBlock);
-        }
-        let mut slice = SLICE.take();
-        slice.resize(WINDOW, 0);
-        let sent = match file::read_at(from, &mut slice[..max.min(WINDOW)], *offset) {
-            Ok(0) => Ok(Transfer::Eof),
-            Ok(count) => self.send(wire, &[IoSlice::new(&slice[..count])], count < max).map(Transfer::Moved),
-            Err(error) => Err(error),
-        };
-        SLICE.set(slice);
-        if let Ok(Transfer::Moved(count)) = sent {
-            *offset += count as u64;
-        }
-        sent
-    }
-}
-
-thread_local! {
-    /// A piece of a file on its way into records, or records on their way out of the socket; given back after each use.
-    static SLICE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 impl Inner {

@@ -171,7 +171,7 @@ impl PeerConnection {
         let result = self.stream.recv_into(&mut self.input, max);
         self.drained = match &result {
             // Less than there was room for is all there was; but TLS gives what it has opened so far.
-            Ok(count) => *count < max && self.input.len() < self.input.capacity() && !self.stream.is_tls(),
+            Ok(count) => *count < max && self.input.len() < self.input.capacity() && self.stream.is_bare(),
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         };
         result
@@ -202,7 +202,7 @@ impl PeerConnection {
     /// Nothing that the peer sent is left over, as far as reading showed. Where the last read took all it had room for,
     /// the socket is looked at: what lies in it already is not news that [`Stream::stayed_quiet`] would hear in time.
     fn is_clean(&self) -> bool {
-        let drained = self.drained && !self.stream.is_tls();
+        let drained = self.drained && self.stream.is_bare();
         self.input.is_empty() && (drained || self.stream.peek_closed() == Liveness::Alive)
     }
 

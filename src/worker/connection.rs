@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::handshake::{self, Shaken};
+use super::http2;
 use super::parking;
 use super::proxy_protocol;
 use crate::config::model::{LocationConf, ServerConf, ServerId};
@@ -53,14 +54,19 @@ pub(super) async fn serve_fenced(shard: Rc<Shard>, client: Rc<Client>, begin: Be
         client.stream.end();
     }
     if let Err(text) = end {
-        let cycle = shard.cycle();
-        cycle.logs.error(
-            &cycle.conf.error_log,
-            Level::Alert,
-            client.serial,
-            format_args!("a request panicked, its connection is closed: {text}"),
-        );
+        log_panic(&shard, &client, &text);
     }
+}
+
+/// Says so in the main log.
+pub(super) fn log_panic(shard: &Shard, client: &Client, text: &str) {
+    let cycle = shard.cycle();
+    cycle.logs.error(
+        &cycle.conf.error_log,
+        Level::Alert,
+        client.serial,
+        format_args!("a request panicked, its connection is closed: {text}"),
+    );
 }
 
 /// Counts the connection as open.
@@ -94,10 +100,18 @@ async fn serve(shard: &Rc<Shard>, client: &Rc<Client>, begin: Begin) -> End {
         }
         if first && handshake::is_due(shard, client) {
             match Box::pin(handshake::run(shard, client)).await {
+                Shaken::Tls if http2::is_spoken(shard, client).await => {
+                    Box::pin(http2::serve(shard, client)).await;
+                    return End::Closed;
+                }
                 Shaken::Tls => continue,
                 Shaken::Plain => client.lacks_tls.set(true),
                 Shaken::Failed => return End::Closed,
             }
+        }
+        if first && http2::is_due(shard, client) && Box::pin(http2::is_spoken(shard, client)).await {
+            Box::pin(http2::serve(shard, client)).await;
+            return End::Closed;
         }
         first = false;
         let mut seat = shard.seat().unwrap_or_else(|| Seat::new(serve_in_seat));
@@ -110,7 +124,7 @@ async fn serve(shard: &Rc<Shard>, client: &Rc<Client>, begin: Begin) -> End {
     }
 }
 
-async fn serve_in_seat(shard: Rc<Shard>, client: Rc<Client>) -> bool {
+pub(super) async fn serve_in_seat(shard: Rc<Shard>, client: Rc<Client>) -> bool {
     let _busy = shard.counters.busy.during();
     let mut exchange = shard.exchange(&client);
     let go_on = serve_arrived(&shard, &client, &mut exchange).await;
@@ -211,7 +225,10 @@ async fn serve_arrived(shard: &Rc<Shard>, client: &Rc<Client>, exchange: &mut Ex
         }
         let server = default_server(&cycle, client);
         enter_default_server(exchange, &cycle, client);
-        let arrival = exchange.read_request(&cycle, server).await;
+        let arrival = match client.http2 {
+            None => exchange.read_request(&cycle, server).await,
+            Some(_) => exchange.take_stream(&cycle, server),
+        };
         shard.counters.requests.increment();
         let verdict = match arrival {
             Arrival::Request => phases::run(exchange, &cycle, shard).await,
@@ -240,6 +257,7 @@ async fn answer(shard: &Shard, exchange: &mut Exchange, cycle: &Cycle, verdict: 
     let conf = cycle.location(exchange.location);
     if verdict == Verdict::Close {
         shard.log_access(exchange);
+        // A stream without an answer is reset, a connection closed.
         return false;
     }
     limit_keepalive(exchange, cycle, shard);
@@ -248,6 +266,9 @@ async fn answer(shard: &Shard, exchange: &mut Exchange, cycle: &Cycle, verdict: 
     shard.log_access(exchange);
     if let Some(target) = &conf.post_action {
         phases::post_action(exchange, cycle, shard, target);
+    }
+    if exchange.client.http2.is_some() {
+        return false;
     }
     match sent {
         Sent::KeepAlive => exchange.discard_body(conf.lingering_timeout, conf.lingering_time).await,
@@ -285,7 +306,7 @@ fn first_server(cycle: &Cycle, client: &Client) -> ServerId {
     if client.stream.is_tls() { tls::negotiated_server(client, cycle).unwrap_or(default) } else { default }
 }
 
-fn default_server<'c>(cycle: &'c Cycle, client: &Client) -> &'c ServerConf {
+pub(super) fn default_server<'c>(cycle: &'c Cycle, client: &Client) -> &'c ServerConf {
     cycle.server(first_server(cycle, client))
 }
 

@@ -5,6 +5,7 @@
 
 mod connection;
 mod handshake;
+mod http2;
 mod parking;
 mod proxy_protocol;
 

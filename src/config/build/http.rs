@@ -13,7 +13,7 @@ use super::{derived, limits, listen, logs, tls, upstream};
 
 /// Reads the `http` block and resolves it.
 pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
-    let HttpLevel { mut level, mut head, mut tls } = HttpLevel::default();
+    let HttpLevel { mut level, mut head, mut tls, mut http2 } = HttpLevel::default();
     let mut servers: Vec<RawServer> = Vec::new();
     for line in d.children() {
         match line.name() {
@@ -26,7 +26,7 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
             "map" | "geo" | "split_clients" => derived::derived(cx, line),
             "log_format" => logs::log_format(cx, line),
             _ => {
-                if !head.apply(cx, line) && !tls.apply(cx, line) {
+                if !head.apply(cx, line) && !tls.apply(cx, line) && !http2.apply(cx, line) {
                     level.apply(cx, line, Place { location: None, inside_if: false });
                 }
             }
@@ -40,7 +40,7 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
     limits::check(cx);
     let places: Vec<Pos> = servers.iter().map(|raw| raw.pos).collect();
     let on: Vec<bool> = servers.iter().map(|raw| raw.is_tls(&tls)).collect();
-    let level = HttpLevel { level, head, tls };
+    let level = HttpLevel { level, head, tls, http2 };
     let servers: Vec<ServerConf> = servers.into_iter().map(|raw| raw.resolve(cx, &level)).collect();
     let mut listens = std::mem::take(&mut cx.listens).finish(cx.prefix());
     for listen in &mut listens {

@@ -20,6 +20,7 @@ pub(super) struct ListenLine {
     options: Options,
     default_server: bool,
     ssl: bool,
+    http2: bool,
     /// A socket for HTTP/3, which is not opened.
     pub quic: bool,
     proxy_protocol: bool,
@@ -72,6 +73,7 @@ impl ListenLine {
             options: Options::default(),
             default_server: false,
             ssl: false,
+            http2: false,
             quic: false,
             proxy_protocol: false,
             ignored: Vec::new(),
@@ -91,6 +93,7 @@ impl ListenLine {
             options: Options::default(),
             default_server: false,
             ssl: false,
+            http2: false,
             quic: false,
             proxy_protocol: false,
             ignored: Vec::new(),
@@ -109,8 +112,12 @@ impl ListenLine {
                 self.default_server = true;
                 return Ok(());
             }
-            ("http2" | "spdy", None) => {
-                self.ignored.push(if name == "http2" { "http2" } else { "spdy" });
+            ("http2", None) => {
+                self.http2 = true;
+                return Ok(());
+            }
+            ("spdy", None) => {
+                self.ignored.push("spdy");
                 return Ok(());
             }
             ("ssl", None) => {
@@ -206,6 +213,7 @@ struct Entry {
     default_server: ServerId,
     default_written: bool,
     ssl: bool,
+    http2: bool,
     proxy_protocol: bool,
     servers: Vec<ServerId>,
 }
@@ -224,6 +232,7 @@ impl ListenTable {
                     default_server: server,
                     default_written: line.default_server,
                     ssl: line.ssl,
+                    http2: line.http2,
                     proxy_protocol: line.proxy_protocol,
                     servers: vec![server],
                 });
@@ -235,6 +244,7 @@ impl ListenTable {
             entry.servers.push(server);
             // One line says it for all servers of the address.
             entry.ssl |= line.ssl;
+            entry.http2 |= line.http2;
             entry.proxy_protocol |= line.proxy_protocol;
             if line.options.set {
                 if entry.options.set {
@@ -272,6 +282,7 @@ impl Entry {
             addr,
             backlog,
             ssl: self.ssl,
+            http2: self.http2,
             proxy_protocol: self.proxy_protocol,
             ipv6only,
             reuseport,

@@ -18,6 +18,7 @@ mod filters;
 mod gateway;
 mod headers;
 mod http;
+mod http2;
 mod level;
 mod limits;
 mod listen;

@@ -6,6 +6,7 @@ use super::super::ast::Directive;
 use super::super::error::Pos;
 use super::super::model::{LocationKind, ServerConf, ServerId, ServerName};
 use super::context::Context;
+use super::http2::RawHttp2;
 use super::level::{Level, Place, inherit};
 use super::listen::ListenLine;
 use super::location::{self, Around, RawLocation, Resolved};
@@ -51,6 +52,7 @@ pub(super) struct HttpLevel {
     pub level: Level,
     pub head: RawHead,
     pub tls: RawTls,
+    pub http2: RawHttp2,
 }
 
 /// A server as written.
@@ -61,6 +63,7 @@ pub(super) struct RawServer {
     primary_name: Option<String>,
     head: RawHead,
     tls: RawTls,
+    http2: RawHttp2,
     /// Where it begins.
     pub(super) pos: Pos,
     level: Level,
@@ -75,6 +78,7 @@ pub(super) fn server(cx: &mut Context, d: &Directive, id: ServerId) -> RawServer
         primary_name: None,
         head: RawHead::default(),
         tls: RawTls::default(),
+        http2: RawHttp2::default(),
         pos: d.pos,
         level: Level::default(),
         locations: Vec::new(),
@@ -89,7 +93,7 @@ pub(super) fn server(cx: &mut Context, d: &Directive, id: ServerId) -> RawServer
             "server_name" => raw.server_name(cx, line),
             "location" => raw.locations.extend(location::location(cx, line, None)),
             _ => {
-                if !raw.head.apply(cx, line) && !raw.tls.apply(cx, line) {
+                if !raw.head.apply(cx, line) && !raw.tls.apply(cx, line) && !raw.http2.apply(cx, line) {
                     raw.level.apply(cx, line, Place { location: None, inside_if: false });
                 }
             }
@@ -115,7 +119,7 @@ fn listen(cx: &mut Context, d: &Directive, id: ServerId) {
         }
     };
     for parameter in &line.ignored {
-        let message = format!("the \"{parameter}\" parameter of \"listen\" is ignored: HTTP/1.1 is served");
+        let message = format!("the \"{parameter}\" parameter of \"listen\" is ignored: HTTP/2 is served");
         cx.diagnostics.notice(d.pos, message);
     }
     if line.quic {
@@ -168,7 +172,7 @@ impl RawServer {
 
     /// Resolves the server against the http level.
     pub(super) fn resolve(self, cx: &mut Context, http: &HttpLevel) -> ServerConf {
-        let Self { id, names, primary_name, mut head, tls, pos, mut level, locations } = self;
+        let Self { id, names, primary_name, mut head, tls, http2, pos, mut level, locations } = self;
         level.inherit(&http.level);
         head.inherit(&http.head);
         let tls = tls.resolve(cx, &http.tls, pos);
@@ -198,6 +202,7 @@ impl RawServer {
             ignore_invalid_headers: head.ignore_invalid_headers.unwrap_or(true),
             underscores_in_headers: head.underscores_in_headers.unwrap_or(false),
             merge_slashes: head.merge_slashes.unwrap_or(true),
+            http2: http2.resolve(&http.http2),
         }
     }
 }

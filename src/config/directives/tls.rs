@@ -69,22 +69,36 @@ directives! { HTTP_SSL, "ngx_http_ssl_module";
 }
 
 directives! { HTTP_V2, "ngx_http_v2_module";
-    http2_recv_buffer_size [HTTP] (1) "value" = "" => Ignored("HTTP/1.1 is served"), "";
-    http2_pool_size [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/1.1 is served"), "";
-    http2_max_concurrent_streams [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/1.1 is served"), "";
-    http2_max_concurrent_pushes [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/1.1 is served"), "";
-    http2_max_requests [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/1.1 is served"), "";
-    http2_max_field_size [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/1.1 is served"), "";
-    http2_max_header_size [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/1.1 is served"), "";
-    http2_body_preread_size [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/1.1 is served"), "";
-    http2_streams_index_size [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/1.1 is served"), "";
-    http2_recv_timeout [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/1.1 is served"), "";
-    http2_idle_timeout [HTTP SERVER] (1) "value" = "" => Ignored("HTTP/1.1 is served"), "";
-    http2_chunk_size [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("HTTP/1.1 is served"), "";
-    http2_push_preload [HTTP SERVER LOCATION] (flag) "on | off" = "" => Ignored("HTTP/1.1 is served"), "";
-    http2_push [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("HTTP/1.1 is served"), "";
-    http2 [HTTP SERVER] (flag) "on | off" = ""
-        => Accepted("HTTP/1.1 is served, which every client speaks"), "";
+    http2 [HTTP SERVER] (flag) "on | off" = "off"
+        => Supported, "Clients may speak HTTP/2: over TLS where both ends agree on it, in plain text where they begin with it.";
+    http2_max_concurrent_streams [HTTP SERVER] (1) "number" = "128"
+        => Supported, "Requests of one connection that may be under way.";
+    http2_body_preread_size [HTTP SERVER] (1) "size" = "256k"
+        => Supported, "What a client may send of one body before anybody reads it.";
+    http2_recv_buffer_size [HTTP] (1) "size" = "256k"
+        => Accepted("connections are read into buffers that grow with use"), "";
+    http2_pool_size [HTTP SERVER] (1) "size" = "4k"
+        => Accepted("memory is not taken in pools"), "";
+    http2_streams_index_size [HTTP SERVER] (1) "number" = "32"
+        => Accepted("streams are found without an index of a fixed size"), "";
+    http2_chunk_size [HTTP SERVER LOCATION] (1) "size" = "8k"
+        => Accepted("frames are as long as the client takes them"), "";
+    http2_max_requests [HTTP SERVER] (1) "number" = ""
+        => Accepted("nginx has keepalive_requests for it since 1.19.7"), "";
+    http2_max_field_size [HTTP SERVER] (1) "size" = ""
+        => Accepted("nginx has large_client_header_buffers for it since 1.19.7"), "";
+    http2_max_header_size [HTTP SERVER] (1) "size" = ""
+        => Accepted("nginx has large_client_header_buffers for it since 1.19.7"), "";
+    http2_recv_timeout [HTTP SERVER] (1) "time" = ""
+        => Accepted("nginx has client_header_timeout for it since 1.19.7"), "";
+    http2_idle_timeout [HTTP SERVER] (1) "time" = ""
+        => Accepted("nginx has keepalive_timeout for it since 1.19.7"), "";
+    http2_max_concurrent_pushes [HTTP SERVER] (1) "number" = ""
+        => Accepted("nothing is pushed: browsers have given that up, and nginx with 1.25.1"), "";
+    http2_push_preload [HTTP SERVER LOCATION] (flag) "on | off" = ""
+        => Accepted("nothing is pushed: browsers have given that up, and nginx with 1.25.1"), "";
+    http2_push [HTTP SERVER LOCATION] (1) "uri | off" = ""
+        => Accepted("nothing is pushed: browsers have given that up, and nginx with 1.25.1"), "";
 }
 
 directives! { HTTP_V3, "ngx_http_v3_module";

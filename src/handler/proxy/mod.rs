@@ -91,7 +91,7 @@ pub async fn run(
         && !exchange.body.is_finished()
         // A body that came with its head is a buffered one, as in nginx: it can be sent again.
         && !exchange.body_has_arrived()
-        && (proxy.http11 || exchange.body.framing() != BodyFraming::Chunked);
+        && (proxy.http11 || !exchange.body.is_of_unknown_length());
     if !streams && let Err(error) = exchange.read_body(conf).await {
         return refuse_body(exchange, &error);
     }

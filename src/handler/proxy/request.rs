@@ -494,7 +494,7 @@ pub(super) fn body_framing(exchange: &Exchange, proxy: &ProxyConf) -> BodyFramin
     }
     match exchange.body.framing() {
         BodyFraming::Length(length) => BodyFraming::Length(length),
-        BodyFraming::Chunked if !exchange.body.is_finished() => BodyFraming::Chunked,
+        _ if exchange.body.is_of_unknown_length() && !exchange.body.is_finished() => BodyFraming::Chunked,
         BodyFraming::Chunked | BodyFraming::None | BodyFraming::UntilClose => {
             BodyFraming::Length(exchange.body.length)
         }

@@ -1,5 +1,6 @@
 //! Streams that speak TLS against a blocking client, on every rung.
 
+use crate::io::{Transfer, file};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,116 @@
+//! Heads of HTTP/2 in the form of HTTP/1.1, and back.
+//!
+//! The `h2` crate has refused what RFC 9113 section 8 calls malformed by its form: names in upper case, fields of the connection,
+//! pseudo-fields in the wrong place, a body that is not as long as it says. What is written here is then parsed as strictly as
+//! any request of HTTP/1.1; so a byte that could end a line must not come through, and that is checked again.
+
+use http::header::{COOKIE, HOST};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+
+use crate::http1::{RequestError, is_value_byte};
+
+/// Writes the head of a request into `out`, which is empty.
+///
+/// # Errors
+/// What makes the request malformed (RFC 9113 sections 8.2.1 and 8.3.1). What was written until then is a head without its end.
+pub(super) fn write_request(parts: &Parts, out: &mut Vec<u8>) -> Result<(), RequestError> {
+    out.extend_from_slice(parts.method.as_str().as_bytes());
+    out.push(b' ');
+    let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
+    match parts.uri.path_and_query() {
+        _ if parts.method == Method::CONNECT => out.extend_from_slice(authority.unwrap_or_default()),
+        // RFC 9113 section 8.3.1; what looks like an absolute URI would bring a second host.
+        Some(path) if !path.as_str().starts_with('/') => return Err(RequestError::TargetForm),
+        Some(path) => push(path.as_str().as_bytes(), |byte| byte > b' ' && byte != 0x7f, out)
+            .ok_or(RequestError::TargetByte)?,
+        None => out.push(b'/'),
+    }
+    out.extend_from_slice(b" HTTP/2.0\r\n");
+    write_host(authority, &parts.headers, out)?;
+    for (name, value) in &parts.headers {
+        if name == HOST || name == COOKIE {
+            continue;
+        }
+        write_field(name, value, out)?;
+    }
+    // RFC 9113 section 8.2.3: a cookie in pieces.
+    for (at, cookie) in parts.headers.get_all(COOKIE).iter().enumerate() {
+        out.extend_from_slice(if at == 0 { b"cookie: " } else { b"; " });
+        push(cookie.as_bytes(), is_value_byte, out).ok_or(RequestError::FieldValue)?;
+    }
+    if parts.headers.contains_key(COOKIE) {
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+/// RFC 9113 section 8.3.1: `:authority` is the host; a Host field beside it must say the same.
+fn write_host(authority: Option<&[u8]>, fields: &HeaderMap, out: &mut Vec<u8>) -> Result<(), RequestError> {
+    let mut written = authority;
+    if let Some(authority) = authority {
+        out.extend_from_slice(b"host: ");
+        push(authority, is_value_byte, out).ok_or(RequestError::InvalidHost)?;
+        out.extend_from_slice(b"\r\n");
+    }
+    for host in fields.get_all(HOST) {
+        match written {
+            Some(same) if same.eq_ignore_ascii_case(host.as_bytes()) => {}
+            Some(_) => return Err(RequestError::DuplicateHost),
+            None => write_field(&HOST, host, out)?,
+        }
+        written = Some(host.as_bytes());
+    }
+    Ok(())
+}
+
+fn write_field(name: &HeaderName, value: &HeaderValue, out: &mut Vec<u8>) -> Result<(), RequestError> {
+    out.extend_from_slice(name.as_str().as_bytes());
+    out.extend_from_slice(b": ");
+    let value = value.as_bytes();
+    if value.trim_ascii().len() != value.len() {
+        return Err(RequestError::FieldValue);
+    }
+    push(value, is_value_byte, out).ok_or(RequestError::FieldValue)?;
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+fn push(bytes: &[u8], may_stand: impl Fn(u8) -> bool, out: &mut Vec<u8>) -> Option<()> {
+    bytes.iter().all(|byte| may_stand(*byte)).then(|| out.extend_from_slice(bytes))
+}
+
+/// A response's head from complete lines with the empty one; `None` when they are none.
+pub(super) fn response(lines: &[u8]) -> Option<Response<()>> {
+    let end = memchr::memmem::find(lines, b"\r\n")?;
+    let status = StatusCode::from_bytes(lines[..end].get(9..12)?).ok()?;
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    *response.headers_mut() = fields(&lines[end + 2..]);
+    Some(response)
+}
+
+/// Fields from complete lines. What belongs to a connection of HTTP/1.1 alone is left out (RFC 9113 section 8.2.2).
+pub(super) fn fields(mut lines: &[u8]) -> HeaderMap {
+    let mut fields = HeaderMap::with_capacity(lines.len() / 32);
+    while let Some(end) = memchr::memchr(b'\r', lines).filter(|end| *end > 0) {
+        let line = &lines[..end];
+        lines = lines.get(end + 2..).unwrap_or_default();
+        let Some(colon) = memchr::memchr(b':', line) else { continue };
+        let (name, value) = (HeaderName::from_bytes(&line[..colon]), line[colon + 1..].trim_ascii());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value))
+            && !is_of_connection(&name)
+        {
+            fields.append(name, value);
+        }
+    }
+    fields
+}
+
+fn is_of_connection(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade"
+    )
+}

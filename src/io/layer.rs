@@ -47,7 +47,7 @@ pub trait Carrier {
 
 /// The layer of one stream.
 pub(super) enum Layer {
-    Tls(Session),
+    Tls(Box<Session>),
     /// The stream is a part of a connection.
     Part(Rc<dyn Carrier>),
 }

@@ -26,7 +26,7 @@ pub struct Stream {
     socket: Polled,
     fd: RawFd,
     /// Set once the stream speaks TLS, or from the beginning for a part of a connection.
-    layer: OnceCell<Box<Layer>>,
+    layer: OnceCell<Layer>,
 }
 
 /// Some of TCP_INFO (tcp(7)).
@@ -78,7 +78,7 @@ impl Stream {
     pub fn part(carrier: Rc<dyn Carrier>) -> Self {
         let connection = carrier.connection();
         let (socket, fd) = (connection.socket.share(), connection.fd);
-        Self { socket, fd, layer: OnceCell::from(Box::new(Layer::Part(carrier))) }
+        Self { socket, fd, layer: OnceCell::from(Layer::Part(carrier)) }
     }
 
     /// Waits until a read would not block: bytes, end of file or an error are there. May be spuriously early:
@@ -473,7 +473,7 @@ impl Stream {
     /// What stands between the socket and this stream's bytes, if anything does.
     #[inline]
     pub(super) fn layer(&self) -> Option<&Layer> {
-        self.layer.get().map(|layer| &**layer)
+        self.layer.get()
     }
 
     /// Whether its bytes are the socket's own: the kernel may move them without this process.
@@ -489,7 +489,7 @@ impl Stream {
     /// From here on it speaks TLS.
     pub(super) fn set_tls(&self, session: Session) {
         // A stream that has one already keeps it: nobody shakes hands twice.
-        let _ = self.layer.set(Box::new(Layer::Tls(session)));
+        let _ = self.layer.set(Layer::Tls(Box::new(session)));
     }
 }
 

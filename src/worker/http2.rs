@@ -165,6 +165,7 @@ enum State {
 }
 
 /// What the connection waits for.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
 enum Event {
     Request(http::Request<RecvStream>, SendResponse<Bytes>),
     /// The deadline is over, or was interrupted.

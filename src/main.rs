@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+// `--cfg system_allocator` leaves it out, for tools that watch malloc (docs/testing.md).
+#[cfg(not(system_allocator))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -41,6 +41,7 @@ fn parse(entry: &Value) -> Case {
     let number = |key: &str| expect[key].as_u64().and_then(|n| usize::try_from(n).ok());
     let mut parsed =
         case(entry["name"].as_str().unwrap_or("?"), unescape(entry["bytes"].as_str().unwrap_or("")), &status);
+    entry["ref"].as_str().unwrap_or_default().clone_into(&mut parsed.reference);
     parsed.reaches = match expect["origin"].as_str() {
         Some("none" | "noreq") => Reaches::Nothing,
         Some("clean") => Reaches::Clean,

@@ -3,9 +3,13 @@
 //!
 //! `HOSTILE=/path/inputs.json cargo test --test it hostile` runs a table of the same kind from a file as well.
 
+mod answer_cases;
 mod client_cases;
 mod external;
+mod framing_cases;
+mod head_cases;
 mod path_cases;
+mod splitting_cases;
 mod upstream_cases;
 
 use std::io::{Read, Write};
@@ -34,9 +38,12 @@ pub(super) const CLOSED: u16 = 0;
 pub(super) const SILENT: u16 = 1;
 
 /// One input and what it may lead to.
+#[derive(Clone)]
 pub(super) struct Case {
     pub(super) name: String,
     pub(super) bytes: Vec<u8>,
+    /// The section of an RFC that says so, or where it was found.
+    pub(super) reference: String,
     /// The statuses that the first answer may have.
     pub(super) status: Vec<u16>,
     pub(super) reaches: Reaches,
@@ -55,6 +62,8 @@ pub(super) struct Case {
     /// The status of the answer after interim ones.
     pub(super) last: Option<u16>,
     pub(super) method: String,
+    /// The application leaves the connection open behind these bytes.
+    pub(super) kept: bool,
 }
 
 /// An input whose first answer must have one of these statuses, and of which nothing reaches the application.
@@ -62,6 +71,7 @@ pub(super) fn case(name: &str, bytes: impl Into<Vec<u8>>, status: &[u16]) -> Cas
     Case {
         name: name.to_owned(),
         bytes: bytes.into(),
+        reference: String::new(),
         status: status.to_vec(),
         reaches: Reaches::Nothing,
         max_requests: 1,
@@ -75,13 +85,32 @@ pub(super) fn case(name: &str, bytes: impl Into<Vec<u8>>, status: &[u16]) -> Cas
         incomplete: false,
         last: None,
         method: "GET".to_owned(),
+        kept: false,
     }
+}
+
+/// Gives those a reference that have none.
+pub(super) fn under(reference: &str, mut cases: Vec<Case>) -> Vec<Case> {
+    for case in cases.iter_mut().filter(|case| case.reference.is_empty()) {
+        reference.clone_into(&mut case.reference);
+    }
+    cases
 }
 
 impl Case {
     /// What reaches the application must be well-formed.
     pub(super) fn clean(mut self) -> Case {
         self.reaches = Reaches::Clean;
+        self
+    }
+
+    pub(super) fn by(mut self, reference: &str) -> Case {
+        reference.clone_into(&mut self.reference);
+        self
+    }
+
+    pub(super) fn kept(mut self) -> Case {
+        self.kept = true;
         self
     }
 
@@ -141,8 +170,11 @@ pub(super) struct Range {
     server: Server,
     origin: Origin,
     /// What the application says to the next requests, if not its ordinary answer.
-    script: Arc<Mutex<Option<Vec<u8>>>>,
+    script: Arc<Mutex<Option<Said>>>,
 }
+
+/// Bytes of the application, and whether it keeps the connection behind them.
+type Said = (Vec<u8>, bool);
 
 const CONF: &str = r#"
 client_header_timeout 2s; client_body_timeout 2s; send_timeout 2s; keepalive_timeout 5s;
@@ -170,7 +202,7 @@ const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer";
 
 impl Range {
     pub(super) fn start() -> Range {
-        let script: Arc<Mutex<Option<Vec<u8>>>> = Arc::default();
+        let script: Arc<Mutex<Option<Said>>> = Arc::default();
         let told = Arc::clone(&script);
         let origin = Origin::start(move |connection| {
             while connection.request().is_some() {
@@ -179,9 +211,11 @@ impl Range {
                     None => {
                         connection.send(OK);
                     }
-                    Some(bytes) => {
+                    Some((bytes, kept)) => {
                         connection.send(bytes);
-                        return;
+                        if !kept {
+                            return;
+                        }
                     }
                 }
             }
@@ -193,7 +227,8 @@ impl Range {
             .file("root/loose/l.txt", "loose")
             .file("root/secret.txt", "SECRET")
             .file("secret.txt", "SECRET")
-            .start(CONF);
+            .file("users", "")
+            .start(&format!("{CONF}{}", splitting_cases::CONF));
         Range { server, origin, script }
     }
 
@@ -222,7 +257,7 @@ impl Range {
                 .into(),
             ..case_of(case)
         };
-        *self.script.lock().unwrap() = Some(case.bytes.clone());
+        *self.script.lock().unwrap() = Some((case.bytes.clone(), case.kept));
         let begun = Instant::now();
         let answer = self.exchange("port", &asked);
         let took = begun.elapsed();
@@ -350,6 +385,7 @@ fn case_of(case: &Case) -> Case {
     Case {
         name: case.name.clone(),
         bytes: Vec::new(),
+        reference: case.reference.clone(),
         status: case.status.clone(),
         origin_has: None,
         origin_not: None,
@@ -433,7 +469,7 @@ fn all_hold<'a>(cases: impl IntoIterator<Item = &'a Case>, run: impl Fn(&Case) -
     for case in cases {
         count += 1;
         if let Err(why) = run(case) {
-            failed.push(format!("{}: {why}", case.name));
+            failed.push(format!("{} ({}): {why}", case.name, case.reference));
         }
     }
     assert!(failed.is_empty(), "{} of {count} failed:\n{}", failed.len(), failed.join("\n"));
@@ -444,24 +480,42 @@ fn framing_of_requests() {
     let range = Range::start();
     all_hold(&client_cases::lengths(), |case| range.run("port", case));
     all_hold(&client_cases::codings(), |case| range.run("port", case));
+    all_hold(&framing_cases::lengths(), |case| range.run("port", case));
+    all_hold(&framing_cases::codings(), |case| range.run("port", case));
 }
 
 #[test]
 fn chunks_of_requests() {
     let range = Range::start();
     all_hold(&client_cases::chunks(), |case| range.run("port", case));
+    all_hold(&framing_cases::chunks(), |case| range.run("port", case));
 }
 
 #[test]
 fn lines_of_requests() {
     let range = Range::start();
     all_hold(&client_cases::request_lines(), |case| range.run("port", case));
+    all_hold(&head_cases::lines(), |case| range.run("port", case));
+    all_hold(&head_cases::hosts(), |case| range.run("port", case));
 }
 
 #[test]
 fn headers_of_requests() {
     let range = Range::start();
     all_hold(&client_cases::headers(), |case| range.run("port", case));
+    all_hold(&head_cases::fields(), |case| range.run("port", case));
+}
+
+#[test]
+fn what_is_said_between_neighbours() {
+    let range = Range::start();
+    all_hold(&head_cases::hops(), |case| range.run("port", case));
+}
+
+#[test]
+fn line_ends_in_variables() {
+    let range = Range::start();
+    all_hold(&splitting_cases::cases(), |case| range.run("port4", case));
 }
 
 #[test]
@@ -474,6 +528,7 @@ fn floods_and_silence() {
 fn upgrades_nobody_asked_for() {
     let range = Range::start();
     all_hold(&client_cases::upgrades(), |case| range.run("port3", case));
+    all_hold(&head_cases::upgrades(), |case| range.run("port3", case));
 }
 
 #[test]
@@ -493,6 +548,55 @@ fn ranges_and_unwanted_bodies() {
 fn answers_of_applications() {
     let range = Range::start();
     all_hold(&upstream_cases::answers(), |case| range.run_answer(case).map(drop));
+}
+
+#[test]
+fn heads_and_bodies_of_applications() {
+    let range = Range::start();
+    all_hold(&answer_cases::heads(), |case| range.run_answer(case).map(drop));
+    all_hold(&answer_cases::bodies(), |case| range.run_answer(case).map(drop));
+}
+
+/// Each is another one, and says where it comes from.
+#[test]
+fn the_cases_are_many_and_have_their_references() {
+    let tables = [
+        client_cases::lengths(),
+        client_cases::codings(),
+        client_cases::chunks(),
+        client_cases::request_lines(),
+        client_cases::headers(),
+        client_cases::floods(),
+        client_cases::upgrades(),
+        framing_cases::lengths(),
+        framing_cases::codings(),
+        framing_cases::chunks(),
+        head_cases::lines(),
+        head_cases::hosts(),
+        head_cases::fields(),
+        head_cases::hops(),
+        head_cases::upgrades(),
+        path_cases::paths(),
+        path_cases::ranges(),
+        path_cases::bodies(),
+        splitting_cases::cases(),
+    ];
+    let of_clients = tables.concat();
+    let of_apps = [upstream_cases::answers(), answer_cases::heads(), answer_cases::bodies()].concat();
+    for cases in [&of_clients, &of_apps] {
+        let mut seen = std::collections::HashMap::new();
+        let mut twice = Vec::new();
+        for case in cases {
+            assert!(case.reference.len() > 3, "{} has no reference", case.name);
+            if let Some(other) = seen.insert((&case.bytes, &case.method, case.kept), &case.name) {
+                twice.push((&case.name, other));
+            }
+        }
+        assert!(twice.is_empty(), "the same bytes: {twice:?}");
+    }
+    let (clients, apps) = (of_clients.len(), of_apps.len());
+    println!("{clients} requests, {apps} answers");
+    assert!(clients >= 400 && apps >= 140, "{clients} requests, {apps} answers");
 }
 
 /// Messages with a few bytes changed, cut, doubled or swapped, by a seed (`SEED`, `ROUNDS`).

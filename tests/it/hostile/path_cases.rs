@@ -1,6 +1,6 @@
 //! Paths that want out, ranges that overflow, bodies that nobody reads.
 
-use super::{CLOSED, Case, case};
+use super::{CLOSED, Case, case, under};
 
 fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -68,7 +68,7 @@ pub(super) fn paths() -> Vec<Case> {
         split.stricter = target.starts_with("/redir2");
         cases.push(split);
     }
-    cases
+    under("RFC 3986 5.2.4, CVE-2021-41773 (Apache httpd)", cases)
 }
 
 /// RFC 9110 14; the answer never exceeds a few times the file.
@@ -102,13 +102,13 @@ pub(super) fn ranges() -> Vec<Case> {
     cases.push(bounded(&format!("bytes={}", "0-,".repeat(1000))));
     cases.push(bounded(&format!("bytes={}0-0", "0-0,".repeat(1000))));
     cases.push(bounded(&format!("bytes={}", (0..700).map(|i| format!("{i}-{i},")).collect::<String>())));
-    cases
+    under("RFC 9110 14, CVE-2017-7529 (nginx)", cases)
 }
 
 /// A body that the handler does not want is no request.
 pub(super) fn bodies() -> Vec<Case> {
     let inner = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    vec![
+    under("RFC 9112 6.3, CVE-2019-20372 (nginx)", vec![
         case(
             "a body with a request for a file",
             format!("GET /static/a.css HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{inner}", inner.len()),
@@ -139,5 +139,5 @@ pub(super) fn bodies() -> Vec<Case> {
             &[413],
         )
         .answers(1),
-    ]
+    ])
 }

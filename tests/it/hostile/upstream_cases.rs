@@ -1,6 +1,6 @@
 //! What an application may answer.
 
-use super::{CLOSED, Case, case};
+use super::{CLOSED, Case, case, under};
 
 const BAD: &[u16] = &[502];
 
@@ -10,7 +10,7 @@ pub(super) fn answers() -> Vec<Case> {
     let framed = |name: &str, headers: &str| {
         case(name, format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\nok"), BAD).any().stricter()
     };
-    vec![
+    under("RFC 9112 4 to 8", vec![
         said("nothing", "", BAD),
         said("half a status line", "HTTP/1.1 2", BAD),
         said("half a head", "HTTP/1.1 200 OK\r\nContent-Le", BAD),
@@ -62,7 +62,7 @@ pub(super) fn answers() -> Vec<Case> {
         case("a head that is too large", format!("HTTP/1.1 200 OK\r\nX-A: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(100_000)), BAD).any(),
         case("headers without end", format!("HTTP/1.1 200 OK\r\n{}", "X-A: b\r\n".repeat(100_000)), BAD).any(),
         case("a line without end", format!("HTTP/1.1 200 {}", "x".repeat(1_000_000)), BAD).any(),
-    ]
+    ])
 }
 
 impl Case {

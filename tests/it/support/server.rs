@@ -24,6 +24,16 @@ pub fn program() -> String {
     oracle().unwrap_or_else(|| env!("CARGO_BIN_EXE_ringx").to_owned())
 }
 
+/// ringx, run by the program that `WRAPPER` names with its arguments (`valgrind --quiet`), if it does.
+fn ringx() -> Command {
+    let wrapper = std::env::var("WRAPPER").unwrap_or_default();
+    let mut words = wrapper.split_ascii_whitespace();
+    let Some(first) = words.next() else { return Command::new(env!("CARGO_BIN_EXE_ringx")) };
+    let mut command = Command::new(first);
+    command.args(words).arg(env!("CARGO_BIN_EXE_ringx"));
+    command
+}
+
 /// A server in the making.
 pub struct Setup {
     dir: TempDir,
@@ -151,7 +161,7 @@ impl Setup {
                 command.arg("-e").arg(dir.join("start.log"));
                 command
             }
-            None => Command::new(env!("CARGO_BIN_EXE_ringx")),
+            None => ringx(),
         };
         if self.verbatim && self.nginx.is_none() {
             command.arg("-e").arg(dir.join("error.log"));

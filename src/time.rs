@@ -47,9 +47,34 @@ static UTC_OFFSET: AtomicI32 = AtomicI32::new(0);
 /// The name of the local zone.
 static ZONE_NAME: AtomicU64 = AtomicU64::new(0);
 
+/// Where a script holds the clock, in milliseconds; 0 while it runs by itself.
+#[cfg(debug_assertions)]
+static HELD_AT: AtomicU64 = AtomicU64::new(0);
+
+/// From now on every thread's clock shows this many milliseconds (more than 0), until the next call: for tests that decide when
+/// time passes. Release builds have no such thing.
+#[cfg(debug_assertions)]
+pub fn hold_at(monotonic_ms: u64) {
+    HELD_AT.store(monotonic_ms, Ordering::SeqCst);
+}
+
+/// What the clock shows where it is held.
+#[cfg(debug_assertions)]
+fn held() -> Option<Now> {
+    /// 2024-01-02 03:04:05 UTC.
+    const BEGAN_MS: u64 = 1_704_164_645_000;
+    let monotonic_ms = HELD_AT.load(Ordering::SeqCst);
+    (monotonic_ms > 0).then(|| Now { monotonic_ms, unix_ms: BEGAN_MS + monotonic_ms })
+}
+
 /// Reads the clock and makes this thread's [`now`] the present. The wall clock is read only every
 /// [`WALL_CLOCK_MS`], and goes on with the other one in between.
 pub fn refresh() -> Now {
+    #[cfg(debug_assertions)]
+    if let Some(now) = held() {
+        NOW.set(Some(now));
+        return now;
+    }
     #[expect(clippy::disallowed_methods, reason = "this is the place that reads the clock")]
     let present = Instant::now();
     let since = present.saturating_duration_since(*ORIGIN.get_or_init(|| present));

@@ -96,7 +96,11 @@ fn smoke(name: &str) {
         judge(target, input);
     }
     // A configuration costs a hundred times as much as a head.
-    let inputs = if name == "configuration" { INPUTS / 25 } else { INPUTS };
+    let inputs = match name {
+        "configuration" => INPUTS / 25,
+        "exchange" => INPUTS / 50,
+        _ => INPUTS,
+    };
     for _ in 0..inputs * variable("FUZZ_ROUNDS").max(1) {
         judge(target, &mutated(&corpus, &mut random));
     }
@@ -168,4 +172,4 @@ macro_rules! smoke {
     };
 }
 
-smoke!(request_head response_head chunked records cgi_head normalize range template configuration);
+smoke!(request_head response_head chunked records cgi_head normalize range template configuration exchange);

@@ -43,6 +43,8 @@ pub struct PeerConnection {
     pub deadline: Deadline,
     /// Bytes read and not used yet. Without any memory until something comes: one that waits holds no buffer.
     pub input: Vec<u8>,
+    /// The peer has said something since the request began, if only in an interim answer that is gone from `input`.
+    pub heard: bool,
     /// Requests begun on it, this one included.
     pub requests: u64,
     /// The last read left nothing in the socket.
@@ -119,6 +121,7 @@ impl PeerConnection {
             stream,
             deadline,
             input: Vec::new(),
+            heard: false,
             requests: 1,
             drained: false,
             addr: peer.sock.clone(),
@@ -169,6 +172,7 @@ impl PeerConnection {
             self.input = spare_input();
         }
         let result = self.stream.recv_into(&mut self.input, max);
+        self.heard |= matches!(result, Ok(1..));
         self.drained = match &result {
             // Less than there was room for is all there was; but TLS gives what it has opened so far.
             Ok(count) => *count < max && self.input.len() < self.input.capacity() && self.stream.is_bare(),

@@ -483,3 +483,25 @@ fn errors_of_the_application_become_pages() {
     "#]],
     );
 }
+
+/// An interim answer shows that the app took the request: it did not close a connection that it held for idle, and what it
+/// began is not begun twice where that is forbidden.
+#[test]
+fn what_was_heard_of_on_a_kept_connection_is_not_asked_again() {
+    let app = Origin::start(|connection| {
+        while let Some(request) = connection.request() {
+            if request.target() == "/begun" {
+                connection.send("HTTP/1.1 103 Early Hints\r\n\r\n");
+                return;
+            }
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        }
+    });
+    let server = Server::setup().ringx().app(&app).start(
+        "server { listen {{port}}; location / { proxy_pass http://{{app}}; proxy_next_upstream off; } }",
+    );
+    assert_eq!(server.get("/kept").status, 200);
+    assert_eq!(server.get("/begun").status, 502);
+    let targets: Vec<String> = app.requests().iter().map(|request| request.target()).collect();
+    assert_eq!((targets, app.connections()), (vec!["/kept".to_owned(), "/begun".to_owned()], 1));
+}

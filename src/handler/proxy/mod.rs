@@ -263,7 +263,7 @@ async fn ask(
         };
         // Nothing of an answer was seen: the app closed while the request was on its way. One that died in the middle of
         // the head gets the same second chance where an error would go to the next peer, as in nginx.
-        let stale = error.is_disconnect() && (connection.input.is_empty() || conf.proxy.next_upstream.error);
+        let stale = error.is_disconnect() && (!connection.heard || conf.proxy.next_upstream.error);
         if !(stale && Retry::allows_fresh_connection(request.method, request.sent, request.body_gone)) {
             return Err(error);
         }
@@ -361,6 +361,7 @@ async fn talk(
     request: &mut PeerRequest,
 ) -> Result<(), PeerError> {
     connection.input.clear();
+    connection.heard = false;
     let whole = send::request(exchange, conf, connection, request).await?;
     receive::head(exchange, conf, connection, request).await?;
     if whole == send::Sent::Part {

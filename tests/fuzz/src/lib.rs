@@ -6,6 +6,7 @@
 
 mod body;
 mod conf;
+mod exchange;
 mod gateway;
 mod head;
 mod pieces;
@@ -14,6 +15,7 @@ mod uri;
 
 pub use body::{chunked, range};
 pub use conf::configuration;
+pub use exchange::exchange;
 pub use gateway::{cgi_head, records};
 pub use head::{request_head, response_head};
 pub use pieces::Random;
@@ -34,4 +36,5 @@ pub const TARGETS: &[Target] = &[
     ("range", range),
     ("template", template),
     ("configuration", configuration),
+    ("exchange", exchange),
 ];

@@ -83,6 +83,11 @@ const TOKENS: &[&[u8]] = &[
     b"include ",
     b"Status: 200\n",
     b"Location: /\n",
+    b"PROXY TCP4 ",
+    b"\r\n\r\n\0\r\nQUIT\n",
+    b"VALUE ",
+    b"{SSHA}",
+    b"$apr1$",
     b"\x01\x06\x00\x01\x00\x04\x04\x00",
     b"\x01\x07\x00\x01\x00\x02\x00\x00",
     b"\x01\x03\x00\x01\x00\x08\x00\x00",
@@ -99,6 +104,7 @@ fn smoke(name: &str) {
     let inputs = match name {
         "configuration" => INPUTS / 25,
         "exchange" => INPUTS / 50,
+        "password" => INPUTS / 200,
         _ => INPUTS,
     };
     for _ in 0..inputs * variable("FUZZ_ROUNDS").max(1) {
@@ -172,4 +178,4 @@ macro_rules! smoke {
     };
 }
 
-smoke!(request_head response_head chunked records cgi_head normalize range template configuration exchange);
+smoke!(request_head response_head chunked records cgi_head normalize range template configuration variables memcached proxy_protocol certificate password exchange);

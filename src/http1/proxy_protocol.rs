@@ -92,7 +92,8 @@ fn line(bytes: &[u8]) -> Result<Read, ProxyError> {
         return if whole { Err(ProxyError::Broken) } else { Ok(Read::Partial) };
     };
     let text = bounded[..end].strip_suffix(b"\r").and_then(|text| text.strip_prefix(WORD));
-    let text = text.ok_or(ProxyError::Broken)?;
+    // A CR belongs to the line's end alone, however the line comes.
+    let text = text.filter(|text| !text.contains(&b'\r')).ok_or(ProxyError::Broken)?;
     if text.starts_with(b"UNKNOWN") {
         return Ok(Read::Whole(end + 1, None));
     }
@@ -290,6 +291,7 @@ mod tests {
             b"PROXY TCP4  192.0.2.2 5 80\r\n",
             b"PROXY UDP4 192.0.2.1 192.0.2.2 5 80\r\n",
             b"PROXY UNKNOWN\rX",
+            b"PROXY UNKNOWN a\rb\r\n",
             b"PROXY \xff\r\n",
             &[WORD, &[b'x'; MAX_LINE]].concat(),
         ] {

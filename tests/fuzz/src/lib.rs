@@ -5,6 +5,7 @@
 //! against how it does it.
 
 mod body;
+mod codecs;
 mod conf;
 mod exchange;
 mod gateway;
@@ -14,6 +15,7 @@ mod text;
 mod uri;
 
 pub use body::{chunked, range};
+pub use codecs::{certificate, memcached, password, proxy_protocol, variables};
 pub use conf::configuration;
 pub use exchange::exchange;
 pub use gateway::{cgi_head, records};
@@ -36,5 +38,10 @@ pub const TARGETS: &[Target] = &[
     ("range", range),
     ("template", template),
     ("configuration", configuration),
+    ("variables", variables),
+    ("memcached", memcached),
+    ("proxy_protocol", proxy_protocol),
+    ("certificate", certificate),
+    ("password", password),
     ("exchange", exchange),
 ];

@@ -91,6 +91,10 @@ impl Exchange {
         match result {
             Err(error) => {
                 self.note_send_error(&error);
+                if self.ends_with_close() {
+                    // Nothing but a reset tells the client that this is not all.
+                    self.client.stream.set_linger_reset();
+                }
                 Sent::Broken
             }
             Ok(()) => {
@@ -190,6 +194,14 @@ impl Exchange {
         }
         self.keep_alive = false;
         false
+    }
+
+    /// Whether the body of the answer ends where the connection does: neither a length nor chunks tell the client.
+    fn ends_with_close(&self) -> bool {
+        !self.chunked
+            && !self.header_only
+            && self.response.content_length.is_none()
+            && self.response.status.0 != 101
     }
 
     fn write_connection(&self, conf: &LocationConf, out: &mut Vec<u8>) {

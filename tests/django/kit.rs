@@ -1,11 +1,12 @@
 //! What every Django test needs once: Python with the site's requirements, and a prepared site (database, an admin
 //! user, collected static files) to copy from. Built under `target/`, once for all tests and all test processes.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
+
+use crate::support::venv::{announce, environment, output, read};
 
 /// The admin user of the prepared site.
 pub const USER: &str = "admin";
@@ -44,32 +45,9 @@ pub fn site() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/django/site")
 }
 
-/// Says something to whoever runs the tests; `eprintln!` would be swallowed by the test runner.
-fn announce(text: &str) {
-    drop(writeln!(std::io::stderr(), "\n*** {text}\n"));
-}
-
 fn build() -> Result<Kit, String> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp lies in target/");
-    let venv = target.join("django-venv");
-    let lock = File::create(target.join("django-venv.lock")).map_err(|e| format!("lock: {e}"))?;
-    lock.lock().map_err(|e| format!("lock: {e}"))?;
-
+    let (venv, _lock) = environment("django-venv", &site().join("requirements.txt"))?;
     let python = venv.join("bin/python");
-    let version = output(Command::new("python3").arg("--version"))?;
-    let requirements = site().join("requirements.txt");
-    let wanted = format!("{version}{}", read(&requirements));
-    if read(&venv.join("requirements.stamp")) != wanted {
-        announce(&format!("Building a virtual environment with Django in {}", venv.display()));
-        drop(fs::remove_dir_all(&venv));
-        output(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "2"];
-        output(
-            Command::new(&python).args(pip).args(["--timeout", "20", "--requirement"]).arg(&requirements),
-        )?;
-        fs::write(venv.join("requirements.stamp"), wanted).map_err(|e| e.to_string())?;
-    }
-
     let state = venv.join("state");
     let wanted = sources(&site());
     if read(&state.join("site.stamp")) != wanted {
@@ -97,16 +75,6 @@ fn manage(python: &Path, state: &Path, arguments: &[&str]) -> Result<String, Str
     output(&mut command)
 }
 
-/// Runs a command to its end; its error output becomes the reason when it fails.
-fn output(command: &mut Command) -> Result<String, String> {
-    let shown = format!("{command:?}");
-    let done = command.stdin(Stdio::null()).output().map_err(|e| format!("{shown}: {e}"))?;
-    if done.status.success() {
-        return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
-    }
-    Err(format!("{shown}: {}\n{}", done.status, String::from_utf8_lossy(&done.stderr)))
-}
-
 /// The text of every file of the site: the prepared state belongs to exactly these.
 fn sources(dir: &Path) -> String {
     let mut paths: Vec<PathBuf> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -123,8 +91,4 @@ fn sources(dir: &Path) -> String {
         }
     }
     text
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_default()
 }

@@ -371,3 +371,34 @@ fn the_end_of_a_tunnel_is_logged_as_by_nginx() {
     let text = server.wait_error("while proxying upgraded connection");
     assert!(text.lines().any(|line| line.contains("[error]") && line.contains(words)), "{text}");
 }
+
+/// To a client of HTTP/1.0 nothing but the close tells where an answer ends: one that is cut short must not end like a whole one.
+#[test]
+fn what_is_cut_short_ends_in_a_reset_where_only_the_close_tells() {
+    use std::io::Read;
+    let app = Origin::start(|connection| {
+        while let Some(request) = connection.request() {
+            let end = if request.target() == "/whole" { "0\r\n\r\n" } else { "no chunk" };
+            connection
+                .send(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n{end}"));
+        }
+    });
+    let server = Server::setup().ringx().app(&app).start(
+        "server { listen {{port}}; location / { proxy_pass http://{{app}}; }
+            location /plain/ { proxy_pass http://{{app}}/; chunked_transfer_encoding off; } }",
+    );
+    let ask = |request: &str| {
+        let mut client = std::net::TcpStream::connect(server.address()).unwrap();
+        std::io::Write::write_all(&mut client, request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        let end = client.read_to_end(&mut answer);
+        (String::from_utf8_lossy(&answer).contains("hello"), end.map_err(|error| error.kind()).err())
+    };
+    let reset = Some(std::io::ErrorKind::ConnectionReset);
+    assert_eq!(ask("GET /whole HTTP/1.0\r\n\r\n"), (true, None));
+    assert_eq!(ask("GET /cut HTTP/1.0\r\n\r\n").1, reset);
+    assert_eq!(ask("GET /plain/whole HTTP/1.1\r\nHost: h\r\n\r\n"), (true, None));
+    assert_eq!(ask("GET /plain/cut HTTP/1.1\r\nHost: h\r\n\r\n").1, reset);
+    // Who reads chunks sees it anyway, and all that came.
+    assert_eq!(ask("GET /cut HTTP/1.1\r\nHost: h\r\n\r\n"), (true, None));
+}

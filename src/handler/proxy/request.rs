@@ -251,6 +251,9 @@ impl<'c> Destination<'c> {
             match known {
                 Known::ContentLength => own_length = true,
                 Known::TransferEncoding => {}
+                // RFC 9110 section 7.8: the other protocol begins behind the whole request. llhttp takes it to begin behind the
+                // head, and the body for the other protocol's, or for a request.
+                Known::Upgrade if !request.framing.is_empty() => {}
                 known => {
                     let len = push_set_header(exchange, name, value, out)?;
                     request.asks_upgrade |= *known == Known::Upgrade && len > 0 && client_asks;

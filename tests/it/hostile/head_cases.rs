@@ -424,7 +424,7 @@ pub(super) fn fields() -> Vec<Case> {
             .by("CVE-2011-3192 (Apache httpd)")
             .clean()
             .requests(1),
-        case("1001 fields", with(&"A: b\r\n".repeat(1001).trim_end()), &[400, 431, CLOSED])
+        case("1001 fields", with("A: b\r\n".repeat(1001).trim_end()), &[400, 431, CLOSED])
             .by("RFC 9110 5.4")
             .stricter(),
     ]
@@ -541,7 +541,9 @@ pub(super) fn upgrades() -> Vec<Case> {
         .by("RFC 9110 7.8")
         .clean()
         .requests(1)
-        .answers(1),
+        .answers(1)
+        .not("(?im)^upgrade:")
+        .stricter(),
         case(
             "an upgrade with an expectation",
             post(
@@ -552,7 +554,9 @@ pub(super) fn upgrades() -> Vec<Case> {
         )
         .by("RFC 9110 7.8")
         .clean()
-        .requests(1),
+        .requests(1)
+        .not("(?im)^upgrade:")
+        .stricter(),
         case(
             "the preface of HTTP/2 and frames",
             latin1("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0"),

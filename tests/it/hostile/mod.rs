@@ -8,6 +8,7 @@ mod client_cases;
 mod external;
 mod framing_cases;
 mod head_cases;
+mod neighbours;
 mod path_cases;
 mod splitting_cases;
 mod upstream_cases;

@@ -10,6 +10,7 @@ mod ports;
 mod render;
 mod server;
 pub mod tls;
+pub mod venv;
 
 pub use client::{Client, Response, lines};
 pub use origin::{Origin, OriginConnection, Received};

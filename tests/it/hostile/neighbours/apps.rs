@@ -36,7 +36,7 @@ enum Host {
         dir: TempDir,
     },
     /// nginx, and behind it what it passes requests on to.
-    Nginx(Server, Origin),
+    Nginx(Box<Server>, Origin),
 }
 
 /// A running application.
@@ -187,5 +187,5 @@ fn nginx() -> Option<Host> {
             location / { proxy_pass http://{{app}}; proxy_http_version 1.1; proxy_set_header Connection ""; }
         }"#,
     );
-    Some(Host::Nginx(server, origin))
+    Some(Host::Nginx(Box::new(server), origin))
 }

@@ -450,6 +450,8 @@ pub enum HandlerConf {
     EmptyGif,
     /// `stub_status`
     StubStatus,
+    /// `flv`
+    Flv,
     /// A content handler that is not supported: every request is refused, and the log says why.
     Refused(String),
 }

@@ -82,6 +82,13 @@ impl OpenFile {
         &self.etag.0[..self.etag.1]
     }
 
+    /// That of an answer of another length made from this file.
+    pub fn etag_for(&self, length: u64, etag: &mut Vec<u8>) {
+        let (text, len) = etag_text(self.mtime, length);
+        etag.clear();
+        etag.extend_from_slice(&text[..len]);
+    }
+
     /// `Content-Length` and `Last-Modified` of the whole file, as they stand in a response head.
     pub fn head(&self) -> &[u8] {
         &self.head

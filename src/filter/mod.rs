@@ -34,6 +34,11 @@ pub fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
     if let Some(status) = exchange.status_override.take() {
         exchange.response.status = status;
         exchange.response.has_reason = false;
+        if status == Status::NO_CONTENT {
+            // What the page of the error is stays unsaid with its bytes (RFC 9110, 8.6).
+            exchange.response.content_type.clear();
+            exchange.response.content_length = None;
+        }
     }
     let refused = not_modified::apply(exchange, conf).or_else(|| {
         headers::apply(exchange, conf);

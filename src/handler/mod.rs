@@ -7,6 +7,7 @@ pub mod access;
 pub mod auth_basic;
 pub mod autoindex;
 pub mod fixed;
+pub mod flv;
 pub mod gzip_static;
 pub mod index;
 pub mod proxy;

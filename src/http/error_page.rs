@@ -82,6 +82,6 @@ fn pads(exchange: &Exchange, status: Status) -> bool {
     status.0 >= 400
         && exchange.header(b"user-agent").is_some_and(|agent| {
             memchr::memmem::find(agent, b"Chrome/").is_some()
-                || memchr::memmem::find(agent, b"MSIE ").is_some()
+                || memchr::memmem::find(agent, b"MSIE ").is_some_and(|at| at + 7 < agent.len())
         })
 }

@@ -255,7 +255,8 @@ async fn enter_location(exchange: &mut Exchange, cycle: &Cycle, shard: &Shard) -
         }
         HandlerConf::EmptyGif => handler::fixed::empty_gif(exchange),
         HandlerConf::StubStatus => handler::fixed::stub_status(exchange),
-        HandlerConf::Static => serve_file(exchange, cycle, conf, shard),
+        HandlerConf::Flv if !exchange.uri.ends_with(b"/") => handler::flv::run(exchange, cycle, conf, shard),
+        HandlerConf::Flv | HandlerConf::Static => serve_file(exchange, cycle, conf, shard),
     }
 }
 

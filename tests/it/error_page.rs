@@ -454,3 +454,53 @@ fn locally_made_errors_take_the_error_page_and_the_applications_do_not() {
     assert_eq!(server.get("/caught").text(), "page");
     assert_eq!(server.get("/dead").text(), "page");
 }
+
+#[test]
+fn an_error_that_becomes_a_204_says_nothing_of_the_page() {
+    let origin =
+        Origin::answering("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\nfrom app");
+    let server = Server::setup().file("root/404.html", "custom\n").app(&origin).start(
+        r#"server { listen {{port}}; root {{root}};
+            location /file { error_page 404 =204 /404.html; }
+            location /empty { error_page 404 =204 /nothing; }
+            location /text { error_page 404 =204 /something; }
+            location /app { error_page 404 =204 /proxied; }
+            location /nothing { return 204; }
+            location /something { return 200 "text"; }
+            location /proxied { proxy_pass http://{{app}}; }
+        }"#,
+    );
+    server.check_get(
+        "/file",
+        expect![[r#"
+        HTTP/1.1 204 No Content
+        Connection: keep-alive
+        ETag: "65937d25-7"
+
+    "#]],
+    );
+    server.check_get(
+        "/empty",
+        expect![[r#"
+        HTTP/1.1 204 No Content
+        Connection: keep-alive
+
+    "#]],
+    );
+    server.check_get(
+        "/text",
+        expect![[r#"
+        HTTP/1.1 204 No Content
+        Connection: keep-alive
+
+    "#]],
+    );
+    server.check_get(
+        "/app",
+        expect![[r#"
+        HTTP/1.1 204 No Content
+        Connection: keep-alive
+
+    "#]],
+    );
+}

@@ -1,4 +1,4 @@
-//! Modules of a few directives: `empty_gif`, `stub_status`, `random_index`.
+//! Modules of a few directives: `empty_gif`, `stub_status`, `random_index`, `flv`, `mp4`.
 
 use std::collections::BTreeSet;
 
@@ -358,4 +358,72 @@ fn clients_are_known_by_a_cookie() {
     server.wait_file("who.log", |log| {
         log.contains(&format!("/on - {hex}\n")) && log.contains(&format!("/log {hex} -\n"))
     });
+}
+
+#[test]
+fn flash_video_from_where_the_player_asks() {
+    let large = format!("FLV{}", "0123456789".repeat(40_000));
+    let server = Server::setup()
+        .file("root/small.flv", "FLV\x01\x05\0\0\0\x09\0\0\0\0and its tags")
+        .file("root/large.flv", &large)
+        .start("server { listen {{port}}; root {{root}}; location / { flv; } }");
+    server.check_get(
+        "/small.flv?start=17",
+        expect![[r#"
+        HTTP/1.1 200 OK
+        Content-Type: text/plain
+        Content-Length: 21
+        Last-Modified: Tue, 02 Jan 2024 03:04:05 GMT
+        Connection: keep-alive
+        ETag: "65937d25-15"
+        Accept-Ranges: bytes
+
+        FLV\x01\x05\x00\x00\x00\t\x00\x00\x00\x00its tags"#]],
+    );
+    for start in
+        ["", "?start=", "?start=0", "?start=25", "?start=x", "?start=-1", "?start=99999999999999999999"]
+    {
+        assert_eq!(server.get(&format!("/small.flv{start}")).body.len(), 25, "{start}");
+    }
+    assert_eq!(server.get("/small.flv?q=1&Start=4").body.len(), 13 + 21);
+    let response = server.get("/large.flv?start=399990");
+    assert_eq!(response.body, b"FLV\x01\x05\0\0\0\x09\0\0\0\x007890123456789");
+    let response = server.get("/large.flv?start=3");
+    assert_eq!(response.header("content-length"), "400013");
+    assert_eq!(&response.body[13..], &large.as_bytes()[3..]);
+    assert_eq!(server.get("/none.flv?start=3").status, 404);
+    assert_eq!(server.send(lines("POST /small.flv HTTP/1.1\nHost: a\nContent-Length: 0")).status, 405);
+}
+
+#[test]
+fn a_film_is_a_file() {
+    let server = Server::setup()
+        .file("root/a.mp4", "0123456789")
+        .start("server { listen {{port}}; root {{root}}; location / { mp4; mp4_buffer_size 1m; mp4_max_buffer_size 5m; } }");
+    server.check_get(
+        "/a.mp4",
+        expect![[r#"
+        HTTP/1.1 200 OK
+        Content-Type: text/plain
+        Content-Length: 10
+        Last-Modified: Tue, 02 Jan 2024 03:04:05 GMT
+        Connection: keep-alive
+        ETag: "65937d25-a"
+        Accept-Ranges: bytes
+
+        0123456789"#]],
+    );
+    server.check(
+        "GET /a.mp4 HTTP/1.1\nHost: a\nRange: bytes=2-4\n\n".replace('\n', "\r\n"),
+        expect![[r#"
+        HTTP/1.1 206 Partial Content
+        Content-Type: text/plain
+        Content-Length: 3
+        Last-Modified: Tue, 02 Jan 2024 03:04:05 GMT
+        Connection: keep-alive
+        ETag: "65937d25-a"
+        Content-Range: bytes 2-4/10
+
+        234"#]],
+    );
 }

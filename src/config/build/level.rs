@@ -166,6 +166,8 @@ pub(super) enum ContentHandler {
     EmptyGif,
     /// `stub_status`
     StubStatus,
+    /// `flv`
+    Flv,
 }
 
 impl ContentHandler {
@@ -173,6 +175,7 @@ impl ContentHandler {
         match name {
             "empty_gif" => Some(Self::EmptyGif),
             "stub_status" => Some(Self::StubStatus),
+            "flv" => Some(Self::Flv),
             _ => None,
         }
     }

@@ -311,6 +311,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
     let handler = match (handler, content) {
         (HandlerConf::Static, Some(ContentHandler::EmptyGif)) => HandlerConf::EmptyGif,
         (HandlerConf::Static, Some(ContentHandler::StubStatus)) => HandlerConf::StubStatus,
+        (HandlerConf::Static, Some(ContentHandler::Flv)) => HandlerConf::Flv,
         (handler, _) => handler,
     };
     let auto_redirect =

@@ -20,15 +20,16 @@ directives! { HTTP_EMPTY_GIF, "ngx_http_empty_gif_module";
 }
 
 directives! { HTTP_FLV, "ngx_http_flv_module";
-    flv [LOCATION] (0) "" = "" => Closed("serves FLV files by position"), "Serves FLV files by position.";
+    flv [LOCATION] (0) "" = "" => Supported, "Serves FLV files from the byte that `?start=` names.";
 }
 
 directives! { HTTP_MP4, "ngx_http_mp4_module";
-    mp4 [LOCATION] (0) "" = "" => Closed("serves MP4 files by time"), "Serves MP4 files by time.";
-    mp4_buffer_size [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("mp4 is not supported yet"), "";
-    mp4_max_buffer_size [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("mp4 is not supported yet"), "";
+    mp4 [LOCATION] (0) "" = ""
+        => Ignored("files are sent whole, `start` and `end` are not heard"), "Serves MP4 files by time.";
+    mp4_buffer_size [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("files are sent whole"), "";
+    mp4_max_buffer_size [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("files are sent whole"), "";
     mp4_start_key_frame [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("mp4 is not supported yet"), "";
+        => Ignored("files are sent whole"), "";
 }
 
 directives! { HTTP_MIRROR, "ngx_http_mirror_module";

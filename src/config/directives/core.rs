@@ -45,7 +45,7 @@ directives! { CONF, "ngx_conf_module";
 }
 
 directives! { OPENSSL, "ngx_openssl_module";
-    ssl_engine [MAIN] (1) "device" = "" => Ignored("TLS is not supported"), "Names an accelerator.";
+    ssl_engine [MAIN] (1) "device" = "" => Ignored("TLS is done in this process"), "Names an accelerator.";
 }
 
 directives! { REGEX, "ngx_regex_module";

@@ -232,12 +232,17 @@ pub struct LogOpenError {
 }
 
 impl LogFiles {
+    /// Every log that a configuration names, some more than once.
+    pub fn targets(conf: &MainConf) -> impl Iterator<Item = &LogTarget> {
+        let errors = conf.error_log.iter().chain(conf.http.locations.iter().flat_map(|l| l.error_log.iter()));
+        let accesses = conf.http.locations.iter().flat_map(|l| l.access_logs.iter());
+        errors.map(|e| &e.target).chain(accesses.map(|a| &a.target))
+    }
+
     fn open(conf: &MainConf) -> Result<Self, LogOpenError> {
         let mut seen = HashSet::new();
         let mut files = Vec::new();
-        let errors = conf.error_log.iter().chain(conf.http.locations.iter().flat_map(|l| l.error_log.iter()));
-        let accesses = conf.http.locations.iter().flat_map(|l| l.access_logs.iter());
-        for target in errors.map(|e| &e.target).chain(accesses.map(|a| &a.target)) {
+        for target in Self::targets(conf) {
             if !seen.insert(target) {
                 continue;
             }
@@ -255,6 +260,21 @@ impl LogFiles {
             files.push((target.clone(), fd));
         }
         Ok(Self { files })
+    }
+
+    /// Makes root's files in directories of the user the user's, who has to open them again: there root opens nothing later.
+    /// A path with symbolic links, or a file with another name, may be what the user made of it and stays whose it is.
+    pub fn give_to(&self, user: &io::sys::Identity) {
+        for (target, fd) in &self.files {
+            if let LogTarget::File(path) = target
+                && io::granted::is_in_reach(path, user)
+                && path.canonicalize().is_ok_and(|real| real == *path)
+                && let Err(error) = io::sys::give_file(fd.as_fd(), user.uid)
+            {
+                let path = path.display();
+                log::say(&format!("ringx: [warn] chown() \"{path}\" failed ({})\n", log::Errno(&error)));
+            }
+        }
     }
 
     /// The descriptor of a log.

@@ -10,7 +10,7 @@ use super::ast::{Arg, Directive};
 use super::environment;
 use super::error::{ConfigError, Diagnostics, Pos, emerg, warning};
 use super::parser::{self, Form, Statement};
-use super::source::Sources;
+use super::source::{FileAccess, Sources};
 use super::spec::{self, Arity, Block, Contexts, DirectiveSpec, Support};
 use super::value;
 
@@ -44,11 +44,17 @@ pub(super) struct Written {
 }
 
 /// Reads and checks a configuration; `globals` is the argument of `-g`.
-pub(super) fn read(origin: Origin<'_>, globals: Option<&str>, strictness: Strictness) -> Written {
-    let mut sources = Sources::new(match origin {
+pub(super) fn read(
+    origin: Origin<'_>,
+    globals: Option<&str>,
+    strictness: Strictness,
+    access: FileAccess,
+) -> Written {
+    let folder = match origin {
         Origin::File(file) => file.parent().unwrap_or(Path::new("/")),
         Origin::Text(_, folder) => folder,
-    });
+    };
+    let mut sources = Sources::new(folder, access);
     let mut diagnostics = Diagnostics::default();
     let mut order = 0;
     let mut statements = Vec::new();

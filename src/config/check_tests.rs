@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
 
+use super::super::source::FileAccess;
 use super::{Origin, Strictness, Written, read};
 use crate::config::ast::{Arg, Directive};
 use crate::config::spec;
@@ -50,7 +51,8 @@ fn check(text: &str) -> String {
     let globals = first.strip_prefix("# -g ");
     let folder = Folder::new(text);
     let file = folder.0.join("nginx.conf");
-    let Written { directives, sources, diagnostics } = read(Origin::File(&file), globals, strictness);
+    let Written { directives, sources, diagnostics } =
+        read(Origin::File(&file), globals, strictness, FileAccess::default());
     let said = diagnostics.render("ringx", &sources).replace(&format!("{}/", folder.0.display()), "");
     if said.is_empty() { dump(&directives) } else { said }
 }
@@ -118,7 +120,7 @@ fn quoted(arg: &Arg) -> String {
 }
 
 fn read_text(text: &str) -> Written {
-    read(Origin::Text(text, Path::new("/nonexistent")), None, Strictness::Lenient)
+    read(Origin::Text(text, Path::new("/nonexistent")), None, Strictness::Lenient, FileAccess::default())
 }
 
 fn words(directives: &[Directive]) -> Vec<(String, Vec<String>, usize)> {

@@ -6,30 +6,36 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
+use super::source::FileAccess;
+
 /// True when `pattern` has wildcards; else it is the name of one file.
 pub(super) fn has_wildcards(pattern: &[u8]) -> bool {
     pattern.iter().any(|b| matches!(b, b'*' | b'?' | b'['))
 }
 
 /// All existing paths that fit `pattern` (absolute), sorted by their bytes. Unreadable directories count as empty.
-pub(super) fn expand(pattern: &[u8]) -> Vec<PathBuf> {
+pub(super) fn expand(pattern: &[u8], access: FileAccess) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::from("/")];
     for part in pattern.split(|b| *b == b'/').filter(|part| !part.is_empty()) {
         found = if has_wildcards(part) || part.contains(&b'\\') {
-            found.iter().flat_map(|dir| matching_names(dir, part)).collect()
+            found.iter().flat_map(|dir| matching_names(dir, part, access)).collect()
         } else {
-            found.iter().map(|dir| dir.join(OsStr::from_bytes(part))).filter(|path| path.exists()).collect()
+            found
+                .iter()
+                .map(|dir| dir.join(OsStr::from_bytes(part)))
+                .filter(|path| (access.exists)(path))
+                .collect()
         };
     }
     found.sort_by(|a, b| a.as_os_str().as_bytes().cmp(b.as_os_str().as_bytes()));
     found
 }
 
-fn matching_names(dir: &Path, pattern: &[u8]) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
-    entries
-        .flatten()
-        .map(|entry| entry.file_name().into_vec())
+fn matching_names(dir: &Path, pattern: &[u8], access: FileAccess) -> Vec<PathBuf> {
+    let Ok(names) = (access.names)(dir) else { return Vec::new() };
+    names
+        .into_iter()
+        .map(std::ffi::OsString::into_vec)
         .filter(|name| matches(pattern, name))
         .map(|name| dir.join(OsStr::from_bytes(&name)))
         .collect()
@@ -111,7 +117,7 @@ fn class(text: &[u8], byte: u8) -> Option<(bool, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{expand, matches};
+    use super::{FileAccess, matches};
 
     #[test]
     fn names() {
@@ -141,6 +147,7 @@ mod tests {
             std::fs::create_dir_all(dir.join(sub)).unwrap();
             std::fs::write(dir.join(sub).join("x.conf"), "").unwrap();
         }
+        let expand = |pattern: &[u8]| super::expand(pattern, FileAccess::default());
         let pattern = format!("{}/[!c]*/x.*", dir.display());
         assert_eq!(expand(pattern.as_bytes()), [dir.join("a/x.conf"), dir.join("b/x.conf")]);
         assert!(expand(format!("{}/none/*.conf", dir.display()).as_bytes()).is_empty());

@@ -11,7 +11,7 @@ use super::build::{self, BuildOptions};
 use super::check::{self, Origin, Strictness, Written};
 use super::error::{self, Diagnostics, Severity};
 use super::model::MainConf;
-use super::source::Sources;
+use super::source::{FileAccess, Sources};
 use super::spec::{self, Support};
 use crate::log::Level;
 
@@ -34,6 +34,8 @@ pub struct LoadOptions {
     pub superuser: Option<bool>,
     /// Looks up the user and the group of `user`; without it every name is taken.
     pub find_user: Option<FindUser>,
+    /// How files are looked at.
+    pub access: FileAccess,
 }
 
 /// Looks up a user and a group; the error is the message.
@@ -96,7 +98,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Report> {
     };
     let strictness = if options.strict { Strictness::Strict } else { Strictness::Lenient };
     let Written { directives, sources, diagnostics } =
-        check::read(origin, options.globals.as_deref(), strictness);
+        check::read(origin, options.globals.as_deref(), strictness, options.access);
     let build_options = BuildOptions {
         prefix: options.prefix.clone(),
         folder: match origin {
@@ -106,6 +108,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Report> {
         error_log: options.error_log.as_deref(),
         superuser: options.superuser.unwrap_or_else(started_as_root),
         find_user: options.find_user,
+        has_logs_folder: (options.access.exists)(&options.prefix.join("logs/.")),
         // Who tries the program without a file wants no directories where he stands.
         temp_dir: options.text.is_some().then(std::env::temp_dir),
     };

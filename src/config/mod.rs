@@ -35,4 +35,5 @@ pub mod userid;
 pub mod value;
 
 pub use load::{FindUser, LoadOptions, Loaded, ModuleSupport, Report, load, modules};
+pub use source::FileAccess;
 pub use spec::directives_markdown;

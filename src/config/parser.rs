@@ -202,7 +202,7 @@ impl Parser<'_> {
     fn include(&mut self, written: &[u8], pos: Pos, into: &mut Vec<Statement>) {
         let full = self.sources.full_path(written);
         let paths: Vec<PathBuf> = if glob::has_wildcards(written) {
-            glob::expand(std::os::unix::ffi::OsStrExt::as_bytes(full.as_os_str()))
+            glob::expand(std::os::unix::ffi::OsStrExt::as_bytes(full.as_os_str()), self.sources.access())
         } else {
             vec![full]
         };

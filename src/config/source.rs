@@ -2,7 +2,8 @@
 //!
 //! Paths are resolved here and nowhere else: relative ones against the folder of the main file, as nginx does.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,27 @@ use crate::log::Errno;
 
 /// Largest configuration file that is read, bytes: far beyond any real one, small enough to hold.
 const MAX_FILE: u64 = 64 << 20;
+
+/// How files are looked at: a program that has given root's rights up asks somebody else for some of them.
+#[derive(Debug, Clone, Copy)]
+pub struct FileAccess {
+    /// Opens a file for reading.
+    pub open: fn(&Path) -> std::io::Result<File>,
+    /// The names in a directory.
+    pub names: fn(&Path) -> std::io::Result<Vec<OsString>>,
+    /// Whether there is something by this path.
+    pub exists: fn(&Path) -> bool,
+}
+
+impl Default for FileAccess {
+    fn default() -> Self {
+        Self {
+            open: |path| File::open(path),
+            names: |dir| Ok(std::fs::read_dir(dir)?.flatten().map(|entry| entry.file_name()).collect()),
+            exists: Path::exists,
+        }
+    }
+}
 
 /// One file.
 #[derive(Debug)]
@@ -26,12 +48,18 @@ struct SourceFile {
 pub struct Sources {
     conf_prefix: PathBuf,
     files: Vec<SourceFile>,
+    access: FileAccess,
 }
 
 impl Sources {
     /// No file yet; `conf_prefix` is the folder of the main file.
-    pub fn new(conf_prefix: impl Into<PathBuf>) -> Self {
-        Self { conf_prefix: conf_prefix.into(), files: Vec::new() }
+    pub fn new(conf_prefix: impl Into<PathBuf>, access: FileAccess) -> Self {
+        Self { conf_prefix: conf_prefix.into(), files: Vec::new(), access }
+    }
+
+    /// How files are looked at.
+    pub(super) fn access(&self) -> FileAccess {
+        self.access
     }
 
     /// A path as `include` means it: relative to the folder of the main file.
@@ -49,7 +77,7 @@ impl Sources {
         }
         let failed =
             |call: &str, e: &std::io::Error| format!("{call}() \"{}\" failed ({})", path.display(), Errno(e));
-        let file = std::fs::File::open(path).map_err(|e| failed("open", &e))?;
+        let file = (self.access.open)(path).map_err(|e| failed("open", &e))?;
         let mut text = Vec::new();
         file.take(MAX_FILE + 1).read_to_end(&mut text).map_err(|e| failed("read", &e))?;
         if text.len() as u64 > MAX_FILE {

@@ -10,7 +10,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{check, retry};
+use super::{check, keeper, retry};
 
 /// Tries for a free name where the file system has no O_TMPFILE.
 const TEMP_NAME_TRIES: u32 = 100;
@@ -19,6 +19,8 @@ const TEMP_NAME_TRIES: u32 = 100;
 pub const ELOOP: i32 = libc::ELOOP;
 /// The process has no descriptor left.
 pub const EMFILE: i32 = libc::EMFILE;
+/// Not allowed.
+pub const EACCES: i32 = libc::EACCES;
 /// No such file.
 pub const ENOENT: i32 = libc::ENOENT;
 
@@ -199,12 +201,17 @@ fn create_temp_named(dir: &Path) -> io::Result<OwnedFd> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Opens a log for appending, created with nginx's mode 0644.
+/// Opens a log for appending, created with nginx's mode 0644; where the user may not, the keeper does.
 ///
 /// # Errors
 /// As open(2).
 pub fn append_open(path: &Path) -> io::Result<OwnedFd> {
-    open(&c_path(path)?, libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT, 0o644)
+    match open(&c_path(path)?, libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT, 0o644) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && keeper::is_there() => {
+            keeper::ask_for_fd(keeper::Ask::Append, path.as_os_str().as_bytes())
+        }
+        opened => opened,
+    }
 }
 
 /// Makes `old` refer to what `new` refers to, in one step for every thread that writes to it: how a log is

@@ -9,13 +9,14 @@ use std::fs;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 use super::addr::{self, RawAddr, SockAddr};
 use super::ready::Polled;
-use super::{Stream, check};
+use super::{Stream, check, keeper};
 
 /// Connections taken in a row before the loop gets its turn: enough for a burst, short for those served.
 const ACCEPT_BATCH: u32 = 32;
@@ -89,7 +90,7 @@ impl ListenSocket {
         if let SockAddr::Inet(inet) = addr
             && inet.port() != 0
         {
-            drop(bind_inet(addr, options, Port::Exclusive)?);
+            drop(bound(addr, options, Port::Exclusive)?);
         }
         Self::bind_beside(addr, options, workers)
     }
@@ -106,15 +107,17 @@ impl ListenSocket {
                 let mut actual = addr.clone();
                 let mut sockets = Vec::with_capacity(workers);
                 for _ in 0..workers {
-                    let fd = bind_inet(&actual, options, Port::Shared)?;
+                    let fd = bound(&actual, options, Port::Shared)?;
                     listen(&fd, options)?;
                     actual = addr::local_addr(fd.as_raw_fd())?;
                     sockets.push(Self { fd, addr: actual.clone() });
                 }
                 Ok(sockets)
             }
-            SockAddr::Unix(path) => {
-                let first = Self { fd: bind_unix(path, addr, options)?, addr: addr.clone() };
+            SockAddr::Unix(_) => {
+                let fd = bound(addr, options, Port::Shared)?;
+                listen(&fd, options)?;
+                let first = Self { fd, addr: addr.clone() };
                 let mut sockets = Vec::with_capacity(workers);
                 for _ in 1..workers {
                     sockets.push(first.try_clone()?);
@@ -267,10 +270,78 @@ impl Listener {
 }
 
 /// Whether a bind may share the port with other sockets of this process.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Port {
     Exclusive,
     Shared,
+}
+
+/// A socket that is bound, by the keeper where there is one: the kernel lets sockets share a port only if they were made for
+/// the same user, and the first ones were root's.
+fn bound(addr: &SockAddr, options: &ListenOptions, port: Port) -> io::Result<OwnedFd> {
+    if !keeper::is_there() {
+        return bind_to(addr, options, port);
+    }
+    let mut question = vec![u8::from(port == Port::Exclusive), u8::from(options.ipv6only)];
+    match addr {
+        SockAddr::Inet(addr) => question.extend_from_slice(addr.to_string().as_bytes()),
+        SockAddr::Unix(path) => {
+            question.extend_from_slice(UNIX);
+            question.extend_from_slice(path.as_os_str().as_bytes());
+        }
+    }
+    let fd = keeper::ask_for_fd(keeper::Ask::Bind, &question)?;
+    set_options(&fd, addr, options)?;
+    Ok(fd)
+}
+
+/// Begins the address of a unix socket.
+const UNIX: &[u8] = b"unix:";
+
+/// What the keeper is asked to bind.
+#[derive(Debug)]
+pub struct Asked {
+    /// To which address.
+    pub addr: SockAddr,
+    port: Port,
+    ipv6only: bool,
+}
+
+impl Asked {
+    /// Reads a question of [`keeper::Ask::Bind`]; `None` for what is no address.
+    pub fn read(question: &[u8]) -> Option<Self> {
+        let ([exclusive, ipv6only], text) = question.split_first_chunk::<2>()?;
+        let addr = match text.strip_prefix(UNIX) {
+            Some(path) => SockAddr::Unix(super::granted::path(path).to_owned()),
+            None => SockAddr::Inet(std::str::from_utf8(text).ok()?.parse().ok()?),
+        };
+        let port = if *exclusive != 0 { Port::Exclusive } else { Port::Shared };
+        Some(Self { addr, port, ipv6only: *ipv6only != 0 })
+    }
+
+    /// Makes the socket. It does not listen yet.
+    ///
+    /// # Errors
+    /// As bind(2).
+    pub fn bind(&self) -> io::Result<OwnedFd> {
+        let options = ListenOptions { ipv6only: self.ipv6only, ..ListenOptions::default() };
+        bind_to(&self.addr, &options, self.port)
+    }
+}
+
+/// Removes the file of a unix socket that is listened on no more.
+pub fn remove_socket(path: &Path) {
+    let refused = |error: io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    if fs::remove_file(path).is_err_and(refused) {
+        keeper::ask(keeper::Ask::RemoveSocket, path.as_os_str().as_bytes());
+    }
+}
+
+fn bind_to(addr: &SockAddr, options: &ListenOptions, port: Port) -> io::Result<OwnedFd> {
+    match addr {
+        SockAddr::Inet(_) => bind_inet(addr, options, port),
+        SockAddr::Unix(path) => bind_unix(path, addr, options),
+    }
 }
 
 fn bind_inet(addr: &SockAddr, options: &ListenOptions, port: Port) -> io::Result<OwnedFd> {
@@ -300,7 +371,6 @@ fn bind_unix(path: &Path, addr: &SockAddr, options: &ListenOptions) -> io::Resul
     }
     fs::set_permissions(path, fs::Permissions::from_mode(0o666))?;
     set_options(&fd, addr, options)?;
-    listen(&fd, options)?;
     Ok(fd)
 }
 

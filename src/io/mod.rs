@@ -10,6 +10,8 @@
 pub mod addr;
 pub mod connect;
 pub mod file;
+pub mod granted;
+pub mod keeper;
 mod layer;
 pub mod listener;
 pub mod mailbox;

@@ -3,10 +3,11 @@
 //! Nothing here is for the request path. Called by master, worker (pinning) and cli.
 
 use std::ffi::{CStr, CString};
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::check;
@@ -95,23 +96,57 @@ pub fn identity(user: &str, group: Option<&str>) -> io::Result<Identity> {
     Ok(Identity { uid, gid, groups: groups_of(&name, gid)? })
 }
 
-/// Takes on the identity for the calling thread only, for good: files that a worker opens are opened as the
-/// `user`, while the master thread can still bind low ports and reopen logs on a reload. Linux keeps
-/// credentials per thread (credentials(7)); the C library's wrappers would change all.
+/// Takes on the identity for good, with every right of root given up: this process and what it starts have the user's
+/// groups and no capability, in none of the five sets. To be called while there is one thread.
 ///
 /// # Errors
 /// `PermissionDenied` when not root.
-pub fn become_thread(identity: &Identity) -> io::Result<()> {
+pub fn become_user(identity: &Identity) -> io::Result<()> {
+    drop_bounding_set();
     let (count, groups) = (identity.groups.len(), identity.groups.as_ptr());
     // SAFETY: the pointer and length describe `identity.groups`, alive during the call.
-    check_long(unsafe { libc::syscall(libc::SYS_setgroups, count, groups) })?;
-    let gid = identity.gid;
+    check(unsafe { libc::setgroups(count, groups) })?;
+    let (gid, uid) = (identity.gid, identity.uid);
     // SAFETY: setresgid(2) takes no pointers.
-    check_long(unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) })?;
-    let uid = identity.uid;
-    // SAFETY: setresuid(2) takes no pointers.
-    check_long(unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) })?;
+    check(unsafe { libc::setresgid(gid, gid, gid) })?;
+    // SAFETY: setresuid(2) takes no pointers. Leaving user 0 clears what is permitted, effective and ambient
+    // (capabilities(7)).
+    check(unsafe { libc::setresuid(uid, uid, uid) })?;
+    clear_capabilities()
+}
+
+/// What a program that is run could get back. (There is none; and a kernel has fewer capabilities than there are numbers.)
+fn drop_bounding_set() {
+    for capability in 0..64 {
+        // SAFETY: PR_CAPBSET_DROP takes integers only.
+        unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+    }
+}
+
+/// capset(2) with three empty sets: what the process that started this one made inheritable goes too.
+fn clear_capabilities() -> io::Result<()> {
+    // _LINUX_CAPABILITY_VERSION_3, and this thread.
+    let header: [u32; 2] = [0x2008_0522, 0];
+    let none = [0_u32; 6];
+    // SAFETY: the header and the sets have the layout of version 3 (capset(2)) and are on this stack frame.
+    let result = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// No program that this one runs gets rights that this one has not (PR_SET_NO_NEW_PRIVS), whatever its file says.
+///
+/// # Errors
+/// None since Linux 3.5.
+pub fn no_new_privileges() -> io::Result<()> {
+    // SAFETY: PR_SET_NO_NEW_PRIVS takes integers only.
+    check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
     Ok(())
+}
+
+/// The process that started this one.
+pub fn parent_id() -> u32 {
+    // SAFETY: getppid(2) takes no pointers and cannot fail.
+    u32::try_from(unsafe { libc::getppid() }).unwrap_or(0)
 }
 
 /// Whether the process runs as root.
@@ -126,6 +161,20 @@ pub fn is_root() -> bool {
 /// As chown(2).
 pub fn chown(path: &Path, uid: u32) -> io::Result<()> {
     std::os::unix::fs::chown(path, Some(uid), None)
+}
+
+/// Makes an open regular file of root's that has one name another user's; anything else stays whose it is.
+///
+/// # Errors
+/// As fchown(2).
+pub fn give_file(file: BorrowedFd<'_>, uid: u32) -> io::Result<()> {
+    let info = super::file::fstat(file)?;
+    let named_once = || File::from(file.try_clone_to_owned()?).metadata().map(|meta| meta.nlink() == 1);
+    if info.is_file() && info.uid == 0 && named_once()? {
+        std::os::unix::fs::fchown(file, Some(uid), None)
+    } else {
+        Ok(())
+    }
 }
 
 /// RLIMIT_NOFILE: how many files may be open, (soft, hard).
@@ -322,10 +371,6 @@ fn groups_of(name: &CStr, gid: u32) -> io::Result<Vec<u32>> {
     }
 }
 
-fn check_long(result: libc::c_long) -> io::Result<()> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -371,19 +416,5 @@ mod tests {
         assert!(soft > 0 && soft <= hard);
         set_open_file_limit(soft).unwrap();
         assert!(utc_offset(0).abs() <= 14 * 3600);
-    }
-
-    #[test]
-    fn one_thread_takes_on_an_identity_and_the_others_keep_theirs() {
-        let nobody = identity("nobody", None).unwrap();
-        let me = is_root();
-        let other = nobody.clone();
-        let outcome = std::thread::spawn(move || become_thread(&other).map(|()| is_root())).join().unwrap();
-        if me {
-            assert!(!outcome.unwrap());
-        } else {
-            assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
-        }
-        assert_eq!(is_root(), me);
     }
 }

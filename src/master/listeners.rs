@@ -115,7 +115,7 @@ pub(super) fn options(listen: &ListenConf) -> ListenOptions {
     }
 }
 
-fn address(listen: &ListenConf) -> SockAddr {
+pub(super) fn address(listen: &ListenConf) -> SockAddr {
     match &listen.addr {
         ListenAddr::Inet(addr) => SockAddr::Inet(*addr),
         ListenAddr::Unix(path) => SockAddr::Unix(path.clone()),
@@ -149,7 +149,7 @@ fn overlap(a: &SockAddr, b: &SockAddr) -> bool {
 
 fn remove_unix_socket(addr: &SockAddr) {
     if let SockAddr::Unix(path) = addr {
-        let _ = std::fs::remove_file(path);
+        crate::io::listener::remove_socket(path);
     }
 }
 

@@ -3,6 +3,7 @@
 //! One process. The master binds sockets, opens logs, starts one worker thread per core, and then only waits for
 //! signals and reports. It never runs on the request path; workers hear from it through their mailboxes.
 
+mod keeper;
 mod listeners;
 mod pid_file;
 mod temp_paths;
@@ -85,7 +86,7 @@ fn start<'o>(
         log_start_error(cycle, Level::Emerg, text);
     };
     let sockets = listeners.open(cycle, worker_count(&cycle.conf), &say)?;
-    match detach_and_work(cycle, sockets, identity) {
+    match detach_and_work(options, cycle, sockets, identity) {
         Ok((pid_file, workers)) => {
             let (cycle, daemon) = (Arc::clone(cycle), cycle.conf.daemon);
             Ok((Master { options, cycle, listeners, pid_file, daemon, ending: false }, workers))
@@ -100,6 +101,7 @@ fn start<'o>(
 /// With every socket open: into the background, then the pid file and the workers. Threads start after the fork; the
 /// command that started a daemon returns when all of it is done.
 fn detach_and_work(
+    options: &LoadOptions,
     cycle: &Arc<Cycle>,
     sockets: Vec<Vec<ListenSocket>>,
     identity: Option<sys::Identity>,
@@ -109,8 +111,14 @@ fn detach_and_work(
         false => None,
     };
     io::signal::block().map_err(|e| failed("sigprocmask()", &e))?;
+    if let Some(identity) = &identity {
+        cycle.logs.give_to(identity);
+        keeper::start(options, cycle, identity).map_err(|e| failed("fork()", &e))?;
+        sys::become_user(identity).map_err(|e| failed("setresuid()", &e))?;
+    }
+    sys::no_new_privileges().map_err(|e| failed("prctl()", &e))?;
     let pid_file = PidFile::write(&cycle.conf.pid).map_err(|e| cannot_open(&cycle.conf.pid, &e))?;
-    let workers = match Workers::start(cycle, sockets, identity) {
+    let workers = match Workers::start(cycle, sockets) {
         Ok(workers) => workers,
         Err(message) => {
             pid_file.remove();
@@ -270,7 +278,7 @@ impl Master<'_> {
     fn reload(&mut self, workers: &mut Workers) {
         self.log(Level::Notice, "reconfiguring");
         set_utc_offset();
-        let loaded = match config::load(self.options) {
+        let loaded = match config::load(&keeper::options(self.options)) {
             Ok(loaded) => loaded,
             Err(diagnostics) => {
                 for (level, text) in diagnostics.lines() {
@@ -293,7 +301,7 @@ impl Master<'_> {
     }
 
     fn take_up(&mut self, mut conf: MainConf, workers: &mut Workers) -> Result<(), StartError> {
-        temp_paths::prepare(&mut conf, workers.identity())?;
+        temp_paths::prepare(&mut conf, None)?;
         let cycle = open_cycle(conf, Some(&self.cycle))?;
         let old = Arc::clone(&self.cycle);
         let new_pid_file = cycle.conf.pid != old.conf.pid;
@@ -394,11 +402,12 @@ fn raise_file_limit(cycle: &Cycle) {
     }
 }
 
-/// The `user` that workers become; only when started as root.
+/// The `user` that the program becomes; only when started as root.
 fn identity(conf: &MainConf) -> Result<Option<sys::Identity>, StartError> {
     match &conf.user {
         Some((user, group)) if sys::is_root() => sys::identity(user, group.as_deref())
-            .map(Some)
+            // `user root;` says to stay what it is.
+            .map(|identity| Some(identity).filter(|identity| identity.uid != 0))
             .map_err(|e| StartError::emerg(format!("getpwnam(\"{user}\") failed ({})", describe(&e)))),
         Some(_) | None => Ok(None),
     }

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use crate::io::keeper::{self, Ask};
 
 /// Bytes of a pid file that are read: more than any pid has.
 const MAX_PID_FILE: usize = 32;
@@ -17,17 +20,28 @@ pub(super) struct PidFile {
 impl PidFile {
     /// Writes our pid. Readers see either the old file or the whole new one.
     pub(super) fn write(path: &Path) -> io::Result<Self> {
+        match keeper::ask(Ask::WritePid, path.as_os_str().as_bytes()) {
+            Some(written) => written.map(drop)?,
+            None => Self::write_of(path, std::process::id())?,
+        }
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// The keeper does it for the program that it belongs to.
+    pub(super) fn write_of(path: &Path, pid: u32) -> io::Result<()> {
         let temporary = beside(path, "new");
         // Who may write it chooses whom `-s stop` ends.
         let mut options = fs::OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o644).open(&temporary)?;
-        writeln!(file, "{}", std::process::id())?;
-        fs::rename(&temporary, path)?;
-        Ok(Self { path: path.to_owned() })
+        writeln!(file, "{pid}")?;
+        fs::rename(&temporary, path)
     }
 
     /// Whether the file could be written; leaves nothing behind.
     pub(super) fn try_write(path: &Path) -> io::Result<()> {
+        if let Some(tried) = keeper::ask(Ask::TryPid, path.as_os_str().as_bytes()) {
+            return tried.map(drop);
+        }
         let temporary = beside(path, &format!("test.{}", std::process::id()));
         drop(fs::OpenOptions::new().write(true).create_new(true).open(&temporary)?);
         fs::remove_file(&temporary)
@@ -35,8 +49,15 @@ impl PidFile {
 
     /// Removes the file, if it is still ours.
     pub(super) fn remove(self) {
-        if read(&self.path).is_ok_and(|pid| u32::try_from(pid) == Ok(std::process::id())) {
-            let _ = fs::remove_file(&self.path);
+        if keeper::ask(Ask::RemovePid, self.path.as_os_str().as_bytes()).is_none() {
+            Self::remove_of(&self.path, std::process::id());
+        }
+    }
+
+    /// The keeper does it for the program that it belongs to.
+    pub(super) fn remove_of(path: &Path, pid: u32) {
+        if read(path).is_ok_and(|written| u32::try_from(written) == Ok(pid)) {
+            let _ = fs::remove_file(path);
         }
     }
 }

@@ -2,11 +2,13 @@
 //! `-s` make none.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::model::MainConf;
+use crate::io::keeper::{self, Ask};
 use crate::io::sys::{self, Identity};
 
 use super::{StartError, describe};
@@ -24,7 +26,10 @@ pub(super) fn prepare(conf: &mut MainConf, owner: Option<&Identity>) -> Result<(
             if let Some((_, usable)) = known.iter().find(|(known, _)| known == path) {
                 return Ok(*usable);
             }
-            let made = make(path, owner);
+            let made = match keeper::ask(Ask::MakeTemp, path.as_os_str().as_bytes()) {
+                Some(made) => made.map(drop),
+                None => make(path, owner),
+            };
             known.push((path.to_owned(), made.is_ok()));
             match made {
                 Err(error) if !conf.default_temp_paths.iter().any(|default| default == path) => {
@@ -42,6 +47,12 @@ pub(super) fn prepare(conf: &mut MainConf, owner: Option<&Identity>) -> Result<(
         }
     }
     Ok(())
+}
+
+/// What the keeper makes when a reload names it. One that is there already stays whose it is: who owns it might have put
+/// another one in its place.
+pub(super) fn make_new(path: &Path, owner: &Identity) -> io::Result<()> {
+    if path.is_dir() { Ok(()) } else { make(path, Some(owner)) }
 }
 
 /// Only the workers' user reads requests and answers that wait on disk, as with nginx. Directories above it are made too.

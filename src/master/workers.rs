@@ -26,7 +26,6 @@ pub(super) struct Workers {
     slots: Vec<Slot>,
     reports: Receiver<Report>,
     report: mpsc::Sender<Report>,
-    identity: Option<sys::Identity>,
     ending: bool,
     /// The lowest rung that a worker obtained at the start.
     rung: RingMode,
@@ -44,20 +43,10 @@ impl Workers {
     ///
     /// # Errors
     /// Which worker could not start, and why.
-    pub(super) fn start(
-        cycle: &Arc<Cycle>,
-        sockets: Vec<Vec<ListenSocket>>,
-        identity: Option<sys::Identity>,
-    ) -> Result<Self, String> {
+    pub(super) fn start(cycle: &Arc<Cycle>, sockets: Vec<Vec<ListenSocket>>) -> Result<Self, String> {
         let (report, reports) = mpsc::channel();
-        let mut workers = Self {
-            slots: Vec::new(),
-            reports,
-            report,
-            identity,
-            ending: false,
-            rung: RingMode::DeferTaskrun,
-        };
+        let mut workers =
+            Self { slots: Vec::new(), reports, report, ending: false, rung: RingMode::DeferTaskrun };
         for (index, sockets) in sockets.into_iter().enumerate() {
             let slot = workers.spawn(index, cycle, sockets).map_err(|e| cannot_start(index, &e))?;
             workers.slots.push(slot);
@@ -83,18 +72,11 @@ impl Workers {
         let start =
             Start { index, cycle: Arc::clone(cycle), listens, orders: mailbox, reports: self.report.clone() };
         let core = core_of(&cycle.conf.worker_cpu_affinity, index);
-        let identity = self.identity.clone();
-        let failed = self.report.clone();
         let thread = std::thread::Builder::new().name(format!("ringx-{index}")).spawn(move || {
             if let Some(core) = core {
                 sys::pin_to_core(core);
             }
-            match identity.as_ref().map(sys::become_thread) {
-                None | Some(Ok(())) => worker::run(start),
-                Some(Err(error)) => {
-                    let _ = failed.send(Report::Failed(index, error));
-                }
-            }
+            worker::run(start);
             signal::raise(Signal::Child);
         })?;
         Ok(Slot { orders, thread: Some(thread), sockets })
@@ -103,11 +85,6 @@ impl Workers {
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.slots.len()
-    }
-
-    /// Whom they became.
-    pub(super) fn identity(&self) -> Option<&sys::Identity> {
-        self.identity.as_ref()
     }
 
     /// What drives their loops.

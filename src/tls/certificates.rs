@@ -1,6 +1,7 @@
 //! Certificates with their keys: read from files in PEM, checked against each other, chosen among by what a client can
 //! verify, and read anew when the files change. A handshake holds the lock for one look.
 
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -14,6 +15,7 @@ use rustls::{Error, InconsistentKeys};
 
 use super::first_version;
 use crate::config::model::{CertificateConf, PemSource};
+use crate::io::granted;
 use crate::log::Errno;
 
 /// Longest file of certificates or of a key that is read, bytes.
@@ -68,7 +70,7 @@ impl Files {
 
     fn stamps(&self) -> Vec<Stamp> {
         let stamp = |path: &Path| {
-            let meta = std::fs::metadata(path).ok()?;
+            let meta = granted::open(path).and_then(|file| file.metadata()).ok()?;
             Some((meta.dev(), meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
         };
         self.paths().map(stamp).collect()
@@ -209,11 +211,13 @@ fn text(source: &PemSource) -> Result<Vec<u8>, String> {
 /// A small file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let failed = |error: std::io::Error| format!("open() failed ({})", Errno(&error));
-    let length = std::fs::metadata(path).map_err(failed)?.len();
-    if length > MAX_FILE {
+    let file = granted::open(path).map_err(failed)?;
+    let mut content = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut content).map_err(failed)?;
+    if content.len() as u64 > MAX_FILE {
         return Err(format!("it is longer than {MAX_FILE} bytes"));
     }
-    std::fs::read(path).map_err(failed)
+    Ok(content)
 }
 
 /// How messages show it: a text of its own may hold a key.

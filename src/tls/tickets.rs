@@ -112,7 +112,7 @@ impl TicketKeys {
 
 /// 48 or 80 bytes, of which the first 16 are the name.
 fn read(path: &Path) -> Result<Key, String> {
-    let content = std::fs::read(path)
+    let content = crate::io::granted::read(path)
         .map_err(|error| format!("open() \"{}\" failed ({})", path.display(), Errno(&error)))?;
     match content.split_first_chunk::<NAME>() {
         Some((name, secret)) if matches!(content.len(), 48 | 80) => Ok(Key::new(*name, secret)),

@@ -41,6 +41,7 @@ mod memcached;
 mod mirror;
 mod parked;
 mod post_action;
+mod privileges;
 mod proxy_accel;
 mod proxy_cookie;
 mod proxy_failure;

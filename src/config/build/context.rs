@@ -53,6 +53,7 @@ pub(super) struct Context {
     /// Looks up a user and a group.
     pub find_user: Option<FindUser>,
     prefix: PathBuf,
+    has_logs_folder: bool,
     folder: Arc<[u8]>,
     locations: Vec<LocationConf>,
     formats: HashMap<String, Arc<LogFormat>>,
@@ -82,6 +83,7 @@ impl Context {
             superuser: options.superuser,
             find_user: options.find_user,
             prefix: options.prefix,
+            has_logs_folder: options.has_logs_folder,
             folder: folder_bytes(&options.folder),
             locations: Vec::new(),
             formats: HashMap::new(),
@@ -413,15 +415,16 @@ impl Context {
 
     /// The error logs of a level that has none.
     pub(super) fn main_error_log(&mut self) -> Arc<[ErrorLogConf]> {
-        let prefix = &self.prefix;
-        self.main_error_log.get_or_insert_with(|| Arc::new([logs::default_error_log(prefix)])).clone()
+        let folder = self.logs_folder();
+        let default = || Arc::new([logs::default_error_log(folder.as_deref())]) as Arc<[ErrorLogConf]>;
+        self.main_error_log.get_or_insert_with(default).clone()
     }
 
     /// The access logs of a level that says nothing.
     pub(super) fn default_access_log(&mut self) -> Arc<[AccessLogConf]> {
         if self.default_access_log.is_none() {
-            let combined = self.log_format("combined");
-            let log = combined.and_then(|combined| logs::default_access_log(&self.prefix, combined));
+            let (combined, folder) = (self.log_format("combined"), self.logs_folder());
+            let log = combined.and_then(|combined| logs::default_access_log(folder.as_deref(), combined));
             self.default_access_log = Some(log.into_iter().collect());
         }
         self.default_access_log.clone().unwrap_or_default()
@@ -440,6 +443,11 @@ impl Context {
     /// The prefix.
     pub(super) fn prefix(&self) -> &Path {
         &self.prefix
+    }
+
+    /// `logs/` below the prefix, where what is not written goes, if it is there.
+    pub(super) fn logs_folder(&self) -> Option<PathBuf> {
+        self.has_logs_folder.then(|| self.prefix.join("logs"))
     }
 
     /// The folder of the configuration file, with a slash at its end.

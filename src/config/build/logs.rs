@@ -200,8 +200,8 @@ pub(super) fn log_format(cx: &mut Context, d: &Directive) {
 }
 
 /// The error log when `error_log` is not written: `logs/error.log` below the prefix, or standard error.
-pub(super) fn default_error_log(prefix: &Path) -> ErrorLogConf {
-    let target = match default_file(prefix, "error.log") {
+pub(super) fn default_error_log(folder: Option<&Path>) -> ErrorLogConf {
+    let target = match folder.map(|folder| folder.join("error.log")) {
         Some(file) => LogTarget::File(file),
         None => LogTarget::Stderr,
     };
@@ -209,13 +209,8 @@ pub(super) fn default_error_log(prefix: &Path) -> ErrorLogConf {
 }
 
 /// The access log when `access_log` is not written: `logs/access.log` below the prefix, or none.
-pub(super) fn default_access_log(prefix: &Path, combined: Arc<LogFormat>) -> Option<AccessLogConf> {
-    let target = LogTarget::File(default_file(prefix, "access.log")?);
+pub(super) fn default_access_log(folder: Option<&Path>, combined: Arc<LogFormat>) -> Option<AccessLogConf> {
+    let target = LogTarget::File(folder?.join("access.log"));
     let (buffer, flush): (Option<usize>, Option<Duration>) = (None, None);
     Some(AccessLogConf { target, format: combined, buffer, flush, condition: None })
-}
-
-fn default_file(prefix: &Path, name: &str) -> Option<std::path::PathBuf> {
-    let directory = prefix.join("logs");
-    directory.is_dir().then(|| directory.join(name))
 }

@@ -102,7 +102,7 @@ impl RawMain {
         if !self.error_logs.is_empty() {
             return std::mem::take(&mut self.error_logs).into();
         }
-        let mut log = logs::default_error_log(cx.prefix());
+        let mut log = logs::default_error_log(cx.logs_folder().as_deref());
         match command_line {
             Some("stderr") => log.target = super::super::model::LogTarget::Stderr,
             Some(file) => log.target = super::super::model::LogTarget::File(cx.absolute(file)),
@@ -146,7 +146,7 @@ impl RawMain {
 fn pid(cx: &Context, written: Option<&str>) -> PathBuf {
     match written {
         Some(path) => cx.absolute(path),
-        None if cx.prefix().join("logs").is_dir() => cx.absolute("logs/ringx.pid"),
+        None if cx.logs_folder().is_some() => cx.absolute("logs/ringx.pid"),
         None => cx.absolute("ringx.pid"),
     }
 }

@@ -64,6 +64,8 @@ pub(super) struct BuildOptions<'a> {
     pub superuser: bool,
     /// Looks up the user and the group of `user`.
     pub find_user: Option<FindUser>,
+    /// There is a folder `logs` below the prefix, for what is not written.
+    pub has_logs_folder: bool,
     /// Where temporary files go that no directive sends elsewhere; `None`: to directories below the prefix.
     pub temp_dir: Option<PathBuf>,
 }

@@ -17,7 +17,7 @@ directives! { CORE, "ngx_core_module";
     debug_points [MAIN] (1) "abort | stop" = ""
         => Accepted("only for debugging nginx itself"), "Stops at internal errors.";
     user [MAIN] (1 2) "user [group]" = ""
-        => Supported, "Whom the worker threads become when started as root; the master thread stays root.";
+        => Supported, "Whom the program becomes when started as root; a process beside it keeps root's rights for reloads.";
     worker_priority [MAIN] (1) "number" = "0"
         => Accepted("threads keep the process's priority"), "Nice value of workers.";
     worker_cpu_affinity [MAIN] (1+) "cpumask ... | auto [cpumask]" = "auto"

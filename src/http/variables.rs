@@ -313,7 +313,9 @@ fn fastcgi_script(e: &Exchange, group: usize, out: &mut Vec<u8>) -> Presence {
 /// `$content_length`: of a chunked body what was read of it.
 fn content_length(e: &Exchange, out: &mut Vec<u8>) -> Presence {
     match e.body.framing() {
-        BodyFraming::Chunked | BodyFraming::UntilClose => number(out, e.body.length),
+        BodyFraming::Chunked => number(out, e.body.length),
+        BodyFraming::UntilClose if e.body.is_finished() => number(out, e.body.length),
+        BodyFraming::UntilClose => Missing,
         BodyFraming::None | BodyFraming::Length(_) => {
             optional(out, e.request.headers.get(Known::ContentLength, &e.input))
         }

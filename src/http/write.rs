@@ -177,9 +177,10 @@ impl Exchange {
         if self.response.close || self.body.expects_continue() {
             self.keep_alive = false;
         }
-        if self.response.has_trailers && !self.header_only {
+        // HTTP/2 has trailers also behind a body whose length is told.
+        if self.response.has_trailers && !self.header_only && self.client.http2.is_none() {
             self.response.content_length = None;
-            return self.client.http2.is_none();
+            return true;
         }
         if self.response.content_length.is_some() || self.header_only || status == 101 {
             return false;

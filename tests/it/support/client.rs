@@ -230,6 +230,16 @@ impl Client {
         self.buffer.drain(..count).collect()
     }
 
+    /// The same; `None` when the connection ends before.
+    pub fn try_read_exact(&mut self, count: usize) -> Option<Vec<u8>> {
+        while self.buffer.len() < count {
+            if !self.fill() {
+                return None;
+            }
+        }
+        Some(self.buffer.drain(..count).collect())
+    }
+
     /// The next answer to a request that was not HEAD.
     pub fn response(&mut self) -> Response {
         self.response_to("GET").expect("an answer, not the end of the connection")

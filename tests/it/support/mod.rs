@@ -5,6 +5,7 @@
 
 mod client;
 pub mod gateway;
+pub mod http2;
 mod origin;
 mod ports;
 mod render;

@@ -301,7 +301,7 @@ fn bodies_of_all_sizes_in_many_streams_at_once() {
     }
     let server = setup.start(
         "server { listen {{port}} http2; listen {{port2}} ssl http2; root {{root}};
-           ssl_certificate {{tls}}/a.pem; ssl_certificate_key {{tls}}/a.key;
+           ssl_certificate {{tls}}/a.pem; ssl_certificate_key {{tls}}/a.key; ssl_protocols TLSv1.3;
            location /app { proxy_pass http://{{app}}; }
            location /unbuffered { proxy_buffering off; proxy_pass http://{{app}}; }
            location /slow { limit_rate 3m; alias {{root}}; }
@@ -469,7 +469,9 @@ fn an_answer_that_ends_early_does_not_look_whole() {
     let mut peer = Peer::connect(server.address());
     for path in ["/", "/close"] {
         let error = peer.ask(get(path), b"").unwrap_err();
-        assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR), "{path}");
+        // nginx calls an answer that is not given a PROTOCOL_ERROR.
+        let given = path == "/" || oracle().is_none();
+        assert_eq!(error.reason() == Some(h2::Reason::INTERNAL_ERROR), given, "{path}");
     }
     server.wait_error("upstream prematurely closed connection");
 }
@@ -496,6 +498,9 @@ fn trailers_of_the_app_are_passed_on() {
 
 #[test]
 fn heads_that_two_readers_could_understand_differently_are_refused() {
+    if oracle().is_some() {
+        return; // nginx drops some of these fields, and passes others on.
+    }
     let origin = Origin::echo();
     let server = Server::proxying(
         &origin,
@@ -612,7 +617,7 @@ fn connections_end_after_their_requests_and_their_rest() {
     assert!(peer.end().is_ok());
     // Who never asks is not waited for: with a preface, or without a whole one.
     let mut frames = Frames::connect(server.address_of("port2"));
-    assert_eq!(frames.outcome(), if oracle().is_some() { Outcome::Closed } else { Outcome::GoAway(0) });
+    assert_eq!(frames.outcome(), Outcome::GoAway(0));
     let mut client = Client::connect(server.address_of("port2"));
     client.send("PRI * HTTP/2.0\r\n");
     client.read_to_end();
@@ -680,7 +685,7 @@ fn limits_count_streams() {
     let server = setup().app(&origin).file("root/rate", "").start(
         "limit_conn_zone $binary_remote_addr zone=c:1m; limit_req_zone $uri zone=r:1m rate=1r/m;
          server { listen {{port}} http2; http2_max_concurrent_streams 4;
-           location / { limit_conn c 1; proxy_pass http://{{app}}; } location /rate { limit_req zone=r; root {{root}}; } }",
+           location / { limit_conn c 1; proxy_pass http://{{app}}; } location /held/ { proxy_pass http://{{app}}; } location /rate { limit_req zone=r; root {{root}}; } }",
     );
     let mut peer = Peer::connect(server.address());
     let (first, _) = peer.begin(get("/"), true);
@@ -692,7 +697,7 @@ fn limits_count_streams() {
     // More at once than are allowed are refused without being looked at.
     let mut frames = Frames::connect(server.address());
     for stream in [1, 3, 5, 7, 9] {
-        frames.get(stream, "/held");
+        frames.get(stream, "/held/");
     }
     let refused = loop {
         match frames.outcome() {

@@ -139,6 +139,15 @@ impl Client {
         Client { socket: Socket::Unix(stream), buffer: Vec::new(), eof: false, cut: false }
     }
 
+    /// The address it is connected to.
+    pub fn peer(&self) -> SocketAddr {
+        match &self.socket {
+            Socket::Tcp(stream) => stream.peer_addr().unwrap(),
+            Socket::Tls(stream) => stream.sock.peer_addr().unwrap(),
+            Socket::Unix(_) => panic!("a unix socket has none"),
+        }
+    }
+
     /// The port this client speaks from.
     pub fn local_port(&self) -> u16 {
         match &self.socket {

@@ -6,12 +6,12 @@
 
 mod guard;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io::ErrorKind;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -147,7 +147,7 @@ struct Serving<'c> {
     connection: Connection,
     guard: Rc<Guard>,
     /// Streams with a task.
-    active: Rc<Cell<usize>>,
+    active: Rc<Streams>,
     state: State,
     /// The client was told that nothing new is taken.
     ending: bool,
@@ -233,6 +233,7 @@ impl Serving<'_> {
             Poll::Ready(Some(Err(error))) if error.is_io() => Poll::Ready(Event::Closed),
             Poll::Ready(Some(Err(error))) => Poll::Ready(Event::Faulty(error)),
             Poll::Pending => {
+                self.active.remember(context.waker());
                 self.bound();
                 Poll::Pending
             }
@@ -241,7 +242,7 @@ impl Serving<'_> {
 
     /// Arms the deadline for what is waited for now, when that is something else than before.
     fn bound(&mut self) {
-        let state = if self.active.get() > 0 {
+        let state = if self.active.count.get() > 0 {
             State::Busy
         } else if self.connection.has_streams() {
             State::Stalled(self.guard.sent())
@@ -322,19 +323,41 @@ impl Serving<'_> {
     }
 }
 
-/// A stream that has a task.
-struct Active(Rc<Cell<usize>>);
+/// Streams that have a task, and who is to hear when the last one is done: while the client takes nothing, no frame wakes the
+/// connection.
+#[derive(Default)]
+struct Streams {
+    count: Cell<usize>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Streams {
+    fn remember(&self, waker: &Waker) {
+        let mut known = self.waker.borrow_mut();
+        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
+    }
+}
+
+/// One of them.
+struct Active(Rc<Streams>);
 
 impl Active {
-    fn new(count: &Rc<Cell<usize>>) -> Self {
-        count.set(count.get() + 1);
-        Self(Rc::clone(count))
+    fn new(streams: &Rc<Streams>) -> Self {
+        streams.count.set(streams.count.get() + 1);
+        Self(Rc::clone(streams))
     }
 }
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        let left = self.0.count.get() - 1;
+        self.0.count.set(left);
+        if left == 0 {
+            let waker = self.0.waker.borrow_mut().take();
+            waker.into_iter().for_each(Waker::wake);
+        }
     }
 }
 
@@ -349,11 +372,10 @@ async fn serve_stream(shard: Rc<Shard>, client: Rc<Client>, active: Active) {
         Ok(_) => shard.vacate(seat),
         Err(text) => log_panic(&shard, &client, &text),
     }
-    // The connection's task is woken by what is sent here, and must find the stream gone.
-    drop(active);
     if let Some(stream) = &client.http2 {
         stream.release();
     }
+    drop(active);
 }
 
 /// Closes so that the client can read why: bytes that wait unread would make the close a reset.

@@ -81,7 +81,7 @@ fn fault(frames: &mut Frames, wanted: Wanted) -> Option<String> {
             (Answer, Outcome::Answer(1)) | (Alive, Outcome::Pong) => true,
             (Connection(_) | Stream(_) | Refused(_), Outcome::Closed) => true,
             (Connection(codes) | Stream(codes) | Refused(codes), Outcome::GoAway(code)) => {
-                (codes.contains(&code) || code == PROTOCOL) || code == PROTOCOL
+                codes.contains(&code) || code == PROTOCOL
             }
             (Stream(codes) | Refused(codes), Outcome::Reset(_, code)) => {
                 codes.contains(&code) || code == PROTOCOL
@@ -195,7 +195,7 @@ fn what_is_allowed_is_accepted() {
         }),
         ("SETTINGS", Alive, |f| drop(f.send(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100]).next_of(SETTINGS))),
         ("unknown SETTINGS", Alive, |f| {
-            drop(f.send(SETTINGS, 0, 0, &[0, 0xff, 0, 0, 0, 1]).next_of(SETTINGS))
+            drop(f.send(SETTINGS, 0, 0, &[0, 0xff, 0, 0, 0, 1]).next_of(SETTINGS));
         }),
         ("PING that is an answer", Alive, |f| {
             f.send(PING, ACK, 0, b"whatever");

@@ -97,6 +97,15 @@ impl Layer {
         }
     }
 
+    /// See [`Session::has_drained`]. A part reads no socket.
+    #[cold]
+    pub(super) fn has_drained(&self) -> bool {
+        match self {
+            Self::Tls(session) => session.has_drained(),
+            Self::Part(_) => false,
+        }
+    }
+
     /// As [`Stream::peek_closed`].
     #[cold]
     pub(super) fn peek(&self, wire: RawFd) -> Liveness {

@@ -26,6 +26,7 @@ pub mod stream;
 pub mod sys;
 pub mod timer;
 pub mod tls;
+mod watch;
 
 pub use addr::{CompactAddr, LocalAddr, SockAddr};
 pub use layer::Carrier;

@@ -1,6 +1,6 @@
 //! Connections that nobody waits for any more: a descriptor and a small record each, watched by one epoll set.
 //!
-//! A connection that waits in the loop costs a task, an operation and their handles, about a kilobyte. One that said
+//! A connection that waits in the loop costs a task, a watch and their handles, about a kilobyte. One that said
 //! nothing for a while is parked instead: its task ends, and what is left of it lies in a table, [`PLACES`] to a
 //! chunk. The epoll descriptor is the one thing that the loop polls for all of them. Parking and coming back cost a few
 //! system calls each, so it is for connections that rest, not for those that merely take turns.
@@ -98,7 +98,7 @@ impl<T> ParkingLot<T> {
     }
 
     /// Parks the socket of `stream` until `over_ms` of the monotonic clock; the caller drops the stream. (The socket
-    /// gets another descriptor, because the operation of a wait may still hold this one.) `false`: the stream is as it
+    /// gets another descriptor, because the loop may close this one only in its next turn.) `false`: the stream is as it
     /// was, and [`ParkingLot::refused`] says why.
     pub fn park(&self, stream: &Stream, over_ms: u64, record: T) -> bool {
         let parked = self.try_park(stream, over_ms, record);

@@ -1,86 +1,97 @@
-//! Readiness of one descriptor in one direction: the poll operation that outlives the wait that began it.
+//! One descriptor in this thread's loop: its readiness, and sends that ride in the ring.
 //!
-//! A wait that is given up (the other side was ready first, the deadline fired) leaves its operation in the
-//! ring, and the next wait takes it up. So giving up costs no cancellation and no allocation, and since a
-//! poll operation holds no bytes, nothing can be lost with it. The price is that readiness may be stale: a
-//! caller that finds `WouldBlock` waits again. Called by stream.rs and listener.rs.
+//! A wait that is given up (the other side was ready first, the deadline fired) leaves nothing behind, and since
+//! readiness holds no bytes, nothing can be lost with it. The price is that readiness may be stale: a caller that
+//! finds `WouldBlock` waits again. Called by stream.rs, listener.rs, timer.rs and parking.rs.
 
-use std::cell::{RefCell, UnsafeCell};
-use std::future::Future;
+use std::cell::UnsafeCell;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use monoio::io::AsyncWriteRent;
 use monoio::net::UnixStream;
 
-use super::runtime;
+use super::watch::Watch;
+use super::{RingMode, runtime};
 
-/// A descriptor that the loop of this thread knows, with at most one poll in flight per direction.
+/// A descriptor that the loop of this thread knows.
 ///
-/// monoio's `UnixStream` is its smallest handle for any descriptor: of it only the poll and send operations are
-/// used, which are the same for TCP, unix and listening sockets. The descriptor is closed when the last
-/// operation on it has completed.
+/// It is closed when the last operation on it has completed.
 pub(super) struct Polled {
-    handle: Rc<UnsafeCell<UnixStream>>,
-    read: Direction,
-    write: Direction,
+    /// Before the handle: a watch must end before its descriptor is closed. A share has none.
+    watch: Option<Watch>,
+    handle: Rc<Handle>,
 }
 
-type Direction = RefCell<Option<Pin<Box<dyn Rearm>>>>;
+enum Handle {
+    /// monoio's `UnixStream` is its smallest handle for any descriptor: of it only the send operation is used, which
+    /// is the same for TCP and unix sockets.
+    Ring(UnsafeCell<UnixStream>),
+    /// Without the ring the loop need not know it.
+    Plain(OwnedFd),
+}
 
 impl Polled {
     /// Takes a non-blocking descriptor into this thread's loop.
     pub(super) fn new(fd: OwnedFd) -> io::Result<Self> {
+        let watch = Watch::new(fd.as_raw_fd())?;
+        if runtime::mode() == RingMode::Epoll {
+            return Ok(Self { watch: Some(watch), handle: Rc::new(Handle::Plain(fd)) });
+        }
         let raw = fd.into_raw_fd();
         // SAFETY: `raw` was owned by `fd` and has been released by it, so it is open and ours alone.
         let socket = unsafe { std::os::unix::net::UnixStream::from_raw_fd(raw) };
         let handle = UnixStream::from_std(socket)?;
-        Ok(Self {
-            handle: Rc::new(UnsafeCell::new(handle)),
-            read: RefCell::new(None),
-            write: RefCell::new(None),
-        })
+        Ok(Self { watch: Some(watch), handle: Rc::new(Handle::Ring(UnsafeCell::new(handle))) })
     }
 
-    /// Another one for the same descriptor, with waits of its own.
+    /// Another one for the same descriptor, which keeps it open. It is not to be waited for: that is `Unsupported`.
     pub(super) fn share(&self) -> Self {
-        Self { handle: Rc::clone(&self.handle), read: RefCell::new(None), write: RefCell::new(None) }
+        Self { watch: None, handle: Rc::clone(&self.handle) }
     }
 
     pub(super) fn fd(&self) -> RawFd {
-        stream(&self.handle).as_raw_fd()
+        match &*self.handle {
+            Handle::Ring(handle) => stream(handle).as_raw_fd(),
+            Handle::Plain(fd) => fd.as_raw_fd(),
+        }
     }
 
     /// Ready when a read would not block, at end of file, or when the socket is in error.
-    pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        poll(&self.read, context, || {
-            let handle = Rc::clone(&self.handle);
-            Box::pin(Rearming::new(move || {
-                let handle = Rc::clone(&handle);
-                async move { stream(&handle).readable(false).await }
-            }))
-        })
+    #[inline]
+    pub(super) fn poll_readable(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
+        self.watch()?.poll_readable(context)
     }
 
     /// Ready when a write would not block, or when the socket is in error.
-    pub(super) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        poll(&self.write, context, || {
-            let handle = Rc::clone(&self.handle);
-            Box::pin(Rearming::new(move || {
-                let handle = Rc::clone(&handle);
-                async move { stream(&handle).writable(false).await }
-            }))
-        })
+    #[inline]
+    pub(super) fn poll_writable(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
+        self.watch()?.poll_writable(context)
+    }
+
+    /// A read found nothing, or less than it asked for: the next wait is for something new.
+    #[inline]
+    pub(super) fn drained(&self) {
+        if let Some(watch) = &self.watch {
+            watch.drained();
+        }
+    }
+
+    #[inline]
+    fn watch(&self) -> io::Result<&Watch> {
+        self.watch.as_ref().ok_or_else(|| io::ErrorKind::Unsupported.into())
     }
 
     /// One send operation in the ring, which waits there while the socket buffer is full. The buffer comes
     /// back with the result. A wait that is dropped leaves buffer and descriptor to the operation, which is
     /// cancelled; whether it sent anything is then unknown.
     pub(super) async fn ring_send<B: monoio::buf::IoBuf>(&self, buffer: B) -> (io::Result<usize>, B) {
-        let pointer = self.handle.get();
+        let Handle::Ring(handle) = &*self.handle else {
+            return (Err(io::ErrorKind::Unsupported.into()), buffer);
+        };
+        let pointer = handle.get();
         // SAFETY: the pointer is to a live UnixStream, and `write` only copies the descriptor out of it before
         // it returns its future: the contract of monoio's `Split`, on which its own split halves rest. (They
         // cannot be used: dropping the write half shuts the connection down.)
@@ -97,57 +108,4 @@ fn stream(handle: &UnsafeCell<UnixStream>) -> &UnixStream {
     // SAFETY: the pointer is to a live UnixStream. It is never replaced or moved out of; the one place that
     // takes it mutably is `ring_send`, which only copies the descriptor out of it.
     unsafe { &*pointer }
-}
-
-fn poll(
-    direction: &Direction,
-    context: &mut Context<'_>,
-    create: impl FnOnce() -> Pin<Box<dyn Rearm>>,
-) -> Poll<io::Result<()>> {
-    let mut operation = direction.borrow_mut();
-    let result = operation.get_or_insert_with(create).as_mut().poll_next(context);
-    if result.is_ready() {
-        runtime::completed();
-    }
-    result
-}
-
-/// A future that can be begun again in place, so that one box serves all waits of a connection.
-trait Rearm {
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>>;
-}
-
-struct Rearming<M, F> {
-    begin: M,
-    operation: Option<F>,
-}
-
-impl<M, F> Rearming<M, F>
-where
-    M: Fn() -> F,
-    F: Future<Output = io::Result<()>>,
-{
-    fn new(begin: M) -> Self {
-        Self { begin, operation: None }
-    }
-}
-
-impl<M, F> Rearm for Rearming<M, F>
-where
-    M: Fn() -> F,
-    F: Future<Output = io::Result<()>>,
-{
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // SAFETY: `operation` is the only pinned field: it is never moved, only written in place after the
-        // former value was dropped in place (`Option` assignment), and the type has no Drop of its own.
-        let this = unsafe { self.get_unchecked_mut() };
-        let operation = this.operation.get_or_insert_with(&this.begin);
-        // SAFETY: as above, `operation` stays where it is until it is dropped.
-        let pinned = unsafe { Pin::new_unchecked(operation) };
-        let result = pinned.poll(context);
-        if result.is_ready() {
-            this.operation = None;
-        }
-        result
-    }
 }

@@ -9,14 +9,14 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::str::FromStr;
 use std::task::{Context, Poll, Waker};
 
-use super::timer;
+use super::{timer, watch};
 use crate::time;
 
 /// Names the environment variable that chooses the rung to begin with: `defer`, `coop`, `plain`, `epoll`.
@@ -198,12 +198,14 @@ where
 {
     TURN.with(|turn| turn.mode.set(mode));
     let output = runtime.block_on(async {
+        watch::start()?;
         timer::start()?;
         let main = pin!(main());
         Ok(TurnEnd { main }.await)
     });
     TURN.with(|turn| turn.main.borrow_mut().take());
     timer::forget_waiters();
+    watch::stop();
     output
 }
 
@@ -311,21 +313,6 @@ pub(super) fn ring_send_pays() -> bool {
 /// not wait for many.
 pub(super) fn may_shake_hands() -> bool {
     TURN.with(|turn| turn.handshakes.replace(turn.handshakes.get().saturating_add(1)) < HANDSHAKES)
-}
-
-/// Goes on in a later turn, with epoll: there a wait for what is ready already ends at once. (In the ring it would be the
-/// other way round: a task that wakes itself keeps the kernel from being asked for completions.)
-pub(super) async fn epoll_turn() {
-    let mut waited = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut waited, true) {
-            awake();
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// The main future, polled when it is woken and once at the end of each turn: monoio runs all ready tasks,

@@ -1,4 +1,4 @@
-//! A connected socket, TCP or unix: wait for readiness in the ring, then read and write directly.
+//! A connected socket, TCP or unix: wait for readiness, then read and write directly.
 //!
 //! A wait that ends without readiness (deadline, interruption, the other side of a pair) never loses bytes:
 //! bytes leave the kernel only in the `try_` calls. Knows nothing of what the bytes mean. Called by http,
@@ -16,7 +16,7 @@ use super::addr::{self, SockAddr};
 use super::layer::{Carrier, Layer};
 use super::ready::Polled;
 use super::tls::Session;
-use super::{Deadline, RingMode, check, retry, runtime};
+use super::{Deadline, check, retry, runtime};
 
 /// Most slices one gathered send takes; a longer list is sent in parts. Far below the kernel's UIO_MAXIOV.
 pub const MAX_SLICES: usize = 64;
@@ -104,8 +104,8 @@ impl Stream {
     /// `WouldBlock` when nothing is there; what the connection suffered, otherwise.
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         match self.layer() {
-            None => receive(self.fd, buf),
-            Some(layer) => layer.recv(self.fd, buf),
+            None => self.noting(receive(self.fd, buf), buf.len()),
+            Some(layer) => self.noting_layer(layer, layer.recv(self.fd, buf)),
         }
     }
 
@@ -123,16 +123,34 @@ impl Stream {
         }
         let max = max.min(buf.capacity() - buf.len());
         if let Some(layer) = self.layer() {
-            return layer.recv_into(self.fd, buf, max);
+            return self.noting_layer(layer, layer.recv_into(self.fd, buf, max));
         }
         let spare = buf.spare_capacity_mut();
         let (pointer, len) = (spare.as_mut_ptr(), max);
         // SAFETY: the spare capacity is ours to write, and `len` is not more than it has.
-        let count = retry(|| unsafe { sys_recv(self.fd, pointer.cast(), len, libc::MSG_DONTWAIT) })?;
+        let received = retry(|| unsafe { sys_recv(self.fd, pointer.cast(), len, libc::MSG_DONTWAIT) });
+        let count = self.noting(received, len)?;
         let filled = buf.len() + count;
         // SAFETY: the kernel wrote `count` bytes from the old end on, within the capacity.
         unsafe { buf.set_len(filled) };
         Ok(count)
+    }
+
+    /// Less than was asked for is all there is (epoll(7), question 9): the next wait is for more.
+    #[inline]
+    fn noting(&self, received: io::Result<usize>, asked: usize) -> io::Result<usize> {
+        if is_all(&received, asked) {
+            self.socket.drained();
+        }
+        received
+    }
+
+    #[cold]
+    fn noting_layer(&self, layer: &Layer, received: io::Result<usize>) -> io::Result<usize> {
+        if layer.has_drained() {
+            self.socket.drained();
+        }
+        received
     }
 
     /// Looks, without reading, whether an idle connection is still there.
@@ -183,9 +201,6 @@ impl Stream {
     /// Begins to watch a connection that goes idle, so that [`Stream::stayed_quiet`] needs no system call. With epoll
     /// there is nothing to begin.
     pub fn watch_quiet(&self) {
-        if runtime::mode() == RingMode::Epoll {
-            return;
-        }
         let mut context = Context::from_waker(Waker::noop());
         // A wait from before may have been answered by bytes that were read since: the second one is new.
         if self.socket.poll_readable(&mut context).is_ready() {
@@ -196,8 +211,7 @@ impl Stream {
     /// Whether nothing came on an idle connection since [`Stream::watch_quiet`], as far as the loop has heard: what
     /// arrived in this turn may be missing. Without the ring it is looked at now.
     pub fn stayed_quiet(&self) -> bool {
-        let heard = runtime::mode() == RingMode::Epoll
-            || self.poll_readable(&mut Context::from_waker(Waker::noop())).is_ready();
+        let heard = self.poll_readable(&mut Context::from_waker(Waker::noop())).is_ready();
         !heard || self.peek_closed() == Liveness::Alive
     }
 
@@ -499,8 +513,8 @@ impl std::fmt::Debug for Stream {
     }
 }
 
-/// Waits until one of two streams is readable; `a` is preferred. The wait for the other one stays in the ring
-/// for its next use.
+/// Waits until one of two streams is readable; `a` is preferred. What is heard of the other one
+/// meanwhile is kept for its next wait.
 ///
 /// # Errors
 /// As [`Stream::readable`].
@@ -536,6 +550,15 @@ fn bounded(ready: Poll<io::Result<()>>, deadline: &Deadline, context: &Context<'
     match ready {
         Poll::Ready(result) => Poll::Ready(result),
         Poll::Pending => deadline.poll_over(context).map(Err),
+    }
+}
+
+/// Whether a read that asked for so much took all that was there. The end of file is no such sign: it stays.
+#[inline]
+pub(super) fn is_all(received: &io::Result<usize>, asked: usize) -> bool {
+    match received {
+        Ok(count) => (1..asked).contains(count),
+        Err(error) => error.kind() == io::ErrorKind::WouldBlock,
     }
 }
 

@@ -428,6 +428,7 @@ pub(super) fn start() -> io::Result<()> {
                 return;
             }
             hear(fd);
+            timer.drained();
             let now = time::refresh().monotonic_ms;
             with_table(|table| table.look(now));
         }

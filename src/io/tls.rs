@@ -15,8 +15,8 @@ use rustls::server::{Acceptor, ClientHello};
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 
 use super::layer::SLICE;
-use super::stream::{receive, send, send_vectored};
-use super::{Deadline, Liveness, RingMode, Stream, runtime};
+use super::stream::{is_all, receive, send, send_vectored};
+use super::{Deadline, Liveness, Stream, runtime};
 use crate::time;
 
 /// Most plain text taken of a write at a time: four records of the largest size.
@@ -59,6 +59,8 @@ struct Inner {
     ended: bool,
     /// What came cannot be trusted: nothing more is read.
     failed: bool,
+    /// The last read of the socket took all that was there.
+    drained: bool,
     /// Sealed records wait for what follows at once.
     held_back: bool,
     /// Records of one write are under way in the ring, where nothing may overtake them; what they hold waits in `lent`.
@@ -180,7 +182,7 @@ impl Stream {
     ) -> Result<ServerConnection, HandshakeError> {
         let mut acceptor = Acceptor::default();
         let accepted = loop {
-            match acceptor.read_tls(&mut Wire(self.fd())) {
+            match acceptor.read_tls(&mut Wire::new(self.fd())) {
                 Ok(0) => return Err(HandshakeError::Closed),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -194,21 +196,18 @@ impl Stream {
                 Ok(None) => {}
                 Err((error, mut alert)) => {
                     // The client closes anyway: one that does not take it now needs it not.
-                    let _ = alert.write_all(&mut Wire(self.fd()));
+                    let _ = alert.write_all(&mut Wire::new(self.fd()));
                     return Err(HandshakeError::Tls(error));
                 }
             }
         };
         while !runtime::may_shake_hands() {
-            match runtime::mode() {
-                RingMode::Epoll => runtime::epoll_turn().await,
-                // Ready at once, in the next turn.
-                _ => self.writable(deadline).await?,
-            }
+            // Ready at once, in the next turn.
+            self.writable(deadline).await?;
         }
         match choose(&accepted.client_hello()) {
             Choice::With(config) => accepted.into_connection(config).map_err(|(error, mut alert)| {
-                let _ = alert.write_all(&mut Wire(self.fd()));
+                let _ = alert.write_all(&mut Wire::new(self.fd()));
                 HandshakeError::Tls(error)
             }),
             Choice::Reject => {
@@ -243,6 +242,7 @@ impl Session {
             readable: 0,
             ended: false,
             failed: false,
+            drained: false,
             held_back: false,
             in_ring: false,
             lent: Vec::new(),
@@ -267,10 +267,17 @@ impl Session {
         inner.readable > 0 || inner.ended || inner.failed
     }
 
+    /// The last [`Session::take`] read the socket and found less than it asked for: the next wait is for more.
+    pub(super) fn has_drained(&self) -> bool {
+        self.inner.borrow().drained
+    }
+
     /// Gives up to `max` bytes of payload to `put`, as [`Stream::try_recv`] reads.
     #[cold]
     pub(super) fn take(&self, wire: RawFd, max: usize, mut put: impl FnMut(&[u8])) -> io::Result<usize> {
         let mut inner = self.inner.borrow_mut();
+        // What comes from here alone says nothing of the socket.
+        inner.drained = false;
         for _ in 0..SILENT_RECORDS {
             let count = inner.read(max, &mut put)?;
             if count > 0 || max == 0 {
@@ -431,11 +438,14 @@ impl Inner {
 
     /// Takes in what the socket has, once. Only when nothing is readable: what comes is bounded by that.
     fn take_in(&mut self, wire: RawFd) -> Result<(), TakeError> {
-        if self.connection.read_tls(&mut Wire(wire)).map_err(TakeError::Io)? == 0 {
+        let mut wire = Wire { fd: wire, drained: false };
+        let taken = self.connection.read_tls(&mut wire);
+        self.drained = wire.drained;
+        if taken.map_err(TakeError::Io)? == 0 {
             self.ended = true;
             return Ok(());
         }
-        self.process(wire).map_err(TakeError::Tls)
+        self.process(wire.fd).map_err(TakeError::Tls)
     }
 
     /// Takes in and reads up to `max` bytes, at least [`BULK`], in one recv(2): rustls by itself asks for a quarter of a record
@@ -460,7 +470,9 @@ impl Inner {
         max: usize,
         put: &mut impl FnMut(&[u8]),
     ) -> Result<usize, TakeError> {
-        let count = receive(wire, slice).map_err(TakeError::Io)?;
+        let received = receive(wire, slice);
+        self.drained = is_all(&received, slice.len());
+        let count = received.map_err(TakeError::Io)?;
         self.ended |= count == 0;
         let (mut rest, mut read) = (&slice[..count], 0);
         // Behind the other end's `close_notify` nothing counts.
@@ -533,7 +545,7 @@ impl Inner {
         }
         self.held_back = false;
         while self.connection.wants_write() {
-            match self.connection.write_tls(&mut Wire(wire)) {
+            match self.connection.write_tls(&mut Wire::new(wire)) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
@@ -544,21 +556,33 @@ impl Inner {
 }
 
 /// The socket as rustls reads and writes it.
-struct Wire(RawFd);
+struct Wire {
+    fd: RawFd,
+    /// The last read took all that was there.
+    drained: bool,
+}
+
+impl Wire {
+    fn new(fd: RawFd) -> Self {
+        Self { fd, drained: false }
+    }
+}
 
 impl Read for Wire {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        receive(self.0, buf)
+        let received = receive(self.fd, buf);
+        self.drained = is_all(&received, buf.len());
+        received
     }
 }
 
 impl Write for Wire {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        send(self.0, buf, false)
+        send(self.fd, buf, false)
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        send_vectored(self.0, slices, false)
+        send_vectored(self.fd, slices, false)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -553,7 +553,7 @@ fn the_application_is_not_bothered_until_the_body_is_there() {
 fn without_request_buffering_the_body_streams() {
     let origin = Origin::start(|connection| {
         connection.request();
-        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone");
+        connection.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\ndone");
     });
     let server = Server::proxying(
         &origin,

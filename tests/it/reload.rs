@@ -194,6 +194,9 @@ fn no_request_fails_while_the_file_is_reloaded() {
         server.signal("HUP");
         let expected = format!("{n:03}");
         wait_for("the next configuration", || (server.get("/").text() == expected).then_some(()));
+        // Each reload meets requests under way, however busy the machine is.
+        let before = count.load(Ordering::SeqCst);
+        wait_for("load", || (count.load(Ordering::SeqCst) >= before + 5).then_some(()));
     }
     stop.store(true, Ordering::SeqCst);
     for client in clients {

@@ -201,10 +201,10 @@ impl Stream {
     /// Begins to watch a connection that goes idle, so that [`Stream::stayed_quiet`] needs no system call. With epoll
     /// there is nothing to begin.
     pub fn watch_quiet(&self) {
-        let mut context = Context::from_waker(Waker::noop());
+        let context = Context::from_waker(Waker::noop());
         // A wait from before may have been answered by bytes that were read since: the second one is new.
-        if self.socket.poll_readable(&mut context).is_ready() {
-            let _ = self.socket.poll_readable(&mut context);
+        if self.socket.poll_readable(&context).is_ready() {
+            let _ = self.socket.poll_readable(&context);
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod answer_cases;
 mod client_cases;
+mod downgrade;
 mod external;
 mod framing_cases;
 mod head_cases;
@@ -203,6 +204,11 @@ const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer";
 
 impl Range {
     pub(super) fn start() -> Range {
+        Range::with(&format!("{CONF}{}", splitting_cases::CONF))
+    }
+
+    /// The same with this configuration.
+    pub(super) fn with(conf: &str) -> Range {
         let script: Arc<Mutex<Option<Said>>> = Arc::default();
         let told = Arc::clone(&script);
         let origin = Origin::start(move |connection| {
@@ -229,7 +235,7 @@ impl Range {
             .file("root/secret.txt", "SECRET")
             .file("secret.txt", "SECRET")
             .file("users", "")
-            .start(&format!("{CONF}{}", splitting_cases::CONF));
+            .start(conf);
         Range { server, origin, script }
     }
 
@@ -581,6 +587,7 @@ fn the_cases_are_many_and_have_their_references() {
         path_cases::ranges(),
         path_cases::bodies(),
         splitting_cases::cases(),
+        downgrade::cases(),
     ];
     let of_clients = tables.concat();
     let of_apps = [upstream_cases::answers(), answer_cases::heads(), answer_cases::bodies()].concat();

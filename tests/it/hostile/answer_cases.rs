@@ -164,6 +164,8 @@ pub(super) fn bodies() -> Vec<Case> {
         chunks("a bare LF in an extension", "2;a\nok\r\n0\r\n\r\n", "Funky chunks 2025, EXT.TERM").stricter(),
         chunks("data ended by LF", "2\r\nok\n0\r\n\r\n", "RFC 9112 7.1").stricter(),
         chunks("data ended by two letters", "2\r\nokXX2\r\nok\r\n0\r\n\r\n", "Funky chunks 2025, SPILL; CVE-2025-43859's kin"),
+        chunks("data ended by a letter and LF", "2\r\nokX\n0\r\n\r\n", "Funky chunks 2025, SPILL"),
+        chunks("data ended by CR and a letter", "2\r\nok\rX0\r\n\r\n", "Funky chunks 2025, SPILL"),
         chunks("half a last chunk", "2\r\nok\r\n0", "RFC 9112 8"),
         chunks("a last chunk without its empty line", "2\r\nok\r\n0\r\n", "RFC 9112 8"),
         chunks("a trailer cut short", "2\r\nok\r\n0\r\nX-T: y", "RFC 9112 8"),

@@ -294,6 +294,10 @@ pub(super) fn chunks() -> Vec<Case> {
         )
         .by("Funky chunks 2025, SPILL.TERM; CVE-2025-43859 (h11)")
         .stricter(),
+        case("data ended by a letter and LF", chunked(&format!("4\r\nbodyX\n0\r\n\r\n{SMUGGLED}")), REFUSED)
+            .by("Funky chunks 2025, TERM.SPILL: CVE-2025-43859 (h11)"),
+        case("data ended by CR and a letter", chunked(&format!("4\r\nbody\rX0\r\n\r\n{SMUGGLED}")), REFUSED)
+            .by("Funky chunks 2025, TERM.SPILL: CVE-2025-43859 (h11)"),
         case("data ended by CR CR LF", chunked("4\r\nbody\r\r\n0\r\n\r\n"), REFUSED).by("RFC 9112 7.1"),
         case("data ended by LF CR", chunked("4\r\nbody\n\r0\r\n\r\n"), REFUSED)
             .by("RFC 9112 7.1; CVE-2025-43859 (h11)"),

@@ -23,6 +23,8 @@ use relay::{Message, Relay};
 const CONF: &str = r#"
 client_header_timeout 200ms; client_body_timeout 200ms; send_timeout 2s; keepalive_timeout 5s; lingering_timeout 200ms;
 proxy_http_version 1.1; proxy_read_timeout 5s;
+# What an application has begun is heard to its end, however soon the client leaves.
+proxy_ignore_client_abort on;
 upstream app { server {{app}} max_fails=0; keepalive 4; }
 server { listen {{port}};
     proxy_set_header Host $host; proxy_set_header X-Real-IP $remote_addr;
@@ -114,7 +116,7 @@ fn visit(server: &Server, port: &str, bytes: &[u8]) {
     let deadline = Instant::now() + Duration::from_secs(5);
     let (mut piece, mut got) = (vec![0; 65536], false);
     while Instant::now() < deadline {
-        stream.set_read_timeout(Some(if got { PATIENCE } else { Duration::from_millis(500) })).unwrap();
+        stream.set_read_timeout(Some(if got { PATIENCE } else { WRITTEN })).unwrap();
         match stream.read(&mut piece) {
             Ok(0) => return,
             Ok(_) => got = true,

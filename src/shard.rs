@@ -2,6 +2,7 @@
 //!
 //! One shard per worker thread; nothing in it is ever shared or locked. It knows no phase and no handler.
 
+mod names;
 mod passwords;
 mod pool;
 mod seat;
@@ -38,6 +39,7 @@ const POOLED_SMALL_BUFFER: usize = 10 * 1024;
 /// How often waiting log lines are looked at.
 pub const LOG_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
+pub use names::{NameError, Names};
 pub use passwords::{Overloaded, Passwords};
 use pool::Pool;
 pub use seat::Seat;
@@ -55,6 +57,8 @@ pub struct Shard {
     pub files: RefCell<OpenFileCache>,
     /// Checks of passwords.
     pub passwords: Passwords,
+    /// Addresses of the hosts that variables name.
+    pub names: Names,
     /// Peers and idle connections to them.
     pub upstreams: RefCell<Upstreams>,
     access_logs: RefCell<Vec<(LogTarget, AccessBuffer, u64)>>,
@@ -85,6 +89,7 @@ impl Shard {
             seats: Pool::new(),
             files: RefCell::new(OpenFileCache::new()),
             passwords: Passwords::default(),
+            names: Names::default(),
             upstreams: RefCell::new(upstreams),
             access_logs: RefCell::new(Vec::new()),
             log_line: RefCell::default(),

@@ -329,6 +329,8 @@ pub struct LocationConf {
     pub referers: Option<Arc<super::referer::Referers>>,
     /// `set_real_ip_from`: who tells the client's address.
     pub real_ip: Option<RealIpConf>,
+    /// `resolver`: who finds the hosts that variables name.
+    pub resolver: Option<Arc<ResolverConf>>,
     /// `limit_req` and `limit_conn`.
     pub limits: Option<LimitsConf>,
     /// Who may come in; `None`: everybody.
@@ -437,6 +439,21 @@ pub struct LocationConf {
     pub proxy: Arc<ProxyConf>,
     /// For `$fastcgi_script_name`.
     pub fastcgi_script: FastcgiScriptConf,
+}
+
+/// `resolver` and `resolver_timeout`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ResolverConf {
+    /// Name servers, in order.
+    pub servers: Vec<std::net::SocketAddr>,
+    /// How long an answer holds, in place of what it says itself.
+    pub valid: Option<std::time::Duration>,
+    /// Addresses of version 4 are asked for.
+    pub ipv4: bool,
+    /// Addresses of version 6 are asked for.
+    pub ipv6: bool,
+    /// How long a request waits for the answer.
+    pub timeout: std::time::Duration,
 }
 
 /// Which content handler a location has (`proxy_pass` wins over files; its script runs before either).

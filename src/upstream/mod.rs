@@ -10,6 +10,7 @@ mod hash;
 mod peer;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -70,6 +71,33 @@ impl Upstreams {
             self.addresses.remove(0);
         }
         let group = Rc::new(Upstream::new(&implicit(addr, name), None));
+        self.addresses.push(Rc::clone(&group));
+        group
+    }
+
+    /// A group of the addresses that a name has now; those it had before keep their state and connections.
+    pub fn by_addresses(&mut self, addresses: &[SocketAddr], name: &str) -> Rc<Upstream> {
+        let at = self.addresses.iter().position(|group| &*group.name == name);
+        let before = at.map(|at| Rc::clone(&self.addresses[at]));
+        if let Some(group) = &before
+            && group.primary.peers.len() == addresses.len()
+            && addresses.iter().all(|addr| group.peers().any(|peer| peer.conf.addr == PeerAddr::Inet(*addr)))
+        {
+            return Rc::clone(group);
+        }
+        let mut conf = implicit(PeerAddr::Inet(addresses[0]), name);
+        let first = conf.peers.remove(0);
+        conf.peers.extend(addresses.iter().map(|addr| PeerConf {
+            addr: PeerAddr::Inet(*addr),
+            name: addr.to_string(),
+            ..first.clone()
+        }));
+        let group = Rc::new(Upstream::new(&conf, before.as_deref()));
+        if let Some(at) = at {
+            self.addresses.remove(at);
+        } else if self.addresses.len() >= MAX_ADDRESSES {
+            self.addresses.remove(0);
+        }
         self.addresses.push(Rc::clone(&group));
         group
     }

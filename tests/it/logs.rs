@@ -271,3 +271,11 @@ fn a_proxied_request_that_fails_names_peer_and_reason() {
     let from = line.find("upstream prematurely").unwrap();
     expect![[r#"upstream prematurely closed connection while reading response header from upstream, client: 127.0.0.1, server: , request: "GET /x HTTP/1.1", upstream: "http://127.0.0.1:{app}/basex", host: "localhost""#]].assert_eq(&server.localised(&line[from..]));
 }
+
+#[test]
+fn gzip_of_a_log_is_a_buffer_too() {
+    let server = Server::start(
+        "server { listen {{port}}; access_log {{dir}}/a.log combined gzip flush=1s; location / { return 200 ok; } }",
+    );
+    assert_eq!(server.get("/").text(), "ok");
+}

@@ -61,6 +61,7 @@ mod referers;
 mod refused;
 mod reload;
 mod request_body;
+mod resolver;
 mod returns;
 mod rewrite;
 mod rewrite_app;

@@ -22,6 +22,7 @@ use super::mirror::RawMirror;
 use super::proxy::RawProxy;
 use super::real_ip::RawRealIp;
 use super::referers::RawReferers;
+use super::resolver::RawResolver;
 use super::rewrite::RawRewrite;
 use super::secure_link::RawSecureLink;
 use super::userid::RawUserid;
@@ -122,6 +123,7 @@ pub(super) struct Level {
     pub mirror: RawMirror,
     pub proxy: RawProxy,
     pub real_ip: RawRealIp,
+    pub resolver: RawResolver,
     pub referers: RawReferers,
     pub secure_link: RawSecureLink,
     pub rewrite: RawRewrite,
@@ -207,6 +209,7 @@ impl Level {
             || self.limits.apply(cx, d)
             || self.secure_link.apply(cx, d)
             || self.real_ip.apply(cx, d)
+            || self.resolver.apply(cx, d)
             || self.referers.apply(cx, d)
             || self.logs.apply(cx, d)
             || self.mirror.apply(cx, d)
@@ -243,6 +246,7 @@ impl Level {
         self.limits.inherit(&outer.limits);
         self.secure_link.inherit(&outer.secure_link);
         self.real_ip.inherit(&outer.real_ip);
+        self.resolver.inherit(&outer.resolver);
         self.referers.inherit(&outer.referers);
         self.logs.inherit(&outer.logs);
         self.mirror.inherit(&outer.mirror);

@@ -76,6 +76,9 @@ impl RawLogs {
     }
 }
 
+/// What `gzip` alone means for the buffer.
+const GZIP_BUFFER: usize = 64 * 1024;
+
 /// `access_log path [format [buffer=size] [flush=time] [gzip] [if=condition]]`.
 fn access_log(cx: &mut Context, d: &Directive) -> Option<AccessLogConf> {
     let path = d.arg(0);
@@ -122,9 +125,11 @@ fn access_log(cx: &mut Context, d: &Directive) -> Option<AccessLogConf> {
                 return None;
             }
             Some(("gzip", _)) => {
+                buffer = buffer.or(Some(GZIP_BUFFER));
                 cx.warn(d, format!("\"{text}\" of \"access_log\" is ignored: the log is plain text"));
             }
             None if text == "gzip" => {
+                buffer = buffer.or(Some(GZIP_BUFFER));
                 cx.warn(d, "\"gzip\" of \"access_log\" is ignored: the log is plain text");
             }
             _ => {

@@ -31,6 +31,7 @@ mod proxy;
 mod proxy_pass;
 mod real_ip;
 mod referers;
+mod resolver;
 mod rewrite;
 mod secure_link;
 mod server;

@@ -153,9 +153,9 @@ directives! { HTTP_CORE, "ngx_http_core_module";
     open_file_cache_events [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Accepted("has no effect on Linux"), "Watches files by kernel events.";
     resolver [HTTP SERVER LOCATION] (1+) "address ... [valid=time] [parameters]" = ""
-        => Ignored("names are resolved once, when the configuration is loaded"), "Name servers.";
+        => Supported, "Name servers that are asked for hosts which variables name (`valid=`, `ipv4=`, `ipv6=`).";
     resolver_timeout [HTTP SERVER LOCATION] (1) "time" = "30s"
-        => Ignored("names are resolved once, when the configuration is loaded"), "How long to ask name servers.";
+        => Supported, "How long to ask name servers.";
     gzip_vary [HTTP SERVER LOCATION] (flag) "on | off" = "off"
         => Supported, "Adds Vary: Accept-Encoding to what might be compressed.";
     gzip_http_version [HTTP SERVER LOCATION] (1) "1.0 | 1.1" = "1.1"

@@ -133,7 +133,11 @@ async fn ask_peers(
 ) -> Outcome {
     let proxy = &conf.proxy;
     exchange.upstream.begin_group();
-    let destination = match request::destination(exchange, cycle, pass, shard, &mut request.head) {
+    let mut destination = request::destination(exchange, cycle, pass, shard, &mut request.head);
+    if let (Err(request::Refused::Unresolved(host)), Some(resolver)) = (&destination, &conf.resolver) {
+        destination = Box::pin(request::resolve(host, resolver, shard)).await;
+    }
+    let destination = match destination {
         Ok(destination) => destination,
         Err(refused) => return Outcome::Status(refused.log(exchange)),
     };

@@ -6,10 +6,12 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::PeerRequest;
 use crate::config::model::{
-    BalancerConf, BindAddress, BindConf, PeerAddr, ProxyConf, ProxyPassConf, ProxyTarget, UpstreamConf,
+    BalancerConf, BindAddress, BindConf, PeerAddr, ProxyConf, ProxyPassConf, ProxyTarget, ResolverConf,
+    UpstreamConf,
 };
 use crate::config::template::Template;
 use crate::config::value;
@@ -21,7 +23,7 @@ use crate::http1::target::{Escape, escape};
 use crate::http1::{BodyFraming, Known, Method, Status, encode};
 use crate::io::LocalAddr;
 use crate::log::{Level, Raw};
-use crate::shard::Shard;
+use crate::shard::{NameError, Shard};
 use crate::upstream::Upstream;
 
 /// Where a request goes.
@@ -53,6 +55,10 @@ pub(super) enum Refused {
     Authority(&'static str, Vec<u8>),
     /// The host is neither an upstream nor an address.
     UnknownHost(Vec<u8>),
+    /// The host is a name that nobody has been asked for.
+    Unresolved(Box<Unresolved>),
+    /// The name servers know no address of the host, or do not answer.
+    NoAddress(String, NameError),
     /// `proxy_method` gave what is no method.
     Method(Vec<u8>),
     /// A value of `proxy_set_header` holds a byte that no header value may hold (a decoded line end).
@@ -155,12 +161,42 @@ fn evaluated_destination<'c>(
     let addr = match name.strip_prefix("unix:") {
         Some(path) => PeerAddr::Unix(path.into()),
         None => {
-            let ip: IpAddr = host.trim_matches(['[', ']']).parse().map_err(|_| unknown())?;
-            PeerAddr::Inet(SocketAddr::new(ip, port.parse().map_err(|_| unknown())?))
+            let port = port.parse().map_err(|_| unknown())?;
+            let Ok(ip) = host.trim_matches(['[', ']']).parse::<IpAddr>() else {
+                let evaluated = matches!(uri, UriForm::Evaluated);
+                let host = host.to_owned();
+                return Err(Refused::Unresolved(Box::new(Unresolved { host, port, tls, evaluated })));
+            };
+            PeerAddr::Inet(SocketAddr::new(ip, port))
         }
     };
     let upstream = upstreams.by_address(addr, if name.starts_with("unix:") { name } else { &with_port });
     Ok(Destination { upstream, tls, conf: None, uri })
+}
+
+/// A host that came out of variables and is a name.
+#[derive(Debug)]
+pub(super) struct Unresolved {
+    host: String,
+    port: u16,
+    tls: bool,
+    /// The URL had a URI.
+    evaluated: bool,
+}
+
+/// Asks the name servers for the host (`resolver`).
+pub(super) async fn resolve<'c>(
+    unresolved: &Unresolved,
+    conf: &Arc<ResolverConf>,
+    shard: &Shard,
+) -> Result<Destination<'c>, Refused> {
+    let Unresolved { host, port, tls, evaluated } = unresolved;
+    let found = shard.names.find(host, conf).await;
+    let found = found.map_err(|error| Refused::NoAddress(host.clone(), error))?;
+    let addresses: Vec<_> = found.iter().map(|ip| SocketAddr::new(*ip, *port)).collect();
+    let upstream = shard.upstreams.borrow_mut().by_addresses(&addresses, &format!("{host}:{port}"));
+    let uri = if *evaluated { UriForm::Evaluated } else { UriForm::Unchanged };
+    Ok(Destination { upstream, tls: *tls, conf: None, uri })
 }
 
 /// What a gateway's address is: no URI follows it.
@@ -429,6 +465,16 @@ impl Refused {
                 let host = String::from_utf8_lossy(host);
                 let host = host.rsplit_once(':').map_or(&*host, |(host, _)| host);
                 exchange.log_error(Level::Error, format_args!("no resolver defined to resolve {host}"));
+                Status::BAD_GATEWAY
+            }
+            Self::Unresolved(unresolved) => {
+                let host = &unresolved.host;
+                exchange.log_error(Level::Error, format_args!("no resolver defined to resolve {host}"));
+                Status::BAD_GATEWAY
+            }
+            Self::NoAddress(host, NameError(number, text)) => {
+                exchange
+                    .log_error(Level::Error, format_args!("{host} could not be resolved ({number}: {text})"));
                 Status::BAD_GATEWAY
             }
             Self::Method(method) => {

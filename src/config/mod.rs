@@ -31,6 +31,7 @@ pub mod source;
 pub mod spec;
 pub mod template;
 pub mod tls_variables;
+pub mod types;
 pub mod userid;
 pub mod value;
 

@@ -356,7 +356,7 @@ pub struct LocationConf {
     /// `random_index`
     pub random_index: bool,
     /// `types`: lower-case extension to MIME type.
-    pub types: Arc<std::collections::HashMap<String, String>>,
+    pub types: Arc<super::types::Types>,
     /// `default_type`.
     pub default_type: String,
     /// `etag`.

@@ -2,36 +2,33 @@
 //!
 //! Pure and without allocation; called by `handler` for files and for the text of `return`.
 
-use std::collections::HashMap;
+use crate::config::types::Types;
 
-/// Longest extension that is looked up, bytes. No type has a longer one in practice; a name that is all extension
-/// must not cost a buffer.
-const MAX_EXTENSION: usize = 64;
+/// How far from the end of a name its extension is looked for byte by byte: nearly all begin within.
+const NEAR: usize = 12;
 
 /// The extension of a decoded URI as nginx sees it (`ngx_http_set_exten`): after the last dot of the last segment,
 /// unless that dot opens the segment. Empty when there is none.
 pub fn extension(uri: &[u8]) -> &[u8] {
-    let segment = match memchr::memrchr(b'/', uri) {
-        Some(slash) => &uri[slash + 1..],
-        None => uri,
+    let near = uri.len().saturating_sub(NEAR);
+    let found = uri[near..].iter().rposition(|byte| matches!(byte, b'.' | b'/'));
+    let at = match found {
+        Some(at) => Some(near + at),
+        None => memchr::memrchr2(b'.', b'/', &uri[..near]),
     };
-    match memchr::memrchr(b'.', segment) {
-        None | Some(0) => b"",
-        Some(dot) => &segment[dot + 1..],
+    match at {
+        Some(at) if uri[at] == b'.' && at > 0 && uri[at - 1] != b'/' => &uri[at + 1..],
+        _ => b"",
     }
 }
 
 /// The content type of a decoded URI.
-pub fn content_type<'c>(uri: &[u8], types: &'c HashMap<String, String>, default_type: &'c str) -> &'c str {
+pub fn content_type<'c>(uri: &[u8], types: &'c Types, default_type: &'c str) -> &'c str {
     let extension = extension(uri);
-    let mut buffer = [0u8; MAX_EXTENSION];
-    let Some(lower) = buffer.get_mut(..extension.len()).filter(|lower| !lower.is_empty()) else {
+    if extension.is_empty() {
         return default_type;
-    };
-    lower.copy_from_slice(extension);
-    lower.make_ascii_lowercase();
-    let found = std::str::from_utf8(lower).ok().and_then(|lower| types.get(lower));
-    found.map_or(default_type, String::as_str)
+    }
+    types.get(extension).unwrap_or(default_type)
 }
 
 #[cfg(test)]
@@ -48,6 +45,8 @@ mod tests {
             ("/dir.d/file", ""),
             ("/dir.d/file.", ""),
             ("/..css", "css"),
+            ("/a.webmanifest-of-some-length", "webmanifest-of-some-length"),
+            ("/.webmanifest-of-some-length", ""),
             ("/", ""),
             ("", ""),
         ] {
@@ -57,7 +56,7 @@ mod tests {
 
     #[test]
     fn types_are_found_without_regard_to_case() {
-        let types = HashMap::from([("css".to_owned(), "text/css".to_owned())]);
+        let types = Types::from_iter([("css", "text/css")]);
         let of = |uri: &[u8]| content_type(uri, &types, "application/octet-stream").to_owned();
         assert_eq!(of(b"/a.CsS"), "text/css");
         assert_eq!(of(b"/a.js"), "application/octet-stream");

@@ -18,6 +18,7 @@ use super::super::model::{
 };
 use super::super::pattern::Pattern;
 use super::super::template::{Template, VariableScope};
+use super::super::types::Types;
 use super::super::value;
 use super::BuildOptions;
 use super::addr::Url;
@@ -59,7 +60,7 @@ pub(super) struct Context {
     formats: HashMap<String, Arc<LogFormat>>,
     main_error_log: Option<Arc<[ErrorLogConf]>>,
     default_access_log: Option<Arc<[AccessLogConf]>>,
-    default_types: Option<Arc<HashMap<String, String>>>,
+    default_types: Option<Arc<Types>>,
     default_index: Option<Arc<[Template]>>,
     temp_dir: Option<PathBuf>,
     /// Directories that no directive names.
@@ -431,7 +432,7 @@ impl Context {
     }
 
     /// The types of a level that has none.
-    pub(super) fn default_types(&mut self) -> Arc<HashMap<String, String>> {
+    pub(super) fn default_types(&mut self) -> Arc<Types> {
         self.default_types.get_or_insert_with(|| Arc::new(super::files::default_types())).clone()
     }
 

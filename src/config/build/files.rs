@@ -1,6 +1,5 @@
 //! Files: `root`, `alias`, `index`, `try_files`, `types`, `autoindex`, `etag`, `open_file_cache*`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use super::super::model::{
     TryFilesFallback, TryFilesItem,
 };
 use super::super::template::Template;
+use super::super::types::Types;
 use super::context::Context;
 use super::level::{List, Place, inherit};
 use super::location::is_unsupported;
@@ -32,7 +32,7 @@ pub(super) struct RawFiles {
     pub index: List<Template>,
     /// Not inherited, as in nginx.
     pub try_files: Option<TryFilesConf>,
-    pub types: Option<Arc<HashMap<String, String>>>,
+    pub types: Option<Arc<Types>>,
     pub default_type: Option<String>,
     pub autoindex: Option<bool>,
     pub random_index: Option<bool>,
@@ -172,9 +172,8 @@ impl RawFiles {
         let mut types = self.types.take().map(|types| (*types).clone()).unwrap_or_default();
         for line in d.children() {
             for i in 0..line.args().len() {
-                let extension = line.arg(i).to_ascii_lowercase();
-                if let Some(earlier) = types.insert(extension.clone(), line.name().to_owned()) {
-                    let mime = line.name();
+                let (extension, mime) = (line.arg(i).to_ascii_lowercase(), line.name());
+                if let Some(earlier) = types.insert(&extension, mime) {
                     cx.warn(
                         line,
                         format!(
@@ -191,9 +190,9 @@ impl RawFiles {
     /// For a file without `http`: the types that nginx ships, where an `include mime.types` would stand.
     pub(super) fn add_shipped_types(&mut self) {
         if self.types.is_none() {
-            let shipped = SHIPPED.iter().flat_map(|(mime, extensions)| {
-                extensions.iter().map(|extension| ((*extension).to_owned(), (*mime).to_owned()))
-            });
+            let shipped = SHIPPED
+                .iter()
+                .flat_map(|(mime, extensions)| extensions.iter().map(|extension| (*extension, *mime)));
             self.types = Some(Arc::new(shipped.collect()));
         }
     }
@@ -224,11 +223,8 @@ impl RawFiles {
 }
 
 /// nginx's three types when no `types` block is in force.
-pub(super) fn default_types() -> HashMap<String, String> {
-    [("html", "text/html"), ("gif", "image/gif"), ("jpg", "image/jpeg")]
-        .into_iter()
-        .map(|(extension, mime)| (extension.to_owned(), mime.to_owned()))
-        .collect()
+pub(super) fn default_types() -> Types {
+    Types::from_iter([("html", "text/html"), ("gif", "image/gif"), ("jpg", "image/jpeg")])
 }
 
 /// `try_files file ... uri`, `try_files file ... =code`.

@@ -151,7 +151,7 @@ fn defaults_are_nginx_s() {
     assert_eq!(l.root.alias, AliasConf::Root);
     assert_eq!(literal(&l.index[0]), "index.html");
     assert_eq!(
-        (l.types.len(), l.types["jpg"].as_str(), l.default_type.as_str()),
+        (l.types.len(), l.types.get(b"jpg").unwrap(), l.default_type.as_str()),
         (3, "image/jpeg", "text/plain")
     );
     assert_eq!((l.client_max_body_size, l.client_body_buffer_size), (1 << 20, 16384));
@@ -200,7 +200,10 @@ fn inheritance() {
     assert_eq!(names(same), ["A", "B"]);
     assert_eq!((same.client_max_body_size, same.proxy.read_timeout.as_secs()), (5 << 20, 5));
     assert_eq!((same.keepalive_timeout.as_secs(), same.keepalive_header), (5, Some(20)));
-    assert_eq!((same.index.len(), same.error_pages.len(), same.types["css"].as_str()), (2, 1, "text/css"));
+    assert_eq!(
+        (same.index.len(), same.error_pages.len(), same.types.get(b"css").unwrap()),
+        (2, 1, "text/css")
+    );
     // A line of the outer level below the server counts too.
     assert_eq!(same.proxy.send_timeout.as_secs(), 7);
     let lines = |l: &LocationConf| l.proxy.set_headers.iter().map(|h| h.0.clone()).collect::<Vec<_>>();

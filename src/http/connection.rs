@@ -150,7 +150,9 @@ impl Exchange {
         if !self.take_line(default_server) {
             return Arrival::Refused(self.refuse_target());
         }
-        self.body.begin(self.request.framing, self.request.expect_continue);
+        if self.request.framing != BodyFraming::None || self.request.expect_continue {
+            self.body.begin(self.request.framing, self.request.expect_continue);
+        }
         self.choose_server(cycle);
         if self.client.lacks_tls.get() {
             return Arrival::Refused(self.refuse_plain());

@@ -29,6 +29,8 @@ pub(super) struct LocationTree {
 
 struct PathEntry {
     path: Vec<u8>,
+    /// What `path` begins with: nearly every comparison ends here.
+    begin: Begin,
     exact: Option<LocationId>,
     prefix: Option<PrefixEntry>,
     /// The entry with the longest prefix location that is a proper prefix of this path.
@@ -39,7 +41,34 @@ struct PathEntry {
 struct PrefixEntry {
     id: LocationId,
     stops_regex: bool,
-    nested: LocationTree,
+    /// The locations inside it, if there are any.
+    nested: Option<Box<LocationTree>>,
+}
+
+/// The first eight bytes of a path as a number, so that numbers sort as paths do; a short path ends in zeroes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Begin(u64);
+
+impl Begin {
+    const LEN: usize = 8;
+
+    #[inline(always)]
+    fn of(path: &[u8]) -> Begin {
+        Begin(match path.first_chunk() {
+            Some(begin) => u64::from_be_bytes(*begin),
+            None => {
+                path.iter().zip(1..).fold(0, |begin, (byte, at)| begin | u64::from(*byte) << (64 - 8 * at))
+            }
+        })
+    }
+
+    /// Whether a path that begins with `self` begins with all of a path of `len` bytes that begins with `other`, as far
+    /// as the first bytes tell.
+    #[inline(always)]
+    fn begins_with(self, other: Begin, len: usize) -> bool {
+        let behind = 64 - 8 * len.min(Begin::LEN) as u32;
+        (self.0 ^ other.0).checked_shr(behind).unwrap_or(0) == 0
+    }
 }
 
 impl LocationTree {
@@ -52,6 +81,7 @@ impl LocationTree {
                 LocationKind::ServerLevel | LocationKind::If(_) => {}
                 LocationKind::Prefix { path, stops_regex } => {
                     let nested = Self::build(http, &conf.children);
+                    let nested = (!nested.is_empty()).then(|| Box::new(nested));
                     let entry = tree.entry(path);
                     entry.auto_redirect |= conf.auto_redirect;
                     entry.prefix = Some(PrefixEntry { id, stops_regex: *stops_regex, nested });
@@ -77,6 +107,10 @@ impl LocationTree {
         tree
     }
 
+    fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.patterns.is_empty()
+    }
+
     pub(super) fn named(&self, name: &[u8]) -> Option<LocationId> {
         self.named.iter().find(|(n, _)| n == name).map(|(_, id)| *id)
     }
@@ -96,13 +130,15 @@ impl LocationTree {
             StaticMatch::Prefix(entry) => {
                 stops_regex = entry.stops_regex;
                 best = LocationMatch::Found(entry.id);
-                match entry.nested.search(uri, matched) {
-                    (LocationMatch::None, _) => {}
-                    decided @ ((LocationMatch::AutoRedirect(_), _) | (_, true)) => return decided,
-                    (found @ LocationMatch::Found(id), false) => {
-                        best = found;
-                        if entry.nested.is_exact(uri, id) {
-                            return (best, false);
+                if let Some(nested) = &entry.nested {
+                    match nested.search(uri, matched) {
+                        (LocationMatch::None, _) => {}
+                        decided @ ((LocationMatch::AutoRedirect(_), _) | (_, true)) => return decided,
+                        (found @ LocationMatch::Found(id), false) => {
+                            best = found;
+                            if nested.is_exact(uri, id) {
+                                return (best, false);
+                            }
                         }
                     }
                 }
@@ -127,14 +163,17 @@ impl LocationTree {
     fn is_exact(&self, uri: &[u8], id: LocationId) -> bool {
         match self.find_static(uri) {
             StaticMatch::Exact(found) => found == id,
-            StaticMatch::Prefix(entry) => entry.nested.is_exact(uri, id),
+            StaticMatch::Prefix(entry) => {
+                entry.nested.as_ref().is_some_and(|nested| nested.is_exact(uri, id))
+            }
             StaticMatch::AutoRedirect(_) | StaticMatch::None => false,
         }
     }
 
     fn find_static(&self, uri: &[u8]) -> StaticMatch<'_> {
         // The last path that sorts at or before the URI: the URI's prefixes are it or among its parents.
-        let end = self.paths.partition_point(|entry| entry.path.as_slice() <= uri);
+        let begin = Begin::of(uri);
+        let end = self.paths.partition_point(|entry| entry.sorts_at_or_before(uri, begin));
         let same = end > 0 && self.paths[end - 1].path == uri;
         if !same && let Some((_, at)) = self.auto_redirects.iter().find(|(bare, _)| bare == uri) {
             let entry = &self.paths[*at];
@@ -144,7 +183,7 @@ impl LocationTree {
         let mut at = end.checked_sub(1);
         while let Some(i) = at {
             let entry = &self.paths[i];
-            if uri.starts_with(&entry.path) {
+            if entry.is_prefix_of(uri, begin) {
                 if let Some(id) = entry.exact
                     && entry.path.len() == uri.len()
                 {
@@ -163,6 +202,7 @@ impl LocationTree {
         let at = self.paths.iter().position(|entry| entry.path == path).unwrap_or_else(|| {
             self.paths.push(PathEntry {
                 path: path.to_vec(),
+                begin: Begin::of(path),
                 exact: None,
                 prefix: None,
                 parent: None,
@@ -182,9 +222,54 @@ impl LocationTree {
     }
 }
 
+impl PathEntry {
+    #[inline(always)]
+    fn sorts_at_or_before(&self, uri: &[u8], begin: Begin) -> bool {
+        if self.begin != begin {
+            return self.begin < begin;
+        }
+        self.path.len() <= Begin::LEN.min(uri.len()) || self.path.as_slice() <= uri
+    }
+
+    #[inline(always)]
+    fn is_prefix_of(&self, uri: &[u8], begin: Begin) -> bool {
+        let len = self.path.len();
+        begin.begins_with(self.begin, len)
+            && len <= uri.len()
+            && (len <= Begin::LEN || uri.starts_with(&self.path))
+    }
+}
+
 enum StaticMatch<'r> {
     Exact(LocationId),
     Prefix(&'r PrefixEntry),
     AutoRedirect(LocationId),
     None,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What the first bytes say as numbers is what the paths say.
+        #[test]
+        fn paths_compare_as_their_bytes_do(path in "/?[a-b\\x00\\xff/]{0,10}", uri in "/?[a-b\\x00\\xff/]{0,10}") {
+            let (path, uri) = (path.as_bytes(), uri.as_bytes());
+            for uri in [uri, &[path, uri].concat()] {
+                let begin = Begin::of(uri);
+                let entry = PathEntry {
+                    path: path.to_vec(),
+                    begin: Begin::of(path),
+                    exact: None,
+                    prefix: None,
+                    parent: None,
+                    auto_redirect: false,
+                };
+                prop_assert_eq!(entry.sorts_at_or_before(uri, begin), path <= uri);
+                prop_assert_eq!(entry.is_prefix_of(uri, begin), uri.starts_with(path));
+            }
+        }
+    }
 }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{RingMode, Stream, runtime};
+use super::{Outbox, RingMode, Stream, runtime};
 
 /// Bytes read in a row before other connections get their turn.
 const READ_SHARE: usize = 256 * 1024;
@@ -37,6 +37,8 @@ impl<T: HasStream> HasStream for Rc<T> {
 /// A stream as `AsyncRead` and `AsyncWrite`. One task at a time may poll it.
 pub struct PollStream<S> {
     inner: S,
+    /// Where writes are gathered, if they are.
+    outbox: Option<Rc<Outbox>>,
     /// Bytes read since the ring was last waited for.
     share: usize,
 }
@@ -44,7 +46,13 @@ pub struct PollStream<S> {
 impl<S: HasStream> PollStream<S> {
     /// Reads and writes `inner`'s stream.
     pub fn new(inner: S) -> Self {
-        Self { inner, share: 0 }
+        Self { inner, outbox: None, share: 0 }
+    }
+
+    /// The same, with writes that are gathered in `outbox`: a flush leaves them there, and whoever polls the connection sends
+    /// them when it has nothing more to do.
+    pub fn gathering(inner: S, outbox: Rc<Outbox>) -> Self {
+        Self { inner, outbox: Some(outbox), share: 0 }
     }
 
     /// What it was made of.
@@ -72,6 +80,10 @@ impl<S: HasStream + Unpin> AsyncRead for PollStream<S> {
             ready!(self.give_way(context))?;
         }
         loop {
+            if self.inner.stream().poll_news(context)?.is_pending() {
+                self.share = 0;
+                return Poll::Pending;
+            }
             match self.inner.stream().try_recv(buf.initialize_unfilled()) {
                 Ok(count) => {
                     buf.advance(count);
@@ -99,6 +111,14 @@ impl<S: HasStream + Unpin> AsyncWrite for PollStream<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let stream = self.inner.stream();
+        if let Some(outbox) = &self.outbox {
+            let kept = outbox.put(slices);
+            if kept > 0 {
+                return Poll::Ready(Ok(kept));
+            }
+            ready!(outbox.poll_send(stream, context))?;
+            return Poll::Ready(Ok(outbox.put(slices)));
+        }
         loop {
             match stream.try_send_vectored(slices, false) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -114,6 +134,9 @@ impl<S: HasStream + Unpin> AsyncWrite for PollStream<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.outbox.is_some() {
+            return Poll::Ready(Ok(()));
+        }
         let stream = self.inner.stream();
         while !stream.flush()? {
             ready!(stream.poll_writable(context))?;
@@ -123,7 +146,10 @@ impl<S: HasStream + Unpin> AsyncWrite for PollStream<S> {
 
     /// Says that nothing follows (`close_notify` with TLS, and FIN).
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.as_mut().poll_flush(context))?;
+        match &self.outbox {
+            Some(outbox) => ready!(outbox.poll_send(self.inner.stream(), context))?,
+            None => ready!(self.as_mut().poll_flush(context))?,
+        }
         match self.inner.stream().shutdown_write() {
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
             result => Poll::Ready(result),

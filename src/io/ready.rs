@@ -65,6 +65,12 @@ impl Polled {
         self.watch()?.poll_readable(context)
     }
 
+    /// As [`Polled::poll_readable`], but ready too when nobody knows.
+    #[inline]
+    pub(super) fn poll_news(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
+        self.watch()?.poll_news(context)
+    }
+
     /// Ready when a write would not block, or when the socket is in error.
     #[inline]
     pub(super) fn poll_writable(&self, context: &Context<'_>) -> Poll<io::Result<()>> {

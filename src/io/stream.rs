@@ -470,6 +470,15 @@ impl Stream {
         }
     }
 
+    /// As [`Stream::poll_readable`], but ready too when nobody knows: a read will tell.
+    pub(super) fn poll_news(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.layer() {
+            Some(Layer::Part(carrier)) => carrier.poll_readable(context),
+            Some(Layer::Tls(session)) if session.is_readable() => Poll::Ready(Ok(())),
+            Some(Layer::Tls(_)) | None => self.socket.poll_news(context),
+        }
+    }
+
     /// The poll behind [`Stream::writable`], without a deadline.
     pub(super) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.layer() {

@@ -94,6 +94,15 @@ impl Watch {
         self.poll(&self.entry.read, context)
     }
 
+    /// As [`Watch::poll_readable`], but ready too when nobody has said what became of the last readiness.
+    #[inline]
+    pub(super) fn poll_news(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
+        match self.entry.read.state.get() {
+            State::Told => Poll::Ready(Ok(())),
+            State::Ready | State::Empty => self.poll_readable(context),
+        }
+    }
+
     /// Ready when a write would not block, or when the descriptor is in error. May be stale.
     #[inline]
     pub(super) fn poll_writable(&self, context: &Context<'_>) -> Poll<io::Result<()>> {

@@ -23,7 +23,7 @@ use crate::config::model::ServerConf;
 use crate::cycle::Cycle;
 use crate::http::{Client, Http2};
 use crate::io::runtime::{fenced, spawn};
-use crate::io::{PollStream, timer};
+use crate::io::{Outbox, PollStream, timer};
 use crate::log::Level;
 use crate::shard::{Seat, Shard};
 use guard::{Guard, Guarded};
@@ -91,34 +91,47 @@ pub(super) async fn is_spoken(shard: &Shard, client: &Client) -> bool {
 pub(super) async fn serve(shard: &Rc<Shard>, client: &Rc<Client>) {
     client.deadline.stay();
     let guard = Rc::new(Guard::default());
-    let Some(connection) = begin(shard, client, &guard).await else { return };
+    let outbox = Rc::new(Outbox::default());
+    let Some(connection) = begin(shard, client, &guard, &outbox).await else { return };
     let mut serving = Serving {
         shard,
         client,
         connection,
         guard,
+        outbox,
         active: Rc::default(),
         state: State::Busy,
         ending: false,
     };
     serving.run().await;
+    // What the client takes at once of what is left.
+    let _ = serving.outbox.poll_send(&client.stream, &mut Context::from_waker(Waker::noop()));
     drop(serving);
     linger(client).await;
 }
 
 /// The first frames; `None`: the client sends none.
-async fn begin(shard: &Shard, client: &Rc<Client>, guard: &Rc<Guard>) -> Option<Connection> {
+async fn begin(
+    shard: &Shard,
+    client: &Rc<Client>,
+    guard: &Rc<Guard>,
+    outbox: &Rc<Outbox>,
+) -> Option<Connection> {
     let cycle = shard.cycle();
     let server = default_server(&cycle, client);
     client.deadline.set_idle(false);
     client.deadline.arm(server.client_header_timeout);
-    let io = Guarded::new(PollStream::new(Rc::clone(client)), Rc::clone(guard));
+    let stream = PollStream::gathering(Rc::clone(client), Rc::clone(outbox));
+    let io = Guarded::new(stream, Rc::clone(guard));
     let mut handshake = pin!(builder(server).handshake(io));
     drop(cycle);
     let mut over = pin!(client.deadline.over());
     poll_fn(|context| match handshake.as_mut().poll(context) {
         Poll::Ready(connection) => Poll::Ready(connection.ok()),
-        Poll::Pending => over.as_mut().poll(context).map(|_| None),
+        Poll::Pending => match outbox.poll_send(&client.stream, context) {
+            Poll::Ready(Err(_)) => Poll::Ready(None),
+            Poll::Ready(Ok(())) | Poll::Pending => over.as_mut().poll(context).map(|_| None),
+        },
     })
     .await
 }
@@ -146,6 +159,8 @@ struct Serving<'c> {
     client: &'c Rc<Client>,
     connection: Connection,
     guard: Rc<Guard>,
+    /// Frames that are to be sent together.
+    outbox: Rc<Outbox>,
     /// Streams with a task.
     active: Rc<Streams>,
     state: State,
@@ -233,6 +248,9 @@ impl Serving<'_> {
             Poll::Ready(Some(Err(error))) if error.is_io() => Poll::Ready(Event::Closed),
             Poll::Ready(Some(Err(error))) => Poll::Ready(Event::Faulty(error)),
             Poll::Pending => {
+                if let Poll::Ready(Err(_)) = self.outbox.poll_send(&self.client.stream, context) {
+                    return Poll::Ready(Event::Closed);
+                }
                 self.active.remember(context.waker());
                 self.bound();
                 Poll::Pending
@@ -244,7 +262,7 @@ impl Serving<'_> {
     fn bound(&mut self) {
         let state = if self.active.count.get() > 0 {
             State::Busy
-        } else if self.connection.has_streams() {
+        } else if self.connection.has_streams() || !self.outbox.is_empty() {
             State::Stalled(self.guard.sent())
         } else {
             State::Idle

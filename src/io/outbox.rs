@@ -75,3 +75,50 @@ impl Outbox {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::test_support::{each_mode, near_pair};
+    use std::future::poll_fn;
+    use std::rc::Rc;
+
+    /// More than one outbox and more than the sockets between take.
+    const ALL: usize = 8 << 20;
+
+    #[test]
+    fn what_is_kept_arrives_whole_and_in_order() {
+        each_mode(|| async {
+            let (near, far) = near_pair();
+            let done = Rc::new(Cell::new(false));
+            let seen = Rc::clone(&done);
+            crate::io::runtime::spawn(async move {
+                let (mut got, mut buf) = (0, vec![0; 100_000]);
+                while got < ALL {
+                    poll_fn(|context| far.poll_readable(context)).await.unwrap();
+                    while let Ok(count @ 1..) = far.try_recv(&mut buf) {
+                        assert!(
+                            buf[..count].iter().enumerate().all(|(i, &byte)| byte == ((got + i) % 251) as u8)
+                        );
+                        got += count;
+                    }
+                }
+                seen.set(true);
+            });
+            let all: Vec<u8> = (0..ALL).map(|i| (i % 251) as u8).collect();
+            let outbox = Outbox::default();
+            let mut kept = 0;
+            while kept < ALL {
+                let (first, second) = all[kept..].split_at((ALL - kept).min(1000));
+                let count = outbox.put(&[IoSlice::new(first), IoSlice::new(second)]);
+                assert_eq!(count, (ALL - kept).min(LIMIT));
+                kept += count;
+                poll_fn(|context| outbox.poll_send(&near, context)).await.unwrap();
+                assert!(outbox.is_empty());
+            }
+            while !done.get() {
+                crate::io::timer::sleep(std::time::Duration::from_millis(1)).await;
+            }
+        });
+    }
+}

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Outbox, RingMode, Stream, runtime};
+use super::{Outbox, Stream};
 
 /// Bytes read in a row before other connections get their turn.
 const READ_SHARE: usize = 256 * 1024;
@@ -59,15 +59,6 @@ impl<S: HasStream> PollStream<S> {
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
-
-    fn give_way(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.share = 0;
-        if runtime::mode() == RingMode::Epoll {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        self.inner.stream().poll_readable(context)
-    }
 }
 
 impl<S: HasStream + Unpin> AsyncRead for PollStream<S> {
@@ -77,7 +68,9 @@ impl<S: HasStream + Unpin> AsyncRead for PollStream<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.share >= READ_SHARE {
-            ready!(self.give_way(context))?;
+            // The kernel is asked again, and says so in the next turn.
+            self.share = 0;
+            ready!(self.inner.stream().poll_readable(context))?;
         }
         loop {
             if self.inner.stream().poll_news(context)?.is_pending() {

@@ -100,7 +100,7 @@ async fn serve(shard: &Rc<Shard>, client: &Rc<Client>, begin: Begin) -> End {
         }
         if first && handshake::is_due(shard, client) {
             match Box::pin(handshake::run(shard, client)).await {
-                Shaken::Tls if http2::is_spoken(shard, client).await => {
+                Shaken::Tls if http2::is_agreed(client) => {
                     Box::pin(http2::serve(shard, client)).await;
                     return End::Closed;
                 }
@@ -109,7 +109,7 @@ async fn serve(shard: &Rc<Shard>, client: &Rc<Client>, begin: Begin) -> End {
                 Shaken::Failed => return End::Closed,
             }
         }
-        if first && http2::is_due(shard, client) && Box::pin(http2::is_spoken(shard, client)).await {
+        if first && http2::is_due(shard, client) && Box::pin(http2::is_begun(shard, client)).await {
             Box::pin(http2::serve(shard, client)).await;
             return End::Closed;
         }

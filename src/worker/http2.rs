@@ -66,13 +66,14 @@ pub(super) fn is_due(shard: &Shard, client: &Client) -> bool {
         && cycle.offers_http2(client.listen.get(), cycle.listen(client.listen.get()).default_server)
 }
 
-/// Whether this client, which has sent something, speaks HTTP/2: where TLS is spoken both ends have agreed, else its first bytes
-/// say so.
-pub(super) async fn is_spoken(shard: &Shard, client: &Client) -> bool {
-    if let Some(agreed) = client.stream.tls_connection(|connection| connection.alpn_protocol() == Some(b"h2"))
-    {
-        return agreed;
-    }
+/// Whether both ends have agreed on HTTP/2 in the handshake.
+#[cold]
+pub(super) fn is_agreed(client: &Client) -> bool {
+    client.stream.tls_connection(|connection| connection.alpn_protocol() == Some(b"h2")) == Some(true)
+}
+
+/// Whether this client, which has sent something, begins with HTTP/2.
+pub(super) async fn is_begun(shard: &Shard, client: &Client) -> bool {
     let end = client.deadline_after(default_server(&shard.cycle(), client).client_header_timeout);
     let mut first = [0; TELLING];
     loop {

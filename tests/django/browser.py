@@ -5,9 +5,11 @@ Run by hand, from the repository root, after `cargo test --test django` has buil
 
     target/django-venv/bin/python tests/django/browser.py target/release/ringx
     target/django-venv/bin/python tests/django/browser.py /usr/sbin/nginx
+    HTTPS=1 target/django-venv/bin/python tests/django/browser.py target/release/ringx
 
 Needs Debian's `chromium` and `chromium-driver`. The server gets the bare seed configuration (nginx gets it
-inside an http block); Gunicorn runs the site. Speaks WebDriver to chromedriver with the standard library
+inside an http block); Gunicorn runs the site. With HTTPS=1 the site stands behind what certbot makes of it, and
+everything must come over HTTP/2. Speaks WebDriver to chromedriver with the standard library
 alone. Screenshots go to target/browser/ (or the second argument).
 """
 
@@ -32,6 +34,46 @@ SEED = """server {{
     location / {{ proxy_pass http://127.0.0.1:{app}; }}
 }}
 """
+# As certbot leaves it, with its options file beside it.
+CERTBOT = """events {{ }}
+http {{
+    include {mime};
+    access_log off;
+    server {{
+        server_name localhost;
+        location /static/ {{ alias {static}/; }}
+        location / {{
+            proxy_pass http://127.0.0.1:{app};
+            proxy_set_header Host $http_host;
+            proxy_set_header X-Forwarded-Proto $scheme;
+        }}
+
+        listen 127.0.0.1:{front} ssl http2; # managed by Certbot
+        ssl_certificate {live}/fullchain.pem; # managed by Certbot
+        ssl_certificate_key {live}/privkey.pem; # managed by Certbot
+        include {live}/options-ssl-nginx.conf; # managed by Certbot
+    }}
+    server {{
+        if ($host = localhost) {{
+            return 301 https://$host$request_uri;
+        }} # managed by Certbot
+
+        listen 127.0.0.1:{plain};
+        server_name localhost;
+        return 404; # managed by Certbot
+    }}
+}}
+"""
+OPTIONS = """ssl_session_cache shared:le_nginx_SSL:10m;
+ssl_session_timeout 1440m;
+ssl_session_tickets off;
+
+ssl_protocols TLSv1.2 TLSv1.3;
+ssl_prefer_server_ciphers off;
+
+ssl_ciphers "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:DHE-RSA-AES128-GCM-SHA256";
+"""
+HTTPS = bool(os.environ.get("HTTPS"))
 USER, PASSWORD = "admin", "correct horse battery"
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the name WebDriver gives to element references
 
@@ -60,7 +102,7 @@ class Driver:
         self.base = f"http://127.0.0.1:{port}"
         flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1100,800"]
         options = {"goog:chromeOptions": {"args": flags}, "goog:loggingPrefs": {"browser": "ALL"}}
-        session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": options}})
+        session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {**options, "acceptInsecureCerts": True}}})
         self.base += f"/session/{session['sessionId']}"
 
     def call(self, method, path, body=None):
@@ -128,6 +170,10 @@ def visit(driver, url, shots, work):
         "return [...document.styleSheets].map(s => [s.href, s.cssRules.length]).filter(s => s[0])"
     )
     check(f"{len(sheets)} style sheets with rules", sheets and all(rules for _, rules in sheets))
+    if HTTPS:
+        entries = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+        spoken = driver.script(f"return {entries}.map(e => e.nextHopProtocol)")
+        check(f"all {len(spoken)} files came over HTTP/2", set(spoken) == {"h2"} and len(spoken) > 3)
     colour = driver.style("#header", "background-color")
     check(f"the header is coloured ({colour})", colour not in ("rgba(0, 0, 0, 0)", "rgb(255, 255, 255)"))
     driver.shot(shots / "2-admin.png")
@@ -161,7 +207,7 @@ def main():
     environment = {
         **os.environ,
         "SITE_STATE": str(work),
-        "SITE_ORIGINS": f"http://127.0.0.1:{front}",
+        "SITE_ORIGINS": f"http://127.0.0.1:{front} https://127.0.0.1:{front}",
         "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
         "PYTHONDONTWRITEBYTECODE": "1",
     }
@@ -176,6 +222,12 @@ def main():
     arguments = [server, "-p", str(work), "-c", str(work / "site.conf"), "-e", str(work / "error.log")]
     if os.path.basename(server) == "nginx":
         conf = f"events {{}}\nhttp {{\ninclude /etc/nginx/mime.types;\naccess_log off;\n{conf}}}\n"
+    if HTTPS:
+        for name, made in (("fullchain.pem", "a.pem"), ("privkey.pem", "a.key")):
+            shutil.copy(HERE.parent / "tls" / made, work / name)
+        (work / "options-ssl-nginx.conf").write_text(OPTIONS)
+        places = {"live": work, "mime": "/etc/nginx/mime.types", "static": work / "static"}
+        conf = CERTBOT.format(front=front, app=app, plain=free_port(), **places)
     (work / "site.conf").write_text(conf)
     arguments += ["-g", f"daemon off; pid {work}/server.pid;"]
 
@@ -191,7 +243,7 @@ def main():
         wait_port(driver_port, started[-1])
         driver = Driver(driver_port)
         try:
-            visit(driver, f"http://127.0.0.1:{front}", shots, work)
+            visit(driver, f"http{'s' if HTTPS else ''}://127.0.0.1:{front}", shots, work)
         finally:
             driver.call("DELETE", "")
     finally:

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use bytes::Bytes;
 
 use super::*;
+use crate::io::runtime;
 use crate::io::test_support::{each_mode, near_pair};
 
 /// More than a flow-control window, and more than a share of reading.

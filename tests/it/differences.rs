@@ -192,6 +192,12 @@ pub const PAGES_IN_MEMORY: Difference = Difference {
     reason: "the head is not sent before the page is whole",
 };
 
+/// Frames that are not what RFC 9113 allows, and the end of a connection that the client has said goodbye to.
+pub const HTTP2_STRICT: Difference = Difference {
+    documented: "A frame that is not allowed where it comes ends the connection or its stream",
+    reason: "RFC 9113, 5.1 and 8.1: what one side lets pass the next one may understand otherwise",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {
@@ -235,6 +241,7 @@ fn every_difference_is_documented() {
         &NOT_WAITED_FOR,
         &STUB_COMMANDS,
         &PAGES_IN_MEMORY,
+        &HTTP2_STRICT,
     ];
     for difference in all {
         assert!(

@@ -194,7 +194,8 @@ fn bytes_behind_the_last_request_do_not_cost_the_end_of_its_answer() {
     let size = 20_000_000;
     let server = Server::setup()
         .file("root/big", vec![b'd'; size])
-        .start("server { listen {{port}}; root {{root}}; }");
+        // However much a socket may hold elsewhere: the answer must not be gone before those bytes come.
+        .start("server { listen {{port}} sndbuf=64k; root {{root}}; }");
     let mut client = server.connect();
     client.send("GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     let mut got = client.read_some().len();

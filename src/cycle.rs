@@ -3,10 +3,11 @@
 //! A reload builds a new cycle; each connection takes it up at its next request.
 
 use std::collections::HashSet;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::ServerConfig;
 
@@ -14,9 +15,10 @@ use crate::config::model::{
     ErrorLogConf, Level, LimitZoneConf, ListenAddr, ListenConf, ListenId, LocationConf, LocationId,
     LogTarget, MainConf, ServerConf, ServerId, UpstreamConf, UpstreamId,
 };
+use crate::io::log_file::LogKind;
 use crate::io::{self, SockAddr};
 use crate::limits::{ConnectionZone, RequestZone};
-use crate::log;
+use crate::log::{self, Errno};
 use crate::route::{Router, ServerMatch};
 use crate::tls::{ClientCheck, Tls};
 
@@ -210,8 +212,39 @@ impl std::fmt::Debug for Cycle {
 /// USR1 replaces the file behind a descriptor and leaves its number alone, so that no worker needs to be told.
 #[derive(Debug, Default)]
 pub struct LogFiles {
-    files: Vec<(LogTarget, OwnedFd)>,
+    files: Vec<LogFile>,
+    /// Where it is told that another log cannot be written.
+    alerts: Vec<LogTarget>,
 }
+
+#[derive(Debug)]
+struct LogFile {
+    target: LogTarget,
+    fd: OwnedFd,
+    kind: LogKind,
+    /// When it was last told that it cannot be written, `Now::monotonic_ms`; 0: never.
+    told_ms: AtomicU64,
+}
+
+impl LogFile {
+    /// Lines are lost: `Some` when it is time to tell.
+    fn is_to_be_told(&self) -> bool {
+        let now = crate::time::now().monotonic_ms.max(1);
+        let told = self.told_ms.load(Ordering::Relaxed);
+        let due = told == 0 || now.saturating_sub(told) >= LOST_LINES_TOLD_MS;
+        due && self.told_ms.compare_exchange(told, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    fn name(&self) -> std::path::Display<'_> {
+        match &self.target {
+            LogTarget::File(path) => path.display(),
+            LogTarget::Stderr => Path::new("stderr").display(),
+        }
+    }
+}
+
+/// How often it is told that a log cannot be written, as in nginx.
+const LOST_LINES_TOLD_MS: u64 = 60_000;
 
 /// Why a configuration cannot be used.
 #[derive(Debug)]
@@ -246,26 +279,29 @@ impl LogFiles {
             if !seen.insert(target) {
                 continue;
             }
-            let fd = match target {
-                LogTarget::File(path) => io::file::append_open(path),
-                LogTarget::Stderr => std::io::stderr().as_fd().try_clone_to_owned(),
+            let opened = match target {
+                LogTarget::File(path) => {
+                    io::log_file::append_open(path).map(|fd| (io::log_file::log_kind(fd.as_fd()), fd))
+                }
+                LogTarget::Stderr => io::log_file::stderr_log().map(|(fd, kind)| (kind, fd)),
             };
-            let fd = fd.map_err(|error| {
+            let (kind, fd) = opened.map_err(|error| {
                 let path = match target {
                     LogTarget::File(path) => path.clone(),
                     LogTarget::Stderr => PathBuf::from("stderr"),
                 };
                 LogOpenError { path, error }
             })?;
-            files.push((target.clone(), fd));
+            files.push(LogFile { target: target.clone(), fd, kind, told_ms: AtomicU64::new(0) });
         }
-        Ok(Self { files })
+        let alerts = conf.error_log.iter().filter(|log| Level::Alert <= log.level);
+        Ok(Self { files, alerts: alerts.map(|log| log.target.clone()).collect() })
     }
 
     /// Makes root's files in directories of the user the user's, who has to open them again: there root opens nothing later.
     /// A path with symbolic links, or a file with another name, may be what the user made of it and stays whose it is.
     pub fn give_to(&self, user: &io::sys::Identity) {
-        for (target, fd) in &self.files {
+        for LogFile { target, fd, .. } in &self.files {
             if let LogTarget::File(path) = target
                 && io::granted::is_in_reach(path, user)
                 && path.canonicalize().is_ok_and(|real| real == *path)
@@ -277,15 +313,37 @@ impl LogFiles {
         }
     }
 
-    /// The descriptor of a log.
-    pub fn fd(&self, target: &LogTarget) -> Option<BorrowedFd<'_>> {
-        self.files.iter().find(|(t, _)| t == target).map(|(_, fd)| fd.as_fd())
+    fn file(&self, target: &LogTarget) -> Option<&LogFile> {
+        self.files.iter().find(|file| file.target == *target)
     }
 
-    /// Writes whole lines. A log that cannot be written (full disk) loses them: requests go on.
+    /// Whether this log is open.
+    pub fn has(&self, target: &LogTarget) -> bool {
+        self.file(target).is_some()
+    }
+
+    /// Writes whole lines, and waits for nobody. A log that cannot be written (a full disk, a pipe whose reader sleeps) loses
+    /// them, which is told once a minute in the error log: requests go on.
     pub fn write(&self, target: &LogTarget, lines: &[u8]) {
-        if let Some(fd) = self.fd(target) {
-            let _ = io::file::write_all(fd, lines);
+        let Some(file) = self.file(target) else { return };
+        if let Err(error) = io::log_file::write_log(file.fd.as_fd(), file.kind, lines) {
+            self.tell_loss(file, &error);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_loss(&self, lost: &LogFile, error: &std::io::Error) {
+        if !lost.is_to_be_told() {
+            return;
+        }
+        let mut line = Vec::new();
+        let message =
+            format_args!("write() to \"{}\" failed ({}), lines are lost", lost.name(), Errno(error));
+        log::format_line(&mut line, Level::Alert, 0, message);
+        for file in self.alerts.iter().filter_map(|target| self.file(target)) {
+            // What an error log suffers itself can be told nowhere else.
+            let _ = io::log_file::write_log(file.fd.as_fd(), file.kind, &line);
         }
     }
 
@@ -313,10 +371,10 @@ impl LogFiles {
     /// One entry for each log that could not be reopened; it goes on in the old file.
     pub fn reopen(&self) -> Vec<LogOpenError> {
         let mut errors = Vec::new();
-        for (target, fd) in &self.files {
-            if let LogTarget::File(path) = target {
-                let reopened = io::file::append_open(path)
-                    .and_then(|new| io::file::dup3_over(new.as_fd(), fd.as_raw_fd()));
+        for file in &self.files {
+            if let LogTarget::File(path) = &file.target {
+                let reopened = io::log_file::append_open(path)
+                    .and_then(|new| io::log_file::dup3_over(new.as_fd(), file.fd.as_raw_fd()));
                 if let Err(error) = reopened {
                     errors.push(LogOpenError { path: path.clone(), error });
                 }

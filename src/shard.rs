@@ -179,9 +179,9 @@ impl Shard {
             line.push(b'\n');
             // A request from before a reload: the log as it is open now (USR1 reopens no other), or, when the new
             // configuration has no such log, its own, where nobody would write a waiting line any more.
-            let (logs, capacity) = match current.logs.fd(&log.target) {
-                Some(_) => (&current.logs, log.buffer.unwrap_or(0)),
-                None => (&exchange.cycle.logs, 0),
+            let (logs, capacity) = match current.logs.has(&log.target) {
+                true => (&current.logs, log.buffer.unwrap_or(0)),
+                false => (&exchange.cycle.logs, 0),
             };
             let flush_ms = log.flush.map_or(u64::MAX, |f| u64::try_from(f.as_millis()).unwrap_or(u64::MAX));
             let now_ms = crate::time::now().monotonic_ms;

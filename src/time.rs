@@ -79,19 +79,23 @@ pub fn refresh() -> Now {
     let present = Instant::now();
     let since = present.saturating_duration_since(*ORIGIN.get_or_init(|| present));
     let monotonic_ms = since.as_secs() * 1000 + u64::from(since.subsec_millis());
-    let now = match WALL.get() {
-        Some(read) if monotonic_ms - read.monotonic_ms < WALL_CLOCK_MS => {
-            Now { monotonic_ms, unix_ms: read.unix_ms + (monotonic_ms - read.monotonic_ms) }
-        }
-        _ => {
-            let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-            let now = Now { monotonic_ms, unix_ms };
-            WALL.set(Some(now));
-            now
-        }
-    };
+    let wall = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
+    let (now, read) = advance(WALL.get(), monotonic_ms, wall);
+    if read {
+        WALL.set(Some(now));
+    }
     NOW.set(Some(now));
     now
+}
+
+/// The present, and whether the wall clock was read for it.
+fn advance(last: Option<Now>, monotonic_ms: u64, wall: impl FnOnce() -> u64) -> (Now, bool) {
+    match last.map(|last| (last, monotonic_ms.saturating_sub(last.monotonic_ms))) {
+        Some((last, since)) if since < WALL_CLOCK_MS => {
+            (Now { monotonic_ms, unix_ms: last.unix_ms.saturating_add(since) }, false)
+        }
+        _ => (Now { monotonic_ms, unix_ms: wall() }, true),
+    }
 }
 
 /// The clocks as of this thread's last [`refresh`]; a thread that never had one gets its first now.
@@ -414,6 +418,38 @@ mod tests {
             assert_eq!(local_time_now(), local_time(secs, offset / 60));
             assert_eq!(http_date_now(), http_date(secs));
         }
+    }
+
+    /// A script of the two clocks: milliseconds of the one that nobody sets, and what the other one says then.
+    #[test]
+    fn a_wall_clock_that_is_set_is_followed_and_moves_nothing_else() {
+        let script = [
+            (0, 1_000_000_000_000_u64),
+            (10, 1_000_000_000_010),
+            // An hour back, a day on, before 1970, to the end of time.
+            (40, 999_996_400_040),
+            (70, 1_000_086_400_070),
+            (100, 0),
+            (130, u64::MAX),
+            (140, u64::MAX),
+            (160, 1_000_000_000_160),
+        ];
+        let mut last = None;
+        for (monotonic_ms, wall) in script {
+            let (now, read) = advance(last, monotonic_ms, || wall);
+            assert_eq!(now, Now { monotonic_ms, unix_ms: wall });
+            // Everything that is made from it can be made.
+            http_date(now.unix_secs());
+            local_time(now.unix_secs(), 60);
+            if read {
+                last = Some(now);
+            }
+        }
+        // It may be seen late, and not later than that.
+        let (now, _) = advance(last, 160 + WALL_CLOCK_MS - 1, || 5);
+        assert_eq!(now.unix_ms, 1_000_000_000_160 + WALL_CLOCK_MS - 1);
+        let (now, read) = advance(last, 160 + WALL_CLOCK_MS, || 5);
+        assert_eq!((now.unix_ms, read), (5, true));
     }
 
     #[test]

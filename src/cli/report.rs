@@ -3,7 +3,8 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use crate::config::{self, LoadOptions, ModuleSupport};
-use crate::io::file::{append_open, write_all};
+use crate::io::file::write_all;
+use crate::io::log_file::append_open;
 use crate::io::runtime;
 use crate::log::{Errno, Level, format_line, say};
 use crate::master;

@@ -27,8 +27,10 @@ pub(super) struct Pace {
     rate: u64,
     /// Bytes that are free.
     after: u64,
-    /// When it began, seconds since 1970.
-    began: i64,
+    /// When it began, `Now::monotonic_ms`: a wall clock that is set changes nothing.
+    began_ms: u64,
+    /// How far the wall clock's second was then: as in nginx, the next one begins with the clock's.
+    phase_ms: u64,
     /// Nothing goes before this, `Now::monotonic_ms`.
     resume: u64,
 }
@@ -36,7 +38,10 @@ pub(super) struct Pace {
 impl Pace {
     /// Begins; none without a rate.
     pub(super) fn begin(rate: u64, after: u64, began: Now) -> Option<Self> {
-        (rate > 0).then(|| Self { rate, after, began: began.unix_secs(), resume: 0 })
+        (rate > 0).then(|| {
+            let (began_ms, phase_ms) = (began.monotonic_ms, began.unix_ms % 1000);
+            Self { rate, after, began_ms, phase_ms, resume: 0 }
+        })
     }
 
     /// How many bytes may go now, after so many; if none may, `resume` says when.
@@ -44,7 +49,8 @@ impl Pace {
         if self.resume > now.monotonic_ms {
             return 0;
         }
-        let seconds = u64::try_from(now.unix_secs().saturating_sub(self.began)).unwrap_or(0) + 1;
+        let since = now.monotonic_ms.saturating_sub(self.began_ms).saturating_add(self.phase_ms);
+        let seconds = since / 1000 + 1;
         let allowed = self.rate.saturating_mul(seconds).saturating_add(self.after);
         if allowed <= gone {
             self.rest(gone - allowed, now, 1);
@@ -219,6 +225,19 @@ mod tests {
         pace.note(5000, 5500, at(0));
         assert_eq!((pace.budget(5500, at(1)), pace.resume()), (0, 500));
         assert!(Pace::begin(0, 5000, at(0)).is_none());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_neither_stops_nor_hurries_anything() {
+        let mut pace = Pace::begin(1000, 0, at(5000)).unwrap();
+        pace.note(0, 1000, at(5000));
+        for jump in [-3_600_000, 3_600_000] {
+            let now =
+                |ms: u64| Now { monotonic_ms: ms, unix_ms: (1_000_000 + ms).saturating_add_signed(jump) };
+            assert_eq!((pace.budget(1000, now(6000)), pace.budget(2000, now(6000))), (1000, 0), "{jump}");
+            assert_eq!(pace.resume(), 6001, "{jump}");
+            pace.resume = 0;
+        }
     }
 
     #[test]

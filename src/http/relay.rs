@@ -7,8 +7,11 @@
 
 mod paced;
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::client::Client;
@@ -49,6 +52,9 @@ const EXPANDING_READ: usize = 4 << 10;
 /// How long an app is waited for before the client's socket is watched too: nearly all answers come sooner, and
 /// their requests then cost no second wait.
 const WATCH_CLIENT_AFTER: Duration = Duration::from_millis(100);
+
+/// How often a client is looked at whose socket cannot be waited for, because there are bytes in it that nobody reads yet.
+const LOOK_AT_CLIENT: Duration = Duration::from_millis(500);
 
 /// An app's answer, its head already parsed.
 #[derive(Default)]
@@ -147,11 +153,36 @@ pub async fn wait_for_app(
         }
         match client.stream.peek_closed() {
             Liveness::Closed => return Err(WaitError::ClientGone),
-            // A pipelined request: the socket stays readable, nothing more can be learned from it.
-            Liveness::HasData => return stream.readable(deadline).await.map_err(WaitError::from),
+            // A pipelined request: the socket stays readable, and no wait for it says when the client leaves.
+            Liveness::HasData => return unless_left(stream.readable(deadline), client).await,
             Liveness::Alive => {}
         }
     }
+}
+
+/// Waits for `wait`, and looks now and then whether the client has left meanwhile.
+///
+/// # Errors
+/// See [`WaitError`].
+pub async fn unless_left<T>(
+    wait: impl Future<Output = io::Result<T>>,
+    client: &Client,
+) -> Result<T, WaitError> {
+    let mut wait = pin!(wait);
+    client.deadline.arm(LOOK_AT_CLIENT);
+    poll_fn(|context| {
+        if let Poll::Ready(result) = wait.as_mut().poll(context) {
+            return Poll::Ready(result.map_err(WaitError::from));
+        }
+        while client.deadline.poll_over(context).is_ready() {
+            if client.stream.has_left() {
+                return Poll::Ready(Err(WaitError::ClientGone));
+            }
+            client.deadline.arm(LOOK_AT_CLIENT);
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// Writes to the error log what a FastCGI app said in stderr, as nginx does; `action` is what was being done.

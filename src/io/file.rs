@@ -5,12 +5,12 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{check, keeper, retry};
+use super::{check, retry};
 
 /// Tries for a free name where the file system has no O_TMPFILE.
 const TEMP_NAME_TRIES: u32 = 100;
@@ -201,31 +201,6 @@ fn create_temp_named(dir: &Path) -> io::Result<OwnedFd> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Opens a log for appending, created with nginx's mode 0644; where the user may not, the keeper does.
-///
-/// # Errors
-/// As open(2).
-pub fn append_open(path: &Path) -> io::Result<OwnedFd> {
-    match open(&c_path(path)?, libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT, 0o644) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && keeper::is_there() => {
-            keeper::ask_for_fd(keeper::Ask::Append, path.as_os_str().as_bytes())
-        }
-        opened => opened,
-    }
-}
-
-/// Makes `old` refer to what `new` refers to, in one step for every thread that writes to it: how a log is
-/// reopened. `old` stays close-on-exec unless it is a standard stream.
-///
-/// # Errors
-/// As dup3(2).
-pub fn dup3_over(new: BorrowedFd<'_>, old: RawFd) -> io::Result<()> {
-    let flags = if old > libc::STDERR_FILENO { libc::O_CLOEXEC } else { 0 };
-    // SAFETY: dup3(2) takes no pointers. The caller owns the number `old`, which keeps denoting an open file.
-    check(unsafe { libc::dup3(new.as_raw_fd(), old, flags) })?;
-    Ok(())
-}
-
 /// The path without symbolic links, `.` and `..`.
 ///
 /// # Errors
@@ -244,7 +219,7 @@ pub fn realpath(path: &Path) -> io::Result<PathBuf> {
     Ok(PathBuf::from(std::ffi::OsString::from_vec(bytes)))
 }
 
-fn open(path: &CStr, flags: libc::c_int, mode: libc::mode_t) -> io::Result<OwnedFd> {
+pub(super) fn open(path: &CStr, flags: libc::c_int, mode: libc::mode_t) -> io::Result<OwnedFd> {
     loop {
         // SAFETY: the path ends in a zero byte.
         match check(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, mode) }) {
@@ -256,7 +231,7 @@ fn open(path: &CStr, flags: libc::c_int, mode: libc::mode_t) -> io::Result<Owned
     }
 }
 
-fn c_path(path: &Path) -> io::Result<CString> {
+pub(super) fn c_path(path: &Path) -> io::Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(|_| io::ErrorKind::NotFound.into())
 }
 
@@ -353,22 +328,6 @@ mod tests {
             assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
         }
         assert_eq!(create_temp(&dir.join("no")).unwrap_err().kind(), io::ErrorKind::NotFound);
-        fs::remove_dir_all(&dir).unwrap();
-    }
-
-    #[test]
-    fn a_log_is_reopened_under_the_same_number() {
-        let dir = scratch("log");
-        let (path, moved) = (dir.join("log"), dir.join("log.1"));
-        let log = append_open(&path).unwrap();
-        write_all(log.as_fd(), b"one\n").unwrap();
-        fs::rename(&path, &moved).unwrap();
-        write_all(log.as_fd(), b"two\n").unwrap();
-        let new = append_open(&path).unwrap();
-        dup3_over(new.as_fd(), log.as_raw_fd()).unwrap();
-        write_all(log.as_fd(), b"three\n").unwrap();
-        assert_eq!(fs::read(&moved).unwrap(), b"one\ntwo\n");
-        assert_eq!(fs::read(&path).unwrap(), b"three\n");
         fs::remove_dir_all(&dir).unwrap();
     }
 

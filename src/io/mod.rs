@@ -14,6 +14,7 @@ pub mod granted;
 pub mod keeper;
 mod layer;
 pub mod listener;
+pub mod log_file;
 pub mod mailbox;
 pub mod named;
 pub mod outbox;

@@ -347,11 +347,13 @@ fn first_rung(wanted: Option<RingMode>) -> RingMode {
     wanted.or_else(|| std::env::var(MODE_VARIABLE).ok()?.parse().ok()).unwrap_or(RingMode::DeferTaskrun)
 }
 
-/// Sets up a small ring with the flags of `mode` and asks for the operations this room uses.
+/// Sets up a small ring with the flags of `mode`, enters it and asks for the operations this room uses.
 fn try_ring(mode: RingMode) -> io::Result<()> {
     use io_uring::opcode::{AsyncCancel, Close, PollAdd, Send, Timeout};
     let Some(builder) = mode.ring() else { return Ok(()) };
     let ring = builder.build(2)?;
+    // A filter may allow the set-up and refuse the rest: then nothing would ever complete.
+    ring.submit()?;
     let mut known = io_uring::Probe::new();
     ring.submitter().register_probe(&mut known)?;
     let needed = [PollAdd::CODE, AsyncCancel::CODE, Send::CODE, Close::CODE, Timeout::CODE];

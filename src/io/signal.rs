@@ -68,13 +68,14 @@ impl Signal {
     }
 }
 
-/// Blocks all [`Signal`]s in this thread and those it starts, and ignores SIGPIPE and SIGSYS, as nginx does.
+/// Blocks all [`Signal`]s in this thread and those it starts, and ignores SIGPIPE and SIGSYS, as nginx does,
+/// and SIGXFSZ: a log that reaches the limit for files (RLIMIT_FSIZE) must not end the process.
 /// To be called before any other thread exists.
 ///
 /// # Errors
 /// None on Linux.
 pub fn block() -> io::Result<()> {
-    for ignored in [libc::SIGPIPE, libc::SIGSYS] {
+    for ignored in [libc::SIGPIPE, libc::SIGSYS, libc::SIGXFSZ] {
         // SAFETY: SIG_IGN runs no code of ours.
         unsafe { libc::signal(ignored, libc::SIG_IGN) };
     }

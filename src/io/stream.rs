@@ -170,6 +170,20 @@ impl Stream {
         }
     }
 
+    /// Whether the other side has closed its end, also behind bytes that nobody has read yet.
+    pub fn has_left(&self) -> bool {
+        match self.peek_closed() {
+            Liveness::Closed => true,
+            Liveness::Alive => false,
+            Liveness::HasData => {
+                let mut asked = libc::pollfd { fd: self.fd, events: libc::POLLRDHUP, revents: 0 };
+                // SAFETY: `asked` is one pollfd on this stack frame.
+                let asks = || unsafe { libc::poll(&raw mut asked, 1, 0) as isize };
+                retry(asks).is_ok_and(|ready| ready > 0)
+            }
+        }
+    }
+
     /// The next bytes of the socket, without reading them; 0 at end of file. Beneath TLS, if the stream speaks that.
     ///
     /// # Errors

@@ -112,7 +112,7 @@ impl Deadline {
     }
 
     /// Ready with the reason once the wait must end; else the context is woken then.
-    pub(super) fn poll_over(&self, context: &Context<'_>) -> Poll<io::Error> {
+    pub fn poll_over(&self, context: &Context<'_>) -> Poll<io::Error> {
         let (verdict, old_waker) = with_table(|table| table.poll(self.slot, context.waker()))
             .unwrap_or((Some(io::ErrorKind::TimedOut), None));
         // Dropped outside the table: the last reference to a task drops the task, and its deadlines.

@@ -120,7 +120,7 @@ impl Keeper {
             }
             Ask::Exists if granted::exists(self.named(&self.reads, path)?) => {}
             Ask::Exists => return Err(io::Error::from_raw_os_error(kernel::file::ENOENT)),
-            Ask::Append => return kernel::file::append_open(self.named(&self.logs, path)?).map(Some),
+            Ask::Append => return kernel::log_file::append_open(self.named(&self.logs, path)?).map(Some),
             Ask::Bind => {
                 let asked = Asked::read(text).ok_or(ErrorKind::InvalidInput)?;
                 if !self.addresses.contains(&asked.addr) {

@@ -373,7 +373,7 @@ fn log_unopened(targets: &[ErrorLogConf], error: &StartError) {
     log::format_line(&mut line, error.level, 0, format_args!("{}", error.message));
     for file in targets.iter().filter(|log| error.level <= log.level) {
         if let LogTarget::File(path) = &file.target
-            && let Ok(file) = io::file::append_open(path)
+            && let Ok(file) = io::log_file::append_open(path)
         {
             let _ = io::file::write_all(file.as_fd(), &line);
         }
@@ -424,12 +424,12 @@ pub fn set_utc_offset() {
 /// written there goes to the error log, unless that is standard error itself.
 fn leave_stderr(cycle: &Cycle) {
     let file = cycle.conf.error_log.iter().find_map(|log| match &log.target {
-        LogTarget::File(path) => Some(io::file::append_open(path)),
+        LogTarget::File(path) => Some(io::log_file::append_open(path)),
         LogTarget::Stderr => None,
     });
     let kept = cycle.conf.error_log.iter().any(|log| matches!(log.target, LogTarget::Stderr));
     if let (Some(Ok(file)), false) = (file, kept) {
-        let _ = io::file::dup3_over(file.as_fd(), std::io::stderr().as_raw_fd());
+        let _ = io::log_file::dup3_over(file.as_fd(), std::io::stderr().as_raw_fd());
     }
 }
 

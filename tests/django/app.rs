@@ -15,6 +15,8 @@ use crate::support::{Port, TempDir, reserve, signal, wait_for};
 pub enum Runner {
     /// Gunicorn's default: a process per request, no keep-alive.
     GunicornSync,
+    /// The same with one process: who holds it holds the site.
+    GunicornOne,
     /// Gunicorn with threads: keep-alive for two seconds.
     GunicornGthread,
     /// Gunicorn's default behind the uwsgi protocol.
@@ -103,6 +105,7 @@ impl App {
     fn arguments(&self) -> Vec<String> {
         let mut line = match self.runner {
             Runner::GunicornSync => "-m gunicorn mysite.wsgi --worker-class sync --workers 2".to_owned(),
+            Runner::GunicornOne => "-m gunicorn mysite.wsgi --worker-class sync --workers 1".to_owned(),
             Runner::GunicornGthread => {
                 "-m gunicorn mysite.wsgi --worker-class gthread --threads 4".to_owned()
             }

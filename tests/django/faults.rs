@@ -1,6 +1,6 @@
 //! What goes wrong on a real day: the app stops and starts, it closes idle connections, clients read slowly.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::app::{Runner, Transport};
 use crate::browser::Browser;
@@ -79,6 +79,34 @@ fn slow_clients_do_not_hold_the_app() {
     for client in &mut clients {
         assert!(client.read_exact(expected.len()) == expected, "the file changed on its way");
     }
+}
+
+/// The whole site is one process that answers one request at a time, and a hundred clients take nothing of ten megabytes
+/// each: the process is free again as soon as it has said them, and stays so.
+#[test]
+fn a_hundred_slow_clients_do_not_hold_the_only_worker() {
+    let Some(kit) = kit() else { return };
+    let (_app, server) = behind(kit, Runner::GunicornOne, Transport::Tcp, FULL);
+    let expected = numbered(10 << 20);
+    let mut clients: Vec<_> = (0..100)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send("GET /download/10240/ HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            // The next one waits for the worker: at the front of all of them is always one that takes nothing.
+            assert!(head(&mut client).starts_with("HTTP/1.1 200 OK\r\n"));
+            client
+        })
+        .collect();
+    let since = Instant::now();
+    for _ in 0..5 {
+        assert_eq!(server.get("/").status, 200);
+    }
+    assert!(since.elapsed() < Duration::from_secs(5), "the worker was held for {:?}", since.elapsed());
+    for client in clients.iter_mut().step_by(20) {
+        assert!(client.read_exact(expected.len()) == expected, "the file changed on its way");
+    }
+    drop(clients);
+    assert_eq!(server.get("/").status, 200);
 }
 
 /// Reads an answer up to its blank line, and leaves the body where it is.

@@ -180,6 +180,24 @@ pub const CUT_OVER_TLS: Difference = Difference {
     reason: "where the end of the connection is the end of the answer, it would make half of one look whole",
 };
 
+/// An app's answer that is cut short, to a client that was told neither length nor chunks.
+pub const CUT_WITHOUT_LENGTH: Difference = Difference {
+    documented: "An answer that the app cuts short ends in a reset where only the close tells its end",
+    reason: "where the end of the connection is the end of the answer, it would make half of one look whole",
+};
+
+/// A log that is a pipe, or standard error, whose reader sleeps.
+pub const LOG_PIPES: Difference = Difference {
+    documented: "A log that is a pipe is never waited for",
+    reason: "a collector of logs that hangs must not stop the site",
+};
+
+/// A log that has reached RLIMIT_FSIZE.
+pub const FILE_LIMIT: Difference = Difference {
+    documented: "A log that has reached the limit for files (RLIMIT_FSIZE) loses lines",
+    reason: "a log that is full is no reason to serve nobody",
+};
+
 /// A block with commands that stands in for an empty part.
 pub const STUB_COMMANDS: Difference = Difference {
     documented: "commands in a block that stands in for an empty part are carried out",
@@ -240,6 +258,9 @@ fn every_difference_is_documented() {
         &CHALLENGES,
         &NOT_WAITED_FOR,
         &STUB_COMMANDS,
+        &CUT_WITHOUT_LENGTH,
+        &LOG_PIPES,
+        &FILE_LIMIT,
         &PAGES_IN_MEMORY,
         &HTTP2_STRICT,
     ];

@@ -69,6 +69,9 @@ pub(super) const CONNECTING: &str = "connecting to upstream";
 /// What nginx says of the time in which TLS is agreed on.
 pub(super) const SHAKING_HANDS: &str = "SSL handshaking to upstream";
 
+/// What nginx says of the time in which the request is sent.
+pub(super) const SENDING: &str = "sending request to upstream";
+
 /// What nginx says of the time between the request and the head of the answer.
 pub(super) const READING_HEAD: &str = "reading response header from upstream";
 
@@ -144,9 +147,7 @@ impl PeerError {
         match self {
             Self::Connect(..) | Self::Bind(..) | Self::ConnectTimeout => CONNECTING,
             Self::Handshake(_) | Self::HandshakeTimeout => SHAKING_HANDS,
-            Self::Send(_) | Self::SendTimeout | Self::Local(_) | Self::ClientBody(_) => {
-                "sending request to upstream"
-            }
+            Self::Send(_) | Self::SendTimeout | Self::Local(_) | Self::ClientBody(_) => SENDING,
             Self::Read(_)
             | Self::ReadTimeout
             | Self::PrematureClose

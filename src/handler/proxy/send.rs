@@ -5,12 +5,14 @@
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 
 use super::PeerRequest;
-use super::error::PeerError;
+use super::error::{PeerError, SENDING};
 use crate::cgi::fastcgi;
 use crate::config::model::LocationConf;
-use crate::http::Exchange;
+use crate::http::relay::{WaitError, unless_left};
+use crate::http::{Client, Exchange};
 use crate::http1::{BodyFraming, encode};
 use crate::io::stream::{either_readable, writable_or_readable};
 use crate::io::{Liveness, Side, Transfer, splice};
@@ -27,6 +29,9 @@ const FAIR_SHARE: usize = 1 << 20;
 
 /// Most bytes of an answer read while the request is still being sent.
 const EARLY_READ: usize = 16 << 10;
+
+/// Whose leaving ends the wait for an app that takes no more; nobody's with `proxy_ignore_client_abort`.
+type Watched<'c> = Option<&'c Client>;
 
 /// How far the request got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,15 +83,19 @@ pub(super) async fn request(
         };
     }
     connection.deadline.arm(conf.proxy.send_timeout);
-    if push(connection, &request.head, true, &mut request.sent).await? == Sent::Part {
+    let client = Rc::clone(&exchange.client);
+    let watched = exchange.watched_client(conf).is_some().then_some(&*client);
+    if push(connection, watched, &request.head, true, &mut request.sent).await? == Sent::Part {
         return Ok(Sent::Part);
     }
     exchange.upstream.note_sent(request.head.len());
     let sent = match &exchange.body.file {
-        Some(file) if request.in_records => records(file.as_fd(), exchange.body.length, connection).await?,
-        Some(body) => file(body.as_fd(), 0..exchange.body.length, connection).await?,
-        None if request.in_records => memory_records(&exchange.body.memory, connection).await?,
-        None => push(connection, &exchange.body.memory, false, &mut true).await?,
+        Some(file) if request.in_records => {
+            records(file.as_fd(), exchange.body.length, connection, watched).await?
+        }
+        Some(body) => file(body.as_fd(), 0..exchange.body.length, connection, watched).await?,
+        None if request.in_records => memory_records(&exchange.body.memory, connection, watched).await?,
+        None => push(connection, watched, &exchange.body.memory, false, &mut true).await?,
     };
     exchange.upstream.note_sent(usize::try_from(exchange.body.length).unwrap_or(usize::MAX));
     Ok(sent)
@@ -95,6 +104,7 @@ pub(super) async fn request(
 /// Sends `bytes`; ends early when the app answers. `sent` becomes true with the first byte.
 async fn push(
     connection: &mut PeerConnection,
+    watched: Watched<'_>,
     mut bytes: &[u8],
     more: bool,
     sent: &mut bool,
@@ -103,7 +113,7 @@ async fn push(
     while !bytes.is_empty() {
         if share >= FAIR_SHARE {
             share = 0;
-            if wait_writable(connection).await? == Sent::Part {
+            if wait_writable(connection, watched).await? == Sent::Part {
                 return Ok(Sent::Part);
             }
         }
@@ -115,25 +125,25 @@ async fn push(
                 connection.deadline.rearm();
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if wait_writable(connection).await? == Sent::Part {
+                if wait_writable(connection, watched).await? == Sent::Part {
                     return Ok(Sent::Part);
                 }
             }
             Err(error) => return broken(connection, error),
         }
     }
-    if more { Ok(Sent::Whole) } else { drain(connection).await }
+    if more { Ok(Sent::Whole) } else { drain(connection, watched).await }
 }
 
 /// Waits until what TLS holds back is with the kernel; without TLS it always is.
-async fn drain(connection: &mut PeerConnection) -> Result<Sent, PeerError> {
+async fn drain(connection: &mut PeerConnection, watched: Watched<'_>) -> Result<Sent, PeerError> {
     loop {
         match connection.stream.flush() {
             Ok(true) => return Ok(Sent::Whole),
             Ok(false) => {}
             Err(error) => return broken(connection, error),
         }
-        if wait_writable(connection).await? == Sent::Part {
+        if wait_writable(connection, watched).await? == Sent::Part {
             return Ok(Sent::Part);
         }
     }
@@ -144,12 +154,13 @@ async fn file(
     file: BorrowedFd<'_>,
     Range { start: mut offset, end }: Range<u64>,
     connection: &mut PeerConnection,
+    watched: Watched<'_>,
 ) -> Result<Sent, PeerError> {
     let mut share = 0;
     while offset < end {
         if share >= FAIR_SHARE {
             share = 0;
-            if wait_writable(connection).await? == Sent::Part {
+            if wait_writable(connection, watched).await? == Sent::Part {
                 return Ok(Sent::Part);
             }
         }
@@ -161,26 +172,30 @@ async fn file(
             }
             Ok(Transfer::Eof) => return Err(PeerError::Local(io::ErrorKind::UnexpectedEof.into())),
             Ok(Transfer::WouldBlock) => {
-                if wait_writable(connection).await? == Sent::Part {
+                if wait_writable(connection, watched).await? == Sent::Part {
                     return Ok(Sent::Part);
                 }
             }
             Err(error) => return broken(connection, error),
         }
     }
-    drain(connection).await
+    drain(connection, watched).await
 }
 
 /// Sends a body in memory in FastCGI records.
-async fn memory_records(body: &[u8], connection: &mut PeerConnection) -> Result<Sent, PeerError> {
+async fn memory_records(
+    body: &[u8],
+    connection: &mut PeerConnection,
+    watched: Watched<'_>,
+) -> Result<Sent, PeerError> {
     for share in body.chunks(fastcgi::STDIN_SHARE) {
         for part in [&fastcgi::stdin_header(share.len())[..], share, fastcgi::stdin_padding(share.len())] {
-            if push(connection, part, true, &mut true).await? == Sent::Part {
+            if push(connection, watched, part, true, &mut true).await? == Sent::Part {
                 return Ok(Sent::Part);
             }
         }
     }
-    push(connection, &fastcgi::stdin_header(0), false, &mut true).await
+    push(connection, watched, &fastcgi::stdin_header(0), false, &mut true).await
 }
 
 /// Sends the body's temporary file in FastCGI records.
@@ -188,23 +203,24 @@ async fn records(
     body: BorrowedFd<'_>,
     length: u64,
     connection: &mut PeerConnection,
+    watched: Watched<'_>,
 ) -> Result<Sent, PeerError> {
     let mut at = 0;
     while at < length {
         let share = (length - at).min(fastcgi::STDIN_SHARE as u64);
         let header = fastcgi::stdin_header(share as usize);
-        if push(connection, &header, true, &mut true).await? == Sent::Part
-            || file(body, at..at + share, connection).await? == Sent::Part
+        if push(connection, watched, &header, true, &mut true).await? == Sent::Part
+            || file(body, at..at + share, connection, watched).await? == Sent::Part
         {
             return Ok(Sent::Part);
         }
         at += share;
     }
     let padding = fastcgi::stdin_padding((length % fastcgi::STDIN_SHARE as u64) as usize);
-    if push(connection, padding, true, &mut true).await? == Sent::Part {
+    if push(connection, watched, padding, true, &mut true).await? == Sent::Part {
         return Ok(Sent::Part);
     }
-    push(connection, &fastcgi::stdin_header(0), false, &mut true).await
+    push(connection, watched, &fastcgi::stdin_header(0), false, &mut true).await
 }
 
 /// Passes the body on as it comes from the client.
@@ -217,6 +233,8 @@ async fn stream(
     // With the head goes what arrived of the body, which may be nothing.
     let mut out = request.head.clone();
     let mut payload = std::mem::take(&mut exchange.body.memory);
+    let client = Rc::clone(&exchange.client);
+    let watched = exchange.watched_client(conf).is_some().then_some(&*client);
     loop {
         exchange.take_arrived_body(conf, &mut payload).map_err(PeerError::ClientBody)?;
         request.body_gone |= !payload.is_empty();
@@ -224,7 +242,7 @@ async fn stream(
         payload.clear();
         if !out.is_empty() {
             connection.deadline.arm(conf.proxy.send_timeout);
-            let sent = push(connection, &out, false, &mut request.sent).await?;
+            let sent = push(connection, watched, &out, false, &mut request.sent).await?;
             exchange.upstream.note_sent(out.len());
             out.clear();
             if sent == Sent::Part {
@@ -273,9 +291,19 @@ fn client_wait_error(error: io::Error) -> PeerError {
 }
 
 /// Waits until the peer takes more; `Part` when it answered instead.
-async fn wait_writable(connection: &mut PeerConnection) -> Result<Sent, PeerError> {
+async fn wait_writable(connection: &mut PeerConnection, watched: Watched<'_>) -> Result<Sent, PeerError> {
     let stream = &connection.stream;
-    match writable_or_readable(stream, stream, &connection.deadline).await {
+    let wait = writable_or_readable(stream, stream, &connection.deadline);
+    let ended = match watched {
+        Some(client) => match unless_left(wait, client).await {
+            Err(WaitError::ClientGone) => return Err(PeerError::ClientGone(SENDING)),
+            Err(WaitError::Timeout) => Err(io::ErrorKind::TimedOut.into()),
+            Err(WaitError::Io(error)) => Err(error),
+            Ok(side) => Ok(side),
+        },
+        None => wait.await,
+    };
+    match ended {
         Ok(Side::A) => Ok(Sent::Whole),
         Ok(Side::B) if answered(connection)? => Ok(Sent::Part),
         Ok(Side::B) => Ok(Sent::Whole),

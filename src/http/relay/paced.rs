@@ -7,7 +7,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{FAIR_SHARE, Filled, Relay, WATCH_CLIENT_AFTER};
+use super::{FAIR_SHARE, Filled, LOOK_AT_CLIENT, Relay, WATCH_CLIENT_AFTER};
 use crate::config::model::LocationConf;
 use crate::http::client::Client;
 use crate::http::exchange::Exchange;
@@ -142,8 +142,16 @@ impl Relay {
         let ended = match app {
             Some(app) if wait.client => writable_or_readable(&client.stream, app, &client.deadline).await,
             None if wait.client => client.stream.writable(&client.deadline).await.map(|()| Side::A),
-            Some(app) if wait.deaf || conf.proxy.ignore_client_abort => {
+            Some(app) if conf.proxy.ignore_client_abort => {
                 app.readable(&client.deadline).await.map(|()| Side::B)
+            }
+            Some(app) if wait.deaf => {
+                client.deadline.arm(Duration::from_millis(left).min(LOOK_AT_CLIENT));
+                let ended = app.readable(&client.deadline).await;
+                if ended.is_err() && client.stream.has_left() {
+                    return Err(io::ErrorKind::BrokenPipe.into());
+                }
+                ended.map(|()| Side::B)
             }
             Some(app) => {
                 let left = Duration::from_millis(left);

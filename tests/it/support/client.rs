@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::{ClientConfig, ClientConnection};
 
@@ -215,6 +216,22 @@ impl Client {
     pub fn expect_close(&mut self) {
         let rest = self.read_to_end();
         assert!(rest.is_empty(), "expected the end, got {:?}", super::escape(&rest));
+    }
+
+    /// Whether the server ends the connection within this time; what it sends is kept.
+    pub fn has_ended(&mut self, within: Duration) -> bool {
+        let socket = match &self.socket {
+            Socket::Tcp(stream) => stream.try_clone().unwrap(),
+            Socket::Tls(stream) => stream.sock.try_clone().unwrap(),
+            Socket::Unix(_) => panic!("a TCP connection"),
+        };
+        socket.set_read_timeout(Some(within)).unwrap();
+        let ended = match socket.peek(&mut [0]) {
+            Ok(count) => count == 0,
+            Err(e) => !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        };
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        ended
     }
 
     /// Waits for at least one byte more, and gives what is there; empty at the end of the connection.

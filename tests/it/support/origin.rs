@@ -90,6 +90,19 @@ pub struct OriginConnection {
 impl OriginConnection {
     /// Reads one whole request and keeps it; `None` at the end of the connection.
     pub fn request(&mut self) -> Option<Received> {
+        let (slot, mut request) = self.head()?;
+        let complete = self.read_body(&mut request);
+        self.received.lock().unwrap()[slot] = request.clone();
+        complete.then_some(request)
+    }
+
+    /// Reads the head of a request and keeps it; the body, or most of a long one, stays where it is.
+    pub fn request_head(&mut self) -> Option<Received> {
+        self.head().map(|(_, request)| request)
+    }
+
+    /// The head counts even if the body never comes: a case must see what reached the application.
+    fn head(&mut self) -> Option<(usize, Received)> {
         let end = loop {
             if let Some(at) = find(&self.buffer, b"\r\n\r\n") {
                 break at + 4;
@@ -99,16 +112,10 @@ impl OriginConnection {
             }
         };
         let head: Vec<u8> = self.buffer.drain(..end).collect();
-        let mut request = Received { head, raw_body: Vec::new(), body: Vec::new() };
-        // The head counts even if the body never comes: a case must see what reached the application.
-        let slot = {
-            let mut all = self.received.lock().unwrap();
-            all.push(request.clone());
-            all.len() - 1
-        };
-        let complete = self.read_body(&mut request);
-        self.received.lock().unwrap()[slot] = request.clone();
-        complete.then_some(request)
+        let request = Received { head, raw_body: Vec::new(), body: Vec::new() };
+        let mut all = self.received.lock().unwrap();
+        all.push(request.clone());
+        Some((all.len() - 1, request))
     }
 
     fn read_body(&mut self, request: &mut Received) -> bool {

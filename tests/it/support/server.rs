@@ -44,6 +44,8 @@ pub struct Setup {
     verbatim: bool,
     /// The nginx to run; ringx if there is none.
     nginx: Option<String>,
+    /// What runs the program and becomes it.
+    under: Vec<String>,
 }
 
 impl Setup {
@@ -143,6 +145,21 @@ impl Setup {
         )
     }
 
+    /// The program is run by `sh` after this line, in mount points of its own: for limits and small file systems.
+    /// `$dir` is `{{dir}}`.
+    pub fn after(mut self, line: &str) -> Setup {
+        let line = format!("dir={}; {line} && exec \"$@\"", self.dir.path.display());
+        self.under = ["unshare", "-m", "sh", "-c", &line, "sh"].map(str::to_owned).to_vec();
+        self
+    }
+
+    /// The same without mount points of its own, which only root may have.
+    pub fn limited(mut self, line: &str) -> Setup {
+        let line = format!("{line} && exec \"$@\"");
+        self.under = ["sh", "-c", &line, "sh"].map(str::to_owned).to_vec();
+        self
+    }
+
     /// Runs ringx whatever `ORACLE` says: for cases that compare the two.
     pub fn ringx(mut self) -> Setup {
         self.nginx = None;
@@ -168,7 +185,14 @@ impl Setup {
             global += &format!(" pid {}/server.pid;", dir.display());
         }
         command.arg("-p").arg(dir).arg("-c").arg(file).arg("-g").arg(global);
-        command
+        match self.under.split_first() {
+            None => command,
+            Some((first, rest)) => {
+                let mut under = Command::new(first);
+                under.args(rest).arg(command.get_program()).args(command.get_args());
+                under
+            }
+        }
     }
 
     /// Runs this nginx whatever `ORACLE` says: for cases that compare the two.
@@ -185,6 +209,15 @@ impl Setup {
         fs::write(&file, text).unwrap();
         let output = self.command(&file).arg("-t").stdin(Stdio::null()).output().unwrap();
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// Runs the program with this configuration to its end, which is to come soon: exit code and what it said.
+    pub fn fails(mut self, conf: &str) -> (Option<i32>, String) {
+        let text = self.fill(&self.wrap(conf));
+        let file = self.dir.path.join("server.conf");
+        fs::write(&file, text).unwrap();
+        let output = self.command(&file).stdin(Stdio::null()).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     /// Starts the program with this configuration and waits until every port accepts.
@@ -254,6 +287,7 @@ impl Server {
             global: "worker_processes 1;".to_owned(),
             verbatim: false,
             nginx: oracle(),
+            under: Vec::new(),
         }
     }
 

@@ -6,15 +6,11 @@
 //! look whole. Made by `handler::proxy`, driven by `write`.
 
 mod paced;
+pub mod wait;
 
-use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
-use std::time::Duration;
 
-use super::client::Client;
 use super::exchange::Exchange;
 use super::flow::{Flow, Flushed, SpoolError};
 use super::transform::Transform;
@@ -22,10 +18,11 @@ use super::tunnel;
 use crate::cgi::fastcgi::{Piece, RecordError, Records};
 use crate::config::model::LocationConf;
 use crate::http1::{BodyFraming, ChunkKind, ChunkedDecoder, Known, Trailers};
-use crate::io::stream::{either_readable, writable_or_readable};
-use crate::io::{Liveness, Side, Transfer};
+use crate::io::stream::writable_or_readable;
+use crate::io::{Side, Transfer};
 use crate::log::{Errno, Level, Raw};
 use crate::upstream::{Lease, PeerConnection, Upstream};
+use wait::{WaitError, wait_for_app};
 
 /// Most bytes copied from an app's socket in one read.
 const READ_SIZE: usize = 64 << 10;
@@ -48,13 +45,6 @@ const TRANSFORM_SHARE: usize = 64 << 10;
 
 /// Most bytes read at a time of a body whose pieces may become a thousand times as long.
 const EXPANDING_READ: usize = 4 << 10;
-
-/// How long an app is waited for before the client's socket is watched too: nearly all answers come sooner, and
-/// their requests then cost no second wait.
-const WATCH_CLIENT_AFTER: Duration = Duration::from_millis(100);
-
-/// How often a client is looked at whose socket cannot be waited for, because there are bytes in it that nobody reads yet.
-const LOOK_AT_CLIENT: Duration = Duration::from_millis(500);
 
 /// An app's answer, its head already parsed.
 #[derive(Default)]
@@ -115,76 +105,6 @@ enum Filled {
     Starved,
 }
 
-/// Why a wait for the app ended without readiness.
-#[derive(Debug)]
-pub enum WaitError {
-    /// Nothing came in time.
-    Timeout,
-    /// The client closed its connection.
-    ClientGone,
-    /// The kernel refused to wait.
-    Io(io::Error),
-}
-
-/// Waits until `connection` is readable, for `timeout` at most; after a while also for the client's close, if it is
-/// given.
-///
-/// # Errors
-/// See [`WaitError`].
-pub async fn wait_for_app(
-    connection: &PeerConnection,
-    client: Option<&Client>,
-    timeout: Duration,
-) -> Result<(), WaitError> {
-    let (stream, deadline) = (&connection.stream, &connection.deadline);
-    let Some(client) = client.filter(|_| timeout > WATCH_CLIENT_AFTER) else {
-        deadline.arm(timeout);
-        return stream.readable(deadline).await.map_err(WaitError::from);
-    };
-    deadline.arm(WATCH_CLIENT_AFTER);
-    match stream.readable(deadline).await {
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
-        other => return other.map_err(WaitError::from),
-    }
-    deadline.arm(timeout - WATCH_CLIENT_AFTER);
-    loop {
-        if either_readable(stream, &client.stream, deadline).await? == Side::A {
-            return Ok(());
-        }
-        match client.stream.peek_closed() {
-            Liveness::Closed => return Err(WaitError::ClientGone),
-            // A pipelined request: the socket stays readable, and no wait for it says when the client leaves.
-            Liveness::HasData => return unless_left(stream.readable(deadline), client).await,
-            Liveness::Alive => {}
-        }
-    }
-}
-
-/// Waits for `wait`, and looks now and then whether the client has left meanwhile.
-///
-/// # Errors
-/// See [`WaitError`].
-pub async fn unless_left<T>(
-    wait: impl Future<Output = io::Result<T>>,
-    client: &Client,
-) -> Result<T, WaitError> {
-    let mut wait = pin!(wait);
-    client.deadline.arm(LOOK_AT_CLIENT);
-    poll_fn(|context| {
-        if let Poll::Ready(result) = wait.as_mut().poll(context) {
-            return Poll::Ready(result.map_err(WaitError::from));
-        }
-        while client.deadline.poll_over(context).is_ready() {
-            if client.stream.has_left() {
-                return Poll::Ready(Err(WaitError::ClientGone));
-            }
-            client.deadline.arm(LOOK_AT_CLIENT);
-        }
-        Poll::Pending
-    })
-    .await
-}
-
 /// Writes to the error log what a FastCGI app said in stderr, as nginx does; `action` is what was being done.
 pub fn log_stderr(exchange: &mut Exchange, text: &[u8], action: &str) {
     let ends = |b: &u8| matches!(b, b'\r' | b'\n' | b'.' | b' ');
@@ -195,12 +115,6 @@ pub fn log_stderr(exchange: &mut Exchange, text: &[u8], action: &str) {
     }
     let text = Raw(&text[..end]);
     exchange.log_error(Level::Error, format_args!("FastCGI sent in stderr: \"{text}\" while {action}"));
-}
-
-impl From<io::Error> for WaitError {
-    fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::TimedOut { Self::Timeout } else { Self::Io(error) }
-    }
 }
 
 impl Source {

@@ -210,6 +210,12 @@ pub const PAGES_IN_MEMORY: Difference = Difference {
     reason: "the head is not sent before the page is whole",
 };
 
+/// An app's chunks that end in what is none.
+pub const BAD_CHUNK: Difference = Difference {
+    documented: "What came before a broken chunk goes to the client, and then the connection ends",
+    reason: "how much of it is lost would hang on what was read together with the fault",
+};
+
 /// Frames that are not what RFC 9113 allows, and the end of a connection that the client has said goodbye to.
 pub const HTTP2_STRICT: Difference = Difference {
     documented: "A frame that is not allowed where it comes ends the connection or its stream",
@@ -263,6 +269,7 @@ fn every_difference_is_documented() {
         &FILE_LIMIT,
         &PAGES_IN_MEMORY,
         &HTTP2_STRICT,
+        &BAD_CHUNK,
     ];
     for difference in all {
         assert!(

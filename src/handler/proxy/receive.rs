@@ -10,7 +10,7 @@ use super::error::{PeerError, READING_HEAD};
 use super::gateway;
 use crate::config::model::LocationConf;
 use crate::http::Exchange;
-use crate::http::relay::{WaitError, wait_for_app};
+use crate::http::relay::wait::{WaitError, wait_for_app};
 use crate::http1::{HeadLimits, Progress, ResponseError, is_token_byte};
 use crate::upstream::PeerConnection;
 

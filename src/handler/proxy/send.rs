@@ -11,7 +11,7 @@ use super::PeerRequest;
 use super::error::{PeerError, SENDING};
 use crate::cgi::fastcgi;
 use crate::config::model::LocationConf;
-use crate::http::relay::{WaitError, unless_left};
+use crate::http::relay::wait::{WaitError, unless_left};
 use crate::http::{Client, Exchange};
 use crate::http1::{BodyFraming, encode};
 use crate::io::stream::{either_readable, writable_or_readable};

@@ -7,7 +7,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{FAIR_SHARE, Filled, LOOK_AT_CLIENT, Relay, WATCH_CLIENT_AFTER};
+use super::wait::{LOOK_AT_CLIENT, WATCH_CLIENT_AFTER};
+use super::{FAIR_SHARE, Filled, Relay};
 use crate::config::model::LocationConf;
 use crate::http::client::Client;
 use crate::http::exchange::Exchange;

@@ -84,7 +84,7 @@ fn test(command: &Command, messages: &Messages, dump: bool) -> ExitCode {
     if !command.quiet {
         say(&format!("ringx: the configuration file {} syntax is ok\n", file.display()));
     }
-    if let Err(error) = master::check(conf) {
+    if let Err(error) = master::check(&command.load, conf) {
         // The file's own logs have it.
         say(&format!("ringx: [{}] {}\n", error.level.as_str(), error.message));
         return failed();

@@ -56,6 +56,8 @@ pub struct MainConf {
     pub error_log: Arc<[ErrorLogConf]>,
     /// `daemon on|off`.
     pub daemon: bool,
+    /// `sandbox on|off`.
+    pub sandbox: bool,
     /// The prefix (`-p`), absolute, with a closing slash: relative paths start here.
     pub prefix: PathBuf,
     /// Directories for temporary files that no directive names, as locations have them: another one serves as well.

@@ -285,11 +285,12 @@ pub fn directives_markdown() -> String {
 
 /// Modules in the table that are not nginx's own.
 #[cfg(test)]
-const OF_OTHERS: [&str; 4] = [
+const OF_OTHERS: [&str; 5] = [
     "ngx_http_headers_more_filter_module",
     "ngx_http_geoip2_module",
     "ngx_http_brotli_module",
     "ngx_http_subs_filter_module",
+    "ringx",
 ];
 
 /// One sentence about the table, for the README.

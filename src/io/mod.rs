@@ -8,6 +8,7 @@
 #![allow(unsafe_code, reason = "this room is the boundary to the kernel; every other room is safe code")]
 
 pub mod addr;
+pub mod confine;
 pub mod connect;
 pub mod file;
 pub mod granted;

@@ -16,7 +16,7 @@ use std::pin::{Pin, pin};
 use std::str::FromStr;
 use std::task::{Context, Poll, Waker};
 
-use super::{timer, watch};
+use super::{confine, timer, watch};
 use crate::time;
 
 /// Names the environment variable that chooses the rung to begin with: `defer`, `coop`, `plain`, `epoll`.
@@ -165,13 +165,7 @@ where
     let mut last = io::Error::from(io::ErrorKind::Unsupported);
     for mode in RingMode::LADDER.into_iter().filter(|&mode| mode >= first) {
         let built = match mode.ring() {
-            Some(builder) => try_ring(mode).and_then(|()| {
-                monoio::RuntimeBuilder::<monoio::IoUringDriver>::new()
-                    .with_entries(RING_ENTRIES)
-                    .uring_builder(builder)
-                    .build()
-                    .map(monoio::FusionRuntime::Uring)
-            }),
+            Some(builder) => try_ring(mode).and_then(|()| build_ring(builder)),
             None => monoio::RuntimeBuilder::<monoio::LegacyDriver>::new()
                 .with_entries(RING_ENTRIES)
                 .build()
@@ -183,6 +177,24 @@ where
         }
     }
     Err(last)
+}
+
+/// The loop on a ring; of a confined process on one that does what this room uses and nothing else.
+fn build_ring<R: monoio::Driver>(
+    mut builder: io_uring::Builder,
+) -> io::Result<monoio::FusionRuntime<monoio::IoUringDriver, R>> {
+    let restricted = confine::is_confined().then(|| {
+        builder.setup_r_disabled();
+        confine::one_ring_at_a_time()
+    });
+    let runtime = monoio::RuntimeBuilder::<monoio::IoUringDriver>::new()
+        .with_entries(RING_ENTRIES)
+        .uring_builder(builder)
+        .build()?;
+    if restricted.is_some() {
+        confine::restrict_ring()?;
+    }
+    Ok(monoio::FusionRuntime::Uring(runtime))
 }
 
 fn enter<L, R, M, F>(

@@ -23,7 +23,8 @@ use super::pid_file::PidFile;
 use super::{leave_stderr, temp_paths};
 
 /// How files of the configuration are looked at.
-const ACCESS: FileAccess = FileAccess { open: granted::open, names: granted::names, exists: granted::exists };
+pub(super) const ACCESS: FileAccess =
+    FileAccess { open: granted::open, names: granted::names, exists: granted::exists };
 
 /// What the keeper gives out.
 struct Keeper {

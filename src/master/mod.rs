@@ -6,6 +6,7 @@
 mod keeper;
 mod listeners;
 mod pid_file;
+mod sandbox;
 mod temp_paths;
 mod workers;
 
@@ -24,6 +25,7 @@ use crate::log::{self, Errno, Level};
 use listeners::Listeners;
 use pid_file::PidFile;
 pub use pid_file::read as read_pid;
+use sandbox::Sandbox;
 use workers::Workers;
 
 /// How long the master sleeps before it looks at its workers' reports.
@@ -87,9 +89,9 @@ fn start<'o>(
     };
     let sockets = listeners.open(cycle, worker_count(&cycle.conf), &say)?;
     match detach_and_work(options, cycle, sockets, identity) {
-        Ok((pid_file, workers)) => {
+        Ok((pid_file, workers, sandbox)) => {
             let (cycle, daemon) = (Arc::clone(cycle), cycle.conf.daemon);
-            Ok((Master { options, cycle, listeners, pid_file, daemon, ending: false }, workers))
+            Ok((Master { options, cycle, listeners, pid_file, sandbox, daemon, ending: false }, workers))
         }
         Err(error) => {
             listeners.close();
@@ -105,7 +107,7 @@ fn detach_and_work(
     cycle: &Arc<Cycle>,
     sockets: Vec<Vec<ListenSocket>>,
     identity: Option<sys::Identity>,
-) -> Result<(PidFile, Workers), StartError> {
+) -> Result<(PidFile, Workers, Option<Sandbox>), StartError> {
     let verdict = match cycle.conf.daemon {
         true => Some(sys::daemonize().map_err(|e| failed("fork()", &e))?),
         false => None,
@@ -117,6 +119,10 @@ fn detach_and_work(
         sys::become_user(identity).map_err(|e| failed("setresuid()", &e))?;
     }
     sys::no_new_privileges().map_err(|e| failed("prctl()", &e))?;
+    let sandbox = match cycle.conf.sandbox {
+        true => Some(close_sandbox(options, cycle, identity.as_ref())?),
+        false => None,
+    };
     let pid_file = PidFile::write(&cycle.conf.pid).map_err(|e| cannot_open(&cycle.conf.pid, &e))?;
     let workers = match Workers::start(cycle, sockets) {
         Ok(workers) => workers,
@@ -130,7 +136,19 @@ fn detach_and_work(
         leave_stderr(cycle);
         verdict.started();
     }
-    Ok((pid_file, workers))
+    Ok((pid_file, workers, sandbox))
+}
+
+fn close_sandbox(
+    options: &LoadOptions,
+    cycle: &Cycle,
+    user: Option<&sys::Identity>,
+) -> Result<Sandbox, StartError> {
+    let (sandbox, message) = Sandbox::close(&cycle.conf, options, user)?;
+    if let Some(message) = message {
+        log(&cycle.logs, &cycle.conf.error_log, Level::Warn, message);
+    }
+    Ok(sandbox)
 }
 
 fn failed(call: &str, error: &std::io::Error) -> StartError {
@@ -142,7 +160,10 @@ fn failed(call: &str, error: &std::io::Error) -> StartError {
 ///
 /// # Errors
 /// What cannot be had.
-pub fn check(conf: MainConf) -> Result<(), StartError> {
+pub fn check(options: &LoadOptions, conf: MainConf) -> Result<(), StartError> {
+    if conf.sandbox {
+        Sandbox::check(&conf, options)?;
+    }
     let cycle = open_cycle(conf, None)?;
     let pid_file = || PidFile::try_write(&cycle.conf.pid).map_err(|e| cannot_open(&cycle.conf.pid, &e));
     listeners::try_all(&cycle)
@@ -188,6 +209,7 @@ struct Master<'o> {
     cycle: Arc<Cycle>,
     listeners: Listeners,
     pid_file: PidFile,
+    sandbox: Option<Sandbox>,
     /// Detached: standard error follows the error log.
     daemon: bool,
     /// Told to end: what is loaded now would open the ports again.
@@ -301,6 +323,9 @@ impl Master<'_> {
     }
 
     fn take_up(&mut self, mut conf: MainConf, workers: &mut Workers) -> Result<(), StartError> {
+        if let Some(sandbox) = &self.sandbox {
+            sandbox.holds(&conf, self.options)?;
+        }
         temp_paths::prepare(&mut conf, None)?;
         let cycle = open_cycle(conf, Some(&self.cycle))?;
         let old = Arc::clone(&self.cycle);
@@ -318,6 +343,9 @@ impl Master<'_> {
                 Ok(pid_file) => std::mem::replace(&mut self.pid_file, pid_file).remove(),
                 Err(e) => self.log(Level::Emerg, &cannot_open(&cycle.conf.pid, &e).message),
             }
+        }
+        if cycle.conf.sandbox != self.cycle.conf.sandbox {
+            self.log(Level::Warn, "\"sandbox\" changes only with a restart");
         }
         if cycle.conf.user != self.cycle.conf.user {
             self.log(Level::Warn, "the \"user\" changes only with a restart");

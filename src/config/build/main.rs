@@ -28,6 +28,7 @@ struct RawMain {
     user: Option<(String, Option<String>)>,
     pid: Option<String>,
     daemon: Option<bool>,
+    sandbox: Option<bool>,
     master_process: Option<bool>,
     error_logs: Vec<ErrorLogConf>,
 }
@@ -72,6 +73,7 @@ impl RawMain {
             "user" => cx.set(d, &mut self.user, user),
             "pid" => cx.text(d, &mut self.pid),
             "daemon" => cx.flag(d, &mut self.daemon),
+            "sandbox" => cx.flag(d, &mut self.sandbox),
             "master_process" => cx.flag(d, &mut self.master_process),
             "error_log" => self.error_logs.extend(logs::error_log(cx, d)),
             _ => {}
@@ -135,6 +137,7 @@ impl RawMain {
             pid: pid(cx, self.pid.as_deref()),
             error_log,
             daemon: self.daemon.unwrap_or(true),
+            sandbox: self.sandbox.unwrap_or(false),
             prefix: cx.prefix().to_owned(),
             default_temp_paths: std::mem::take(&mut cx.default_temp_paths).into_iter().collect(),
             http,

@@ -101,6 +101,7 @@ pub(super) static FAMILIES: &[&[DirectiveSpec]] = &[
     content::HTTP_JS,
     others::STREAM,
     others::MAIL,
+    others::RINGX,
 ];
 
 /// It guards something: never ignored.

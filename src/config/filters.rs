@@ -24,7 +24,7 @@ pub struct FilterConf {
     pub sub: Option<SubConf>,
     /// `add_before_body` and `add_after_body`, `None` when there is neither.
     pub addition: Option<AdditionConf>,
-    /// `charset`, `None` when off.
+    /// `charset` and `source_charset`, `None` when there is neither.
     pub charset: Option<CharsetConf>,
     /// `ssi on`.
     pub ssi: Option<SsiConf>,
@@ -78,11 +78,15 @@ pub struct SubPair {
     pub put: Template,
 }
 
-/// `charset` and the types it is for.
+/// `charset`, the types it is for, and what texts are before it.
 #[derive(Debug)]
 pub struct CharsetConf {
-    /// The name that is added.
-    pub name: Template,
+    /// The name that is added, `None` when off.
+    pub name: Option<Template>,
+    /// `source_charset`.
+    pub source: Option<Template>,
+    /// `override_charset`: also where the app names one.
+    pub overrides: bool,
     /// `charset_types`.
     pub types: TypeSet,
 }

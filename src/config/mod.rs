@@ -8,6 +8,7 @@
 pub mod ast;
 pub mod browser;
 mod build;
+pub mod charsets;
 mod check;
 pub mod cidr;
 pub mod ciphers;

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::charsets::Charsets;
 use super::derived::DerivedConf;
 use super::gateway::FastcgiScriptConf;
 use super::pattern::Pattern;
@@ -136,8 +137,8 @@ pub struct HttpConf {
     pub derived: Vec<DerivedConf>,
     /// `limit_req_zone` and `limit_conn_zone`.
     pub limit_zones: Vec<LimitZoneConf>,
-    /// The names in all `charset`s, of which `X-Accel-Charset` may name one.
-    pub charsets: Vec<String>,
+    /// Charsets that are named, of which `X-Accel-Charset` may name one, and the tables between them.
+    pub charsets: Charsets,
     /// Names of variables, for those that are looked up while a request is served (SSI).
     pub scope: VariableScope,
     /// TLS towards apps, by the number in [`ProxyConf::tls`].

@@ -1,79 +1,144 @@
-//! `charset`: what the `Content-Type` says about the encoding of a text.
+//! `charset*`: what the `Content-Type` says about the encoding of a text, and into which one the text is brought.
+//!
+//! nginx's `ngx_http_charset_header_filter`: the charset a text is to have, the one it has, and the table between them.
 
-use crate::config::filters::CharsetConf;
-use crate::http::{Exchange, Response, variables};
+use crate::config::filters::{CharsetConf, TypeSet};
+use crate::config::template::Template;
+use crate::http::{Exchange, named_charset, variables};
 use crate::http1::{Status, encode};
 use crate::log::{Level, Raw};
 
-/// `X-Accel-Charset`: a charset that the configuration knows, for any type that names none.
+/// Gives a text the charset that is asked for, by the app (`X-Accel-Charset`) or the configuration.
+pub(super) fn apply(exchange: &mut Exchange, conf: Option<&CharsetConf>) {
+    let Some(wanted) = wanted(exchange, conf) else { return };
+    let Some(named) = source(exchange, conf) else {
+        set(exchange, &wanted);
+        return;
+    };
+    bring(exchange, &named, &wanted);
+}
+
+/// Brings the text of a part into the charset of its page.
 #[cold]
-pub(super) fn obey(exchange: &mut Exchange) {
-    let (told, content_type) = (&exchange.response.told_charset, &exchange.response.content_type);
-    let known = &exchange.cycle.conf.http.charsets;
-    if content_type.is_empty() || known.is_empty() {
-        return;
+pub(super) fn apply_to_part(exchange: &mut Exchange, conf: Option<&CharsetConf>) {
+    let Some(wanted) = exchange.page_charset.take() else { return };
+    if let Some(named) = source(exchange, conf) {
+        bring(exchange, &named, &wanted);
     }
-    if !known.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(told)) {
-        let message = format_args!("unknown charset \"{}\" to override", Raw(told));
-        exchange.log_error(Level::Error, message);
-        return;
-    }
-    let redirects = matches!(exchange.response.status, Status::MOVED_PERMANENTLY | Status(302));
-    if redirects || names_charset(content_type) {
-        return;
-    }
-    let Response { content_type, told_charset, .. } = &mut exchange.response;
-    content_type.extend_from_slice(b"; charset=");
-    content_type.extend_from_slice(told_charset);
+    exchange.page_charset = Some(wanted);
 }
 
-/// Adds `; charset=` to the types that are meant, unless the type names one or the app does.
-pub(super) fn apply(exchange: &mut Exchange, conf: &CharsetConf) {
+/// The charset that the text is to have; `None` where it stays as it is.
+fn wanted(exchange: &mut Exchange, conf: Option<&CharsetConf>) -> Option<Vec<u8>> {
     let response = &exchange.response;
-    if response.content_type.is_empty()
-        || !response.told_charset.is_empty()
-        || names_charset(&response.content_type)
-        || !conf.types.contains(&response.content_type)
-        // Netscape took a redirect's charset for that of the page behind it; nginx remembers.
-        || matches!(response.status, Status::MOVED_PERMANENTLY | Status(302))
-    {
+    let (told, content_type) = (&response.told_charset, &response.content_type);
+    let known = &exchange.cycle.conf.http.charsets;
+    if content_type.is_empty() {
+        return None;
+    }
+    if !told.is_empty() {
+        if known.is_empty() {
+            return None;
+        }
+        if known.find(told).is_none() {
+            let message = format_args!("unknown charset \"{}\" to override", Raw(told));
+            exchange.log_error(Level::Error, message);
+            return None;
+        }
+        return Some(told.clone());
+    }
+    let conf = conf?;
+    let template = conf.name.as_ref()?;
+    let means = match named_charset(content_type) {
+        Some(_) => conf.overrides,
+        // A type with other parameters is none of those that are listed.
+        None => match &conf.types {
+            TypeSet::Any => true,
+            only @ TypeSet::Only(_) => !content_type.contains(&b';') && only.contains(content_type),
+        },
+    };
+    if !means {
+        return None;
+    }
+    let name = evaluate(exchange, template);
+    (!name.is_empty() && encode::is_safe_value(&name)).then_some(name)
+}
+
+/// The charset that the text has, as its type or `source_charset` says.
+fn source(exchange: &Exchange, conf: Option<&CharsetConf>) -> Option<Vec<u8>> {
+    let content_type = &exchange.response.content_type;
+    if let Some((_, name)) = named_charset(content_type) {
+        return Some(name.to_vec());
+    }
+    let name = evaluate(exchange, conf?.source.as_ref()?);
+    (!name.is_empty()).then_some(name)
+}
+
+/// A name; one that the configuration has written is spelled as it was for the first time.
+fn evaluate(exchange: &Exchange, template: &Template) -> Vec<u8> {
+    let known = &exchange.cycle.conf.http.charsets;
+    if let Some(number) = template.as_literal().and_then(|name| known.find(name)) {
+        return known.name(number).as_bytes().to_vec();
+    }
+    let mut name = Vec::new();
+    variables::evaluate(exchange, template, &mut name);
+    name
+}
+
+/// Brings a text from one charset into another, if there is a table.
+fn bring(exchange: &mut Exchange, from: &[u8], to: &[u8]) {
+    let known = &exchange.cycle.conf.http.charsets;
+    let (source, target) = (known.find(from), known.find(to));
+    if let (Some(source), Some(target)) = (source, target) {
+        if source == target {
+            forget_named(exchange);
+            set(exchange, to);
+            return;
+        }
+        let is_encoded =
+            exchange.response.fields.get(b"content-encoding").is_some_and(|value| !value.is_empty());
+        if is_encoded {
+            return;
+        }
+        if let Some(table) = known.table(source, target).cloned() {
+            forget_named(exchange);
+            set(exchange, to);
+            let response = &mut exchange.response;
+            if !table.keeps_length() {
+                response.content_length = None;
+                response.allow_ranges = false;
+            }
+            response.transform.get_or_insert_default().recode(table);
+            return;
+        }
+    } else if source == target && from.eq_ignore_ascii_case(to) {
+        set(exchange, to);
         return;
     }
-    let mut name = std::mem::take(&mut exchange.scratch);
-    name.clear();
-    variables::evaluate(exchange, &conf.name, &mut name);
-    // With other parameters behind the type nginx writes no charset.
-    let has_parameters = exchange.response.content_type.contains(&b';');
-    if !name.is_empty() && !has_parameters && encode::is_safe_value(&name) {
-        let content_type = &mut exchange.response.content_type;
-        content_type.extend_from_slice(b"; charset=");
-        content_type.extend_from_slice(&name);
-    }
-    exchange.scratch = name;
+    let message =
+        format_args!("no \"charset_map\" between the charsets \"{}\" and \"{}\"", Raw(from), Raw(to));
+    exchange.log_error(Level::Error, message);
 }
 
-/// A parameter `charset=` stands behind the type.
-fn names_charset(content_type: &[u8]) -> bool {
-    content_type.split(|b| *b == b';').skip(1).any(|parameter| {
-        let parameter = parameter.trim_ascii_start();
-        parameter.get(..8).is_some_and(|name| name.eq_ignore_ascii_case(b"charset="))
-    })
+/// Drops the charset of the type, and what stands behind it.
+fn forget_named(exchange: &mut Exchange) {
+    if exchange.is_part() {
+        return;
+    }
+    let content_type = &mut exchange.response.content_type;
+    if let Some((end, _)) = named_charset(content_type) {
+        content_type.truncate(end);
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::names_charset;
-
-    #[test]
-    fn a_charset_that_is_named() {
-        for (content_type, expected) in [
-            ("text/html; charset=utf-8", true),
-            ("text/html;CHARSET=utf-8", true),
-            ("text/html; x=1; charset=a", true),
-            ("text/html", false),
-            ("text/html; x=charset", false),
-        ] {
-            assert_eq!(names_charset(content_type.as_bytes()), expected, "{content_type}");
-        }
+/// Adds `; charset=`, unless the type still names one.
+fn set(exchange: &mut Exchange, name: &[u8]) {
+    let response = &mut exchange.response;
+    // Netscape took a redirect's charset for that of the page behind it; nginx remembers.
+    let redirects = matches!(response.status, Status::MOVED_PERMANENTLY | Status(302));
+    if redirects || exchange.depth > 0 || named_charset(&response.content_type).is_some() {
+        return;
     }
+    response.content_type.extend_from_slice(b"; charset=");
+    response.content_type.extend_from_slice(name);
 }

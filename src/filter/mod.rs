@@ -45,11 +45,10 @@ pub fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
         if let Some(userid) = &conf.userid {
             userid::apply(exchange, userid);
         }
-        if !exchange.response.told_charset.is_empty() {
-            charset::obey(exchange);
-        }
         if let Some(filters) = &conf.filters {
             transform(exchange, conf, filters);
+        } else if !exchange.response.told_charset.is_empty() {
+            charset::apply(exchange, None);
         }
         range::apply(exchange, conf)
     });
@@ -64,14 +63,19 @@ pub fn apply(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
 
 /// The part of a page (SSI) has no head of its own: only what changes bodies counts.
 fn apply_to_part(exchange: &mut Exchange, conf: &LocationConf) -> Option<Status> {
-    let filters = conf.filters.as_deref()?;
-    // Nobody asks a part for its encoding: the whole page gets one.
-    exchange.response.gzip_accepted = Some(false);
-    gzip::decompress(exchange, filters);
-    if let Some(sub) = &filters.sub {
-        sub::apply(exchange, sub);
+    let filters = conf.filters.as_deref();
+    if let Some(filters) = filters {
+        // Nobody asks a part for its encoding: the whole page gets one.
+        exchange.response.gzip_accepted = Some(false);
+        gzip::decompress(exchange, filters);
+        if let Some(sub) = &filters.sub {
+            sub::apply(exchange, sub);
+        }
     }
-    if let Some(ssi) = &filters.ssi {
+    if exchange.page_charset.is_some() {
+        charset::apply_to_part(exchange, filters.and_then(|filters| filters.charset.as_ref()));
+    }
+    if let Some(ssi) = filters.and_then(|filters| filters.ssi.as_ref()) {
         ssi::apply(exchange, ssi);
     }
     None
@@ -89,8 +93,8 @@ fn transform(exchange: &mut Exchange, location: &LocationConf, conf: &FilterConf
     if let Some(addition) = &conf.addition {
         addition::apply(exchange, addition);
     }
-    if let Some(charset) = &conf.charset {
-        charset::apply(exchange, charset);
+    if conf.charset.is_some() || !exchange.response.told_charset.is_empty() {
+        charset::apply(exchange, conf.charset.as_ref());
     }
     if let Some(ssi) = &conf.ssi {
         ssi::apply(exchange, ssi);

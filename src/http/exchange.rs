@@ -130,6 +130,8 @@ pub struct Exchange {
     pub depth: u8,
     /// What the commands of the page have set (SSI); a part has it while it is made.
     pub page: Option<Box<PageState>>,
+    /// The charset of the page that this is a part of, where texts can be brought into it.
+    pub page_charset: Option<Vec<u8>>,
     /// An empty or failed answer of this part is replaced by a text (SSI): an error needs no page.
     pub has_stub: bool,
     /// Nobody waits for this part: whether its client stays or leaves is nothing to it.
@@ -500,6 +502,7 @@ impl Exchange {
             spare_relay: None,
             depth: 0,
             page: None,
+            page_charset: None,
             has_stub: false,
             background: false,
             whole_method: None,
@@ -578,6 +581,7 @@ impl Exchange {
         self.told_remote = None;
         self.depth = 0;
         self.page = None;
+        self.page_charset = None;
         self.has_stub = false;
         self.background = false;
         self.whole_method = None;

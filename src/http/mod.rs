@@ -7,6 +7,7 @@
 pub mod body;
 pub mod client;
 pub mod connection;
+mod content_type;
 mod derived;
 pub mod error_page;
 pub mod exchange;
@@ -32,6 +33,7 @@ pub mod write;
 pub use body::{Body, Segment};
 pub use client::{Client, ParkedClient};
 pub use connection::Arrival;
+pub use content_type::named_charset;
 pub use exchange::{Exchange, Outcome};
 pub use http2::Http2;
 pub use part::MAX_PAGE;

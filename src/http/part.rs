@@ -7,6 +7,7 @@ use std::io;
 use std::rc::Rc;
 
 use super::body::{Body, Segment};
+use super::content_type::named_charset;
 use super::exchange::Exchange;
 use super::transform::{Then, Transform};
 use super::variables;
@@ -60,9 +61,21 @@ impl Exchange {
         // A page counts once against each limit, whatever its parts are.
         self.limit_req_status = whole.limit_req_status;
         self.limit_conn_status = whole.limit_conn_status;
+        self.page_charset = whole.charset_of_page();
         self.depth = whole.depth + 1;
         self.parts_left = whole.parts_left - 1;
         true
+    }
+
+    /// The charset into which parts are brought; `None` without a table that could do that.
+    fn charset_of_page(&self) -> Option<Vec<u8>> {
+        if !self.cycle.conf.http.charsets.has_maps() {
+            return None;
+        }
+        if self.is_part() {
+            return self.page_charset.clone();
+        }
+        named_charset(&self.response.content_type).map(|(_, name)| name.to_vec())
     }
 
     /// Exchanges the variables that have a value of their own with another request: those of `set` and its like, named

@@ -16,6 +16,7 @@ mod auth_idioms;
 mod auth_request;
 mod background;
 mod chaos;
+mod charset;
 mod command_line;
 mod conditional;
 mod content_filters;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::ast::Directive;
+use super::super::charsets::Charsets;
 use super::super::derived::DerivedConf;
 use super::super::error::{Diagnostics, Pos};
 use super::super::load::FindUser;
@@ -41,8 +42,8 @@ pub(super) struct Context {
     pub upstreams: Upstreams,
     /// `limit_req_zone` and `limit_conn_zone`.
     pub limit_zones: Vec<LimitZoneConf>,
-    /// Names in `charset`.
-    pub charsets: Vec<String>,
+    /// Charsets and the tables between them.
+    pub charsets: Charsets,
     /// Where they are used.
     pub limit_zone_uses: Vec<ZoneUse>,
     /// TLS towards apps.
@@ -77,7 +78,7 @@ impl Context {
             listens: ListenTable::default(),
             upstreams: Upstreams::default(),
             limit_zones: Vec::new(),
-            charsets: Vec::new(),
+            charsets: Charsets::default(),
             limit_zone_uses: Vec::new(),
             app_tls: Vec::new(),
             tls_left_out: BTreeSet::new(),

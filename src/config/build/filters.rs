@@ -38,6 +38,8 @@ pub(super) struct RawFilters {
     addition_types: Option<TypeSet>,
     /// The inner `None` is `off`.
     charset: Option<Option<Template>>,
+    source_charset: Option<Template>,
+    override_charset: Option<bool>,
     charset_types: Option<TypeSet>,
     ssi: Option<bool>,
     ssi_types: Option<TypeSet>,
@@ -83,13 +85,10 @@ impl RawFilters {
             "addition_types" => add_types(cx, d, &mut self.addition_types, &["text/html"]),
             "charset" => cx.set(d, &mut self.charset, |cx, d| match d.arg(0) {
                 "off" => Some(None),
-                name => {
-                    if !name.starts_with('$') {
-                        cx.charsets.push(name.to_owned());
-                    }
-                    cx.header_value(d, 0).map(Some)
-                }
+                _ => charset(cx, d).map(Some),
             }),
+            "source_charset" => cx.set(d, &mut self.source_charset, charset),
+            "override_charset" => cx.flag(d, &mut self.override_charset),
             "charset_types" => add_types(cx, d, &mut self.charset_types, &["text/html"]),
             "ssi" => cx.flag(d, &mut self.ssi),
             "ssi_types" => add_types(cx, d, &mut self.ssi_types, &["text/html"]),
@@ -107,7 +106,7 @@ impl RawFilters {
         self.subs.inherit(&outer.subs);
         inherit!(self, outer;
             gzip, gzip_types, gzip_min_length, gzip_comp_level, gzip_static, gunzip, gzip_vary, gzip_http10,
-            gzip_proxied, gzip_disable_msie6, sub_types, sub_once, sub_last_modified, before_body, after_body, addition_types, charset, charset_types, ssi, ssi_types,
+            gzip_proxied, gzip_disable_msie6, sub_types, sub_once, sub_last_modified, before_body, after_body, addition_types, charset, source_charset, override_charset, charset_types, ssi, ssi_types,
             ssi_silent_errors, ssi_last_modified, ssi_value_length);
     }
 
@@ -120,10 +119,7 @@ impl RawFilters {
             gzip_clients: self.gzip_clients(),
             sub: self.subs.get().map(|pairs| self.sub(pairs)),
             addition: self.addition(),
-            charset: self.charset.clone().flatten().map(|name| CharsetConf {
-                name,
-                types: self.charset_types.clone().unwrap_or_else(|| only(&CHARSET_TYPES)),
-            }),
+            charset: self.charset(),
             ssi: self.ssi.unwrap_or(false).then(|| SsiConf {
                 types: self.ssi_types.clone().unwrap_or_else(|| only(&["text/html"])),
                 silent_errors: self.ssi_silent_errors.unwrap_or(false),
@@ -173,6 +169,16 @@ impl RawFilters {
         }
     }
 
+    fn charset(&self) -> Option<CharsetConf> {
+        let (name, source) = (self.charset.clone().flatten(), self.source_charset.clone());
+        (name.is_some() || source.is_some()).then(|| CharsetConf {
+            name,
+            source,
+            overrides: self.override_charset.unwrap_or(false),
+            types: self.charset_types.clone().unwrap_or_else(|| only(&CHARSET_TYPES)),
+        })
+    }
+
     fn addition(&self) -> Option<AdditionConf> {
         let uri = |written: &Option<Box<[u8]>>| written.clone().filter(|uri| !uri.is_empty());
         let (before, after) = (uri(&self.before_body), uri(&self.after_body));
@@ -218,6 +224,15 @@ impl RawFilters {
             }
         }
     }
+}
+
+/// The name of a charset, or variables that make one.
+fn charset(cx: &mut Context, d: &Directive) -> Option<Template> {
+    let name = d.arg(0);
+    if !name.starts_with('$') {
+        cx.charsets.add(name);
+    }
+    cx.header_value(d, 0)
 }
 
 fn comp_level(cx: &mut Context, d: &Directive) -> Option<u64> {

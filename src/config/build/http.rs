@@ -9,7 +9,7 @@ use super::context::Context;
 use super::level::{Level, Place};
 use super::server::{self, HttpLevel, RawServer};
 use super::server_name::{Claim, Claims};
-use super::{derived, limits, listen, logs, tls, upstream};
+use super::{charsets, derived, limits, listen, logs, tls, upstream};
 
 /// Reads the `http` block and resolves it.
 pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
@@ -24,6 +24,7 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
             "upstream" => upstream::upstream(cx, line),
             "limit_req_zone" | "limit_conn_zone" => limits::zone(cx, line),
             "map" | "geo" | "split_clients" => derived::derived(cx, line),
+            "charset_map" => charsets::map(cx, line),
             "log_format" => logs::log_format(cx, line),
             _ => {
                 if !head.apply(cx, line) && !tls.apply(cx, line) && !http2.apply(cx, line) {
@@ -48,9 +49,11 @@ pub(super) fn http(cx: &mut Context, d: &Directive) -> HttpConf {
     }
     tls::check(cx, &listens, &servers, &places);
     check_names(cx, &listens, &servers);
+    let locations = cx.take_locations();
+    charsets::check(cx, &locations);
     HttpConf {
         servers,
-        locations: cx.take_locations(),
+        locations,
         listens,
         upstreams: std::mem::take(&mut cx.upstreams).into_confs(),
         derived: cx.take_derived(),

@@ -8,6 +8,7 @@ mod access;
 mod addr;
 mod app_tls;
 mod browser;
+mod charsets;
 mod client;
 mod context;
 mod cookies;

@@ -749,6 +749,15 @@ fn maps_that_are_wrong() {
         ("geo $v { a b c; }", "invalid number of the geo parameters"),
         ("split_clients $uri $v { 60% a; 50% b; }", "percent total is greater than 100%"),
         ("split_clients $uri $v { x a; }", "invalid percent value \"x\""),
+        ("charset_map a A { }", "\"charset_map\" between the same charsets \"a\" and \"A\""),
+        ("charset_map a b { } charset_map b a { }", "duplicate \"charset_map\" between \"b\" and \"a\""),
+        ("charset_map a b { 80; }", "invalid parameters number"),
+        ("charset_map a b { 180 80; }", "invalid value \"180\""),
+        ("charset_map a b { 80 x; }", "invalid value \"x\""),
+        ("charset_map a utf-8 { 80 F09F9880; }", "invalid value \"F09F9880\""),
+        ("charset_map a utf-8 { 80 D0B; }", "invalid value \"D0B\""),
+        ("charset_map utf-8 a { }", "utf-8 is to be its second charset"),
+        ("source_charset a; charset b;", "no \"charset_map\" between the charsets \"a\" and \"b\""),
     ] {
         let said = errors(&format!("http {{ {made} server {{ }} }} events {{ }}"));
         assert!(said.iter().any(|line| line.contains(message)), "{made}: {said:?}");

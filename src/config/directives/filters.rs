@@ -52,13 +52,14 @@ directives! { HTTP_CHARSET_FILTER, "ngx_http_charset_filter_module";
     charset [HTTP SERVER LOCATION LOCATION_IF] (1) "charset | off" = "off"
         => Supported, "Adds a charset to Content-Type.";
     source_charset [HTTP SERVER LOCATION LOCATION_IF] (1) "charset" = ""
-        => Ignored("texts are not recoded"), "";
+        => Supported, "The charset of texts that name none; charset_map leads from it to that of charset.";
     override_charset [HTTP SERVER LOCATION LOCATION_IF] (flag) "on | off" = "off"
-        => Ignored("a charset that the app names stays"), "";
+        => Supported, "Gives texts another charset though the app names one.";
     charset_types [HTTP SERVER LOCATION] (1+) "mime-type ..."
         = "text/html text/xml text/plain text/vnd.wap.wml application/javascript application/rss+xml"
         => Supported, "MIME types that get a charset, besides text/html; * is all.";
-    charset_map [HTTP] (2) {Entries} "charset1 charset2" = "" => Ignored("texts are not recoded"), "";
+    charset_map [HTTP] (2) {Entries} "charset1 charset2" = ""
+        => Supported, "A table between two charsets; utf-8 is the second.";
 }
 
 directives! { HTTP_SSI_FILTER, "ngx_http_ssi_filter_module";

@@ -7,6 +7,7 @@
 
 mod gunzip;
 mod gzip;
+mod recode;
 mod store;
 mod sub;
 mod surround;
@@ -14,12 +15,15 @@ mod surround;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use self::gunzip::Gunzip;
 use self::gzip::Gzip;
+use self::recode::Recode;
 pub use self::store::{LogTo, Place, Store};
 pub use self::sub::Sub;
 use self::surround::Surround;
+use crate::config::charsets::Recoding;
 
 /// Chains kept for reuse on one core; more are made when more bodies are changed at once.
 const POOLED_CHAINS: usize = 64;
@@ -63,6 +67,7 @@ struct Chain {
     /// Searches the body while `substitutes`; keeps its memory else.
     sub: Sub,
     substitutes: bool,
+    recode: Option<Recode>,
     surround: Option<Surround>,
     gzip: Option<Gzip>,
     /// Bytes of the result that are dropped, and how many are sent after them.
@@ -90,7 +95,7 @@ impl Drop for Transform {
     fn drop(&mut self) {
         let Some(mut chain) = self.chain.take() else { return };
         (chain.gunzip, chain.substitutes, chain.surround, chain.gzip) = (None, false, None, None);
-        (chain.store, chain.cut) = (None, None);
+        (chain.store, chain.recode, chain.cut) = (None, None, None);
         for buffer in chain.between.iter_mut().chain(&mut chain.slices) {
             buffer.clear();
             buffer.shrink_to(POOLED_BUFFER);
@@ -122,6 +127,11 @@ impl Transform {
         chain.substitutes
     }
 
+    /// Adds a change of the character set (`charset_map`).
+    pub fn recode(&mut self, table: Arc<Recoding>) {
+        self.chain().recode = Some(Recode::new(table));
+    }
+
     /// Adds texts before and behind the body (`add_before_body`, `add_after_body`).
     pub fn surround(&mut self, before: Vec<u8>, after: Vec<u8>) {
         self.chain().surround = Some(Surround::new(before, after));
@@ -144,6 +154,7 @@ impl Transform {
                 && chain.cut.is_none()
                 && chain.gunzip.is_none()
                 && !chain.substitutes
+                && chain.recode.is_none()
                 && chain.surround.is_none()
                 && chain.gzip.is_none()
         })
@@ -164,7 +175,8 @@ impl Transform {
     /// # Errors
     /// The body is not what it says it is; nothing more can come of it.
     pub fn run(&mut self, input: &[u8], then: Then, out: &mut Vec<u8>) -> Result<(), TransformError> {
-        let Chain { store, gunzip, sub, substitutes, surround, gzip, cut, between, .. } = self.chain();
+        let Chain { store, gunzip, sub, substitutes, recode, surround, gzip, cut, between, .. } =
+            self.chain();
         if let Some(store) = store {
             store.run(input, then);
         }
@@ -177,6 +189,12 @@ impl Transform {
         if *substitutes {
             stages.pass(|input, out| {
                 sub.run(input, then, out);
+                Ok(())
+            })?;
+        }
+        if let Some(recode) = recode {
+            stages.pass(|input, out| {
+                recode.run(input, out);
                 Ok(())
             })?;
         }

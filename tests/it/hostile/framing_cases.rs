@@ -327,6 +327,13 @@ pub(super) fn chunks() -> Vec<Case> {
         )
         .by("RFC 9112 5.1; CVE-2023-45648 (Tomcat)")
         .stricter(),
+        case(
+            "one trailer without end",
+            chunked(&format!("4\r\nbody\r\n0\r\nX-T: {}\r\n\r\n", "y".repeat(90_000))),
+            &[400, 413, 431, CLOSED],
+        )
+        .by("CVE-2023-46589 (Tomcat): a trailer beyond its bound")
+        .stricter(),
         case("a trailer with a bare LF", chunked("4\r\nbody\r\n0\r\nX-T: y\nX-Evil: z\r\n\r\n"), REFUSED)
             .by("CVE-2025-53643 (aiohttp)")
             .stricter(),

@@ -514,7 +514,7 @@ fn headers_of_requests() {
 }
 
 #[test]
-fn what_is_said_between_neighbours() {
+fn options_of_connections() {
     let range = Range::start();
     all_hold(&head_cases::hops(), |case| range.run("port", case));
 }

@@ -30,8 +30,8 @@ pub struct Bounds {
     pub write: Vec<PathBuf>,
     /// TCP ports to connect to; `None` is any.
     pub connect: Option<Vec<u16>>,
-    /// TCP ports to listen on.
-    pub bind: Vec<u16>,
+    /// TCP ports to listen on or to connect from; `None` is any.
+    pub bind: Option<Vec<u16>>,
 }
 
 /// How much of it the kernel enforces.
@@ -68,15 +68,13 @@ pub(super) fn is_confined() -> bool {
 
 fn landlock(bounds: &Bounds) -> Result<RulesetStatus, landlock::RulesetError> {
     let abi = ABI::V6;
-    let ports = match bounds.connect {
-        Some(_) => AccessNet::BindTcp | AccessNet::ConnectTcp,
-        None => AccessNet::BindTcp.into(),
-    };
-    let mut rules = Ruleset::default()
-        .handle_access(AccessFs::from_all(abi))?
-        .handle_access(ports)?
-        .scope(Scope::AbstractUnixSocket | Scope::Signal)?
-        .create()?;
+    let ports = [(&bounds.connect, AccessNet::ConnectTcp), (&bounds.bind, AccessNet::BindTcp)];
+    let ports = ports.map(|(ports, access)| (ports.as_deref(), access));
+    let mut rules = Ruleset::default().handle_access(AccessFs::from_all(abi))?;
+    for (_, access) in ports.iter().filter(|(ports, _)| ports.is_some()) {
+        rules = rules.handle_access(*access)?;
+    }
+    let mut rules = rules.scope(Scope::AbstractUnixSocket | Scope::Signal)?.create()?;
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
     let writing = reading
         | AccessFs::WriteFile
@@ -100,11 +98,10 @@ fn landlock(bounds: &Bounds) -> Result<RulesetStatus, landlock::RulesetError> {
     for rule in with_access(&bounds.read, reading).into_iter().chain(written) {
         rules = rules.add_rule(rule)?;
     }
-    for port in bounds.connect.iter().flatten() {
-        rules = rules.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
-    }
-    for port in &bounds.bind {
-        rules = rules.add_rule(NetPort::new(*port, AccessNet::BindTcp))?;
+    for (ports, access) in ports {
+        for port in ports.unwrap_or_default() {
+            rules = rules.add_rule(NetPort::new(*port, access))?;
+        }
     }
     Ok(rules.restrict_self()?.ruleset)
 }
@@ -392,11 +389,17 @@ mod tests {
         // It is for good, and for one thread of the test program.
         std::thread::spawn(move || {
             super::super::sys::no_new_privileges().unwrap();
-            let bounds =
-                Bounds { read: vec![inside.join("in")], connect: Some(vec![9]), ..Bounds::default() };
-            let Ok(_) = landlock(&bounds).map(|status| assert_ne!(status, RulesetStatus::NotEnforced)) else {
-                panic!("no Landlock");
+            let bounds = Bounds {
+                read: vec![inside.join("in")],
+                connect: Some(vec![9]),
+                bind: Some(vec![]),
+                ..Bounds::default()
             };
+            let enforced = landlock(&bounds).unwrap();
+            if enforced == RulesetStatus::NotEnforced {
+                println!("SKIPPED: this kernel has no Landlock");
+                return;
+            }
             filter_calls().unwrap();
             let kind = |error: io::Error| error.raw_os_error();
             assert_eq!(std::fs::read(inside.join("in/a")).unwrap(), b"a");
@@ -421,6 +424,14 @@ mod tests {
             for (name, result) in calls {
                 assert_eq!(result, -1, "{name}");
                 assert_eq!(kind(io::Error::last_os_error()), Some(libc::EPERM), "{name}");
+            }
+            // Neither listened on nor connected to: any port, and discard's is the one that is named.
+            if enforced == RulesetStatus::FullyEnforced {
+                let listened = std::net::TcpListener::bind("127.0.0.1:0").map(drop).map_err(kind);
+                assert_eq!(listened, Err(Some(libc::EACCES)));
+                let connected = |port| std::net::TcpStream::connect(("127.0.0.1", port)).map(drop);
+                assert_eq!(connected(10).map_err(kind), Err(Some(libc::EACCES)));
+                assert_ne!(connected(9).map_err(kind), Err(Some(libc::EACCES)));
             }
             // A thread may be started, and memory be had, but not to run what is in it.
             std::thread::spawn(|| ()).join().unwrap();

@@ -5,7 +5,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::config::model::{HandlerConf, ListenAddr, LogTarget, MainConf, PeerAddr, ProxyTarget};
+use crate::config::model::{
+    BindAddress, HandlerConf, ListenAddr, LogTarget, MainConf, PeerAddr, ProxyTarget,
+};
 use crate::config::template::{Part, Template};
 use crate::config::{self, LoadOptions};
 use crate::cycle::LogFiles;
@@ -92,7 +94,7 @@ impl Sandbox {
 /// # Errors
 /// A path that begins with a variable: it could be anything.
 fn bounds(conf: &MainConf, options: &LoadOptions, user: Option<&sys::Identity>) -> Result<Bounds, String> {
-    let mut bounds = Bounds { connect: Some(vec![DNS]), ..Bounds::default() };
+    let mut bounds = Bounds { connect: Some(vec![DNS]), bind: Some(Vec::new()), ..Bounds::default() };
     bounds.read.extend(SYSTEM.iter().map(PathBuf::from));
     for location in &conf.http.locations {
         bounds.read.push(folder(&location.root.path, "root")?);
@@ -108,8 +110,12 @@ fn bounds(conf: &MainConf, options: &LoadOptions, user: Option<&sys::Identity>) 
             let path = store.path.as_ref().unwrap_or(&location.root.path);
             bounds.write.push(folder(path, "proxy_store")?);
         }
-        if location.proxy.bind.is_some() {
-            bounds.bind.push(0);
+        if let (Some(from), Some(ports)) = (&location.proxy.bind, &mut bounds.bind) {
+            match &from.address {
+                BindAddress::Fixed(address) => ports.push(address.port()),
+                // It may have a port of its own in each request.
+                BindAddress::Evaluated(_) => bounds.bind = None,
+            }
         }
         if let HandlerConf::Proxy(pass) = &location.handler
             && matches!(pass.target, ProxyTarget::Variables(_))
@@ -164,7 +170,7 @@ fn own_files(conf: &MainConf, options: &LoadOptions, bounds: &mut Bounds) {
     bounds.write.extend(conf.pid.parent().map(Path::to_owned));
     for listen in &conf.http.listens {
         match &listen.addr {
-            ListenAddr::Inet(addr) => bounds.bind.push(addr.port()),
+            ListenAddr::Inet(addr) => bounds.bind.iter_mut().for_each(|ports| ports.push(addr.port())),
             ListenAddr::Unix(path) => bounds.write.extend(path.parent().map(Path::to_owned)),
         }
     }
@@ -176,7 +182,7 @@ fn tidy(bounds: &mut Bounds) {
         paths.sort();
         paths.dedup();
     }
-    for ports in bounds.connect.iter_mut().chain([&mut bounds.bind]) {
+    for ports in bounds.connect.iter_mut().chain(&mut bounds.bind) {
         ports.sort_unstable();
         ports.dedup();
     }
@@ -197,19 +203,20 @@ fn within(new: &Bounds, enforced: &Bounds) -> Result<(), String> {
     if let Some(path) = new.write.iter().find(|path| !confine::is_within(path, &enforced.write)) {
         return beyond(format!("writing to \"{}\"", path.display()));
     }
-    match (&new.connect, &enforced.connect) {
-        (_, None) => {}
-        (None, Some(_)) => return beyond("connections to any port".to_owned()),
-        (Some(new), Some(enforced)) => {
-            if let Some(port) = new.iter().find(|port| !enforced.contains(port)) {
-                return beyond(format!("connections to port {port}"));
+    let ports =
+        [("connections to", &new.connect, &enforced.connect), ("listening on", &new.bind, &enforced.bind)];
+    for (what, new, enforced) in ports {
+        match (new, enforced) {
+            (_, None) => {}
+            (None, Some(_)) => return beyond(format!("{what} any port")),
+            (Some(new), Some(enforced)) => {
+                if let Some(port) = new.iter().find(|port| !enforced.contains(port)) {
+                    return beyond(format!("{what} port {port}"));
+                }
             }
         }
     }
-    match new.bind.iter().find(|port| !enforced.bind.contains(port)) {
-        Some(port) => beyond(format!("listening on port {port}")),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// The directory that everything lies in which a path with variables can mean.
@@ -240,12 +247,13 @@ mod tests {
             read: paths(&["/srv/www"]),
             write: paths(&["/var/tmp/x"]),
             connect: Some(vec![53, 8000]),
-            bind: vec![80],
+            bind: Some(vec![80]),
         };
         assert_eq!(within(&enforced, &enforced), Ok(()));
         let less = Bounds {
             read: paths(&["/srv/www/a", "/var/tmp/x/y"]),
             connect: Some(vec![]),
+            bind: Some(vec![]),
             ..Bounds::default()
         };
         assert_eq!(within(&less, &enforced), Ok(()));
@@ -258,7 +266,8 @@ mod tests {
         assert!(of(&|new| new.write = paths(&["/srv/www"])).contains("writing to \"/srv/www\""));
         assert!(of(&|new| new.connect = None).contains("any port"));
         assert!(of(&|new| new.connect = Some(vec![8001])).contains("connections to port 8001"));
-        assert!(of(&|new| new.bind.push(443)).contains("listening on port 443"));
+        assert!(of(&|new| new.bind = Some(vec![443])).contains("listening on port 443"));
+        assert!(of(&|new| new.bind = None).contains("listening on any port"));
         assert_eq!(within(&enforced, &Bounds { connect: None, ..enforced.clone() }), Ok(()));
     }
 }

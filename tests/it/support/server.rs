@@ -34,6 +34,15 @@ fn ringx() -> Command {
     command
 }
 
+/// What `GLOBAL` adds to the main context of every configuration (`sandbox on;`), unless this one has that directive itself.
+fn everywhere(file: &Path) -> String {
+    let added = std::env::var("GLOBAL").unwrap_or_default();
+    let name = added.split_ascii_whitespace().next().unwrap_or_default();
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let has_it = text.split_ascii_whitespace().any(|word| word == name);
+    if has_it { String::new() } else { format!(" {added}") }
+}
+
 /// A server in the making.
 pub struct Setup {
     dir: TempDir,
@@ -183,6 +192,9 @@ impl Setup {
         if self.verbatim && self.nginx.is_none() {
             command.arg("-e").arg(dir.join("error.log"));
             global += &format!(" pid {}/server.pid;", dir.display());
+        }
+        if self.nginx.is_none() {
+            global += &everywhere(file);
         }
         command.arg("-p").arg(dir).arg("-c").arg(file).arg("-g").arg(global);
         match self.under.split_first() {

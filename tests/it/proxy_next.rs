@@ -81,7 +81,7 @@ fn every_condition_by_itself() {
              proxy_buffer_size 1k;
              proxy_buffers 8 1k;
              proxy_busy_buffers_size 2k;
-             proxy_read_timeout 1s;
+             proxy_read_timeout 2s;
              add_header X-Up $upstream_status always;
              {locations}
          }}"

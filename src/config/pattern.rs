@@ -62,7 +62,15 @@ impl Pattern {
 
     /// Does it match anywhere in `subject`? A match that runs into the step limit counts as none.
     pub fn is_match(&self, subject: &[u8]) -> bool {
-        self.regex.is_match(subject).unwrap_or(false)
+        self.try_match(subject).unwrap_or(false)
+    }
+
+    /// Like `is_match`, for who must know of a match that was given up.
+    ///
+    /// # Errors
+    /// The engine's message: the step limit was reached.
+    pub fn try_match(&self, subject: &[u8]) -> Result<bool, String> {
+        self.regex.is_match(subject).map_err(|e| e.to_string())
     }
 
     /// Like `is_match` and `captures`, for who must know of a match that was given up.
@@ -71,7 +79,7 @@ impl Pattern {
     /// The engine's message: the step limit was reached.
     pub fn search(&self, subject: &[u8], groups: &mut Vec<Option<(u32, u32)>>) -> Result<bool, String> {
         if !self.has_groups() {
-            let found = self.regex.is_match(subject).map_err(|e| e.to_string())?;
+            let found = self.try_match(subject)?;
             if found {
                 groups.clear();
             }

@@ -14,7 +14,7 @@ mod post_action;
 mod ssi;
 
 use crate::config::filters::GzipStatic;
-use crate::config::model::{HandlerConf, LocationConf, LocationId};
+use crate::config::model::{HandlerConf, LocationConf, LocationId, LocationKind};
 use crate::cycle::Cycle;
 use crate::filter;
 use crate::handler;
@@ -159,6 +159,7 @@ fn find_location(exchange: &mut Exchange, cycle: &Cycle) -> Option<Outcome> {
     match found {
         LocationMatch::None => {}
         LocationMatch::Found(id) => exchange.location = id,
+        LocationMatch::GivenUp(id) => return Some(given_up(exchange, cycle, id)),
         LocationMatch::AutoRedirect(id) => {
             exchange.location = id;
             redirects = true;
@@ -172,6 +173,17 @@ fn find_location(exchange: &mut Exchange, cycle: &Cycle) -> Option<Outcome> {
         return Some(refusal);
     }
     redirects.then(|| auto_redirect(exchange, conf))
+}
+
+/// A hostile URI kept the regex of location `id` busy. What may be kept from strangers there must not come from elsewhere.
+#[cold]
+fn given_up(exchange: &Exchange, cycle: &Cycle, id: LocationId) -> Outcome {
+    if let LocationKind::Regex(pattern) = &cycle.location(id).kind {
+        let (uri, source) = (Raw(&exchange.uri), pattern.source());
+        let message = format_args!("matching failed: too many steps on \"{uri}\" using \"{source}\"");
+        exchange.log_error(Level::Alert, message);
+    }
+    Outcome::Status(Status::INTERNAL_SERVER_ERROR)
 }
 
 /// Rewrites in the location in force, then in each that is found for a rewritten URI.

@@ -11,6 +11,8 @@ use crate::config::pattern::Pattern;
 pub enum LocationMatch {
     /// This location.
     Found(LocationId),
+    /// The regex of this location was given up: nobody knows whose the request is.
+    GivenUp(LocationId),
     /// `/x` was asked and `/x/` is a proxied location: redirect to its name.
     AutoRedirect(LocationId),
     /// No location: the server's own level serves it.
@@ -133,7 +135,10 @@ impl LocationTree {
                 if let Some(nested) = &entry.nested {
                     match nested.search(uri, matched) {
                         (LocationMatch::None, _) => {}
-                        decided @ ((LocationMatch::AutoRedirect(_), _) | (_, true)) => return decided,
+                        decided @ ((LocationMatch::AutoRedirect(_) | LocationMatch::GivenUp(_), _)
+                        | (_, true)) => {
+                            return decided;
+                        }
                         (found @ LocationMatch::Found(id), false) => {
                             best = found;
                             if nested.is_exact(uri, id) {
@@ -147,12 +152,16 @@ impl LocationTree {
         }
         if !stops_regex {
             for (pattern, id, nested) in &self.patterns {
-                if pattern.is_match(uri) {
-                    matched(pattern);
-                    return match nested.search(uri, matched).0 {
-                        LocationMatch::None => (LocationMatch::Found(*id), true),
-                        found => (found, true),
-                    };
+                match pattern.try_match(uri) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        matched(pattern);
+                        return match nested.search(uri, matched).0 {
+                            LocationMatch::None => (LocationMatch::Found(*id), true),
+                            found => (found, true),
+                        };
+                    }
+                    Err(_) => return (LocationMatch::GivenUp(*id), true),
                 }
             }
         }

@@ -705,9 +705,16 @@ fn a_match_that_is_given_up_lets_nobody_in() {
     let server = Server::start(
         r#"server { listen {{port}};
             location / { if ($uri ~ ^/(a|aa|a(?=a))+\1b$) { return 403; } return 200 in; }
+            location ~ ^/of/(a|aa|a(?=a))+\1b$ { return 403; }
+            location /of/nested/ { location ~ (a|aa|a(?=a))+\1b$ { return 403; } }
         }"#,
     );
-    let long = format!("/{}", "a".repeat(200));
-    let answers: Vec<u16> = ["/aaab", "/c", &long].iter().map(|path| server.get(path).status).collect();
-    assert_eq!(answers, [403, 200, 500]);
+    let long = "a".repeat(200);
+    for (place, statuses) in
+        [("/", [403, 200, 500]), ("/of/", [403, 200, 500]), ("/of/nested/", [403, 404, 500])]
+    {
+        let answers = ["aaab", "c", &long].map(|path| server.get(&format!("{place}{path}")).status);
+        assert_eq!(answers, statuses, "{place}");
+    }
+    assert_eq!(server.error_log().matches("[alert]").count(), 3);
 }

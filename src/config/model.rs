@@ -438,6 +438,8 @@ pub struct LocationConf {
     pub max_ranges: u64,
     /// `open_file_cache*`.
     pub open_file_cache: OpenFileCacheConf,
+    /// `disable_symlinks`.
+    pub links: Option<LinksConf>,
     /// `proxy_*`, or those of the gateway that the requests go to.
     pub proxy: Arc<ProxyConf>,
     /// For `$fastcgi_script_name`.
@@ -664,6 +666,15 @@ pub struct OpenFileCacheConf {
     pub min_uses: u32,
     /// `open_file_cache_errors`.
     pub errors: bool,
+}
+
+/// `disable_symlinks`, when it is not `off`.
+#[derive(Debug, Clone)]
+pub struct LinksConf {
+    /// `if_not_owner`: links that belong to the owner of what they lead to are followed.
+    pub same_owner: bool,
+    /// `from=`: up to there all are.
+    pub from: Option<Template>,
 }
 
 /// An `upstream` block, or the implicit one of a literal `proxy_pass`.

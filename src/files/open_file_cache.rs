@@ -20,6 +20,7 @@ use super::path_hash::PathHash;
 use crate::config::model::OpenFileCacheConf;
 use crate::http1::encode;
 use crate::io::file::{self, EMFILE, ENOENT, FileInfo};
+use crate::io::links::{self, Follow};
 use crate::time::{self, Now};
 
 /// Files up to this size are kept in memory: one send of them is cheaper than sendfile(2) with its set-up. Beyond it the
@@ -109,8 +110,31 @@ impl OpenFile {
         self.info.is_file()
     }
 
+    /// The file at a path on which from a byte on not all links are followed; never one of the cache.
+    ///
+    /// # Errors
+    /// What openat(2) said.
+    pub fn open_restricted(path: &[u8], from: usize, follow: Follow, now: Now) -> Result<Self, OpenError> {
+        links::open_static(as_path(path), from, follow)
+            .and_then(|(fd, info)| Self::of(fd, info, now))
+            .map_err(|error| OpenError::new("openat()", &error))
+    }
+
+    /// What is at such a path.
+    ///
+    /// # Errors
+    /// What openat(2) said.
+    pub fn probe_restricted(path: &[u8], from: usize, follow: Follow) -> Result<FileInfo, OpenError> {
+        let opened = links::open_static(as_path(path), from, follow);
+        opened.map(|(_, info)| info).map_err(|error| OpenError::new("openat()", &error))
+    }
+
     fn open(path: &[u8], now: Now) -> io::Result<Self> {
         let (fd, info) = file::open_static(as_path(path))?;
+        Self::of(fd, info, now)
+    }
+
+    fn of(fd: OwnedFd, info: FileInfo, now: Now) -> io::Result<Self> {
         if info.is_file() { Self::load(fd, info, now) } else { Ok(Self::new(info, None, None)) }
     }
 

@@ -10,7 +10,7 @@ use crate::http1::{Method, Status};
 use crate::log::{Level, Raw};
 use crate::shard::Shard;
 
-use super::static_file;
+use super::{lookup, static_file};
 
 /// Answers with the compressed file beside the one that the URI names.
 pub fn run(exchange: &mut Exchange, conf: &LocationConf, filters: &FilterConf, shard: &Shard) -> Outcome {
@@ -42,7 +42,7 @@ fn serve(
     path: &[u8],
     accepted: bool,
 ) -> Outcome {
-    let opened = shard.files.borrow_mut().open(path, &conf.open_file_cache, crate::time::now());
+    let opened = lookup::open(exchange, conf, shard, path);
     let file = match opened {
         Ok(file) => file,
         Err(error) => {

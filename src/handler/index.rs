@@ -8,6 +8,7 @@ use crate::http1::{Method, Status};
 use crate::log::{Level, Raw};
 use crate::shard::Shard;
 
+use super::lookup;
 use super::static_file::{log_failed, map_path};
 
 /// Redirects a URI with a closing slash to its index file, if there is one.
@@ -54,7 +55,7 @@ fn search(exchange: &mut Exchange, conf: &LocationConf, shard: &Shard, path: &mu
             super::static_file::refuse(exchange, &conf.root, path);
             return Outcome::Status(Status::NOT_FOUND);
         }
-        let opened = shard.files.borrow_mut().open(path, &conf.open_file_cache, crate::time::now());
+        let opened = lookup::open(exchange, conf, shard, path);
         let Err(error) = opened else {
             exchange.uri.extend_from_slice(&path[directory_len..]);
             return Outcome::Redirect;
@@ -86,7 +87,7 @@ fn test_directory(
         [directory @ .., b'/'] if !directory.is_empty() => directory,
         directory => directory,
     };
-    match shard.files.borrow_mut().probe(directory, &conf.open_file_cache, crate::time::now()) {
+    match lookup::probe(exchange, conf, shard, directory) {
         Ok(info) if info.is_dir() => Ok(()),
         Ok(_) => {
             let shown = Raw(directory);

@@ -10,6 +10,7 @@ pub mod fixed;
 pub mod flv;
 pub mod gzip_static;
 pub mod index;
+mod lookup;
 pub mod proxy;
 pub mod random_index;
 pub mod realip;

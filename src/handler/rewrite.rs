@@ -16,6 +16,8 @@ use crate::http1::target::{self, Escape};
 use crate::log::{Level, Raw};
 use crate::shard::Shard;
 
+use super::lookup;
+
 /// Runs `script` to its end; gives what it decided, if it did.
 pub fn run(exchange: &mut Exchange, cycle: &Cycle, script: &Script, shard: &Shard) -> Option<Outcome> {
     // Values are built here while the exchange is read.
@@ -169,7 +171,7 @@ fn holds(
 
 /// What the file system says to a path.
 fn is_so(exchange: &Exchange, conf: &LocationConf, shard: &Shard, path: &[u8], test: FileTest) -> bool {
-    let found = shard.files.borrow_mut().probe(path, &conf.open_file_cache, crate::time::now());
+    let found = lookup::probe(exchange, conf, shard, path);
     match found {
         Ok(info) => match test {
             FileTest::File => info.is_file(),

@@ -13,6 +13,8 @@ use crate::http1::{Method, Status};
 use crate::log::{Level, Raw};
 use crate::shard::Shard;
 
+use super::lookup;
+
 /// Answers with the file that the URI names, or redirects to the directory it names.
 pub fn run(exchange: &mut Exchange, _cycle: &Cycle, conf: &LocationConf, shard: &Shard) -> Outcome {
     if !matches!(exchange.method, Method::Get | Method::Head | Method::Post) {
@@ -31,7 +33,7 @@ pub fn run(exchange: &mut Exchange, _cycle: &Cycle, conf: &LocationConf, shard: 
 }
 
 fn serve(exchange: &mut Exchange, conf: &LocationConf, shard: &Shard, path: &[u8]) -> Outcome {
-    let opened = shard.files.borrow_mut().open(path, &conf.open_file_cache, crate::time::now());
+    let opened = lookup::open(exchange, conf, shard, path);
     let file = match opened {
         Ok(file) => file,
         Err(error) => return Outcome::Status(failed_open(exchange, conf, path, error)),

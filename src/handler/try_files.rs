@@ -7,6 +7,7 @@ use crate::http1::{Status, target};
 use crate::log::{Level, Raw};
 use crate::shard::Shard;
 
+use super::lookup;
 use super::static_file::{leaves, log_failed, refuse};
 
 /// Declined means: go on in this location, perhaps with another URI.
@@ -49,7 +50,7 @@ fn take(
         refuse(exchange, &conf.root, path);
         return false;
     }
-    match shard.files.borrow_mut().probe(path, &conf.open_file_cache, crate::time::now()) {
+    match lookup::probe(exchange, conf, shard, path) {
         Ok(info) if info.is_dir() == item.is_dir => {}
         Ok(_) => return false,
         Err(error) => {

@@ -251,7 +251,7 @@ fn with_c_path<T>(path: &Path, call: impl FnOnce(&CStr) -> io::Result<T>) -> io:
     }
 }
 
-fn zeroed_stat() -> libc::stat {
+pub(super) fn zeroed_stat() -> libc::stat {
     // SAFETY: stat is plain integers, for which all zeroes is a valid value.
     unsafe { std::mem::zeroed() }
 }

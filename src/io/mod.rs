@@ -14,6 +14,7 @@ pub mod file;
 pub mod granted;
 pub mod keeper;
 mod layer;
+pub mod links;
 pub mod listener;
 pub mod log_file;
 pub mod mailbox;

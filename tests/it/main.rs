@@ -9,6 +9,7 @@
 
 mod differences;
 mod support;
+mod symlinks;
 
 mod access;
 mod addition;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::super::ast::Directive;
 use super::super::mime_types::SHIPPED;
 use super::super::model::{
-    AliasConf, AutoindexConf, AutoindexFormat, IfModifiedSince, OpenFileCacheConf, RootConf, TryFilesConf,
-    TryFilesFallback, TryFilesItem,
+    AliasConf, AutoindexConf, AutoindexFormat, IfModifiedSince, LinksConf, OpenFileCacheConf, RootConf,
+    TryFilesConf, TryFilesFallback, TryFilesItem,
 };
 use super::super::template::Template;
 use super::super::types::Types;
@@ -47,6 +47,7 @@ pub(super) struct RawFiles {
     pub cache_valid: Option<Duration>,
     pub cache_min_uses: Option<u64>,
     pub cache_errors: Option<bool>,
+    pub links: Option<Option<LinksConf>>,
 }
 
 impl RawFiles {
@@ -87,6 +88,7 @@ impl RawFiles {
             "open_file_cache_valid" => cx.seconds(d, &mut self.cache_valid),
             "open_file_cache_min_uses" => cx.number(d, &mut self.cache_min_uses),
             "open_file_cache_errors" => cx.flag(d, &mut self.cache_errors),
+            "disable_symlinks" => cx.set(d, &mut self.links, links),
             _ => return false,
         }
         true
@@ -97,7 +99,7 @@ impl RawFiles {
         self.index.inherit(&outer.index);
         inherit!(self, outer;
             root, types, default_type, autoindex, random_index, autoindex_exact_size, autoindex_localtime, autoindex_format, etag,
-            if_modified_since, max_ranges, cache, cache_valid, cache_min_uses, cache_errors);
+            if_modified_since, max_ranges, cache, cache_valid, cache_min_uses, cache_errors, links);
     }
 
     /// `root path`, `alias path`.
@@ -290,4 +292,31 @@ fn open_file_cache(cx: &mut Context, d: &Directive) -> Option<Option<(usize, Dur
         cx.error(d, "\"open_file_cache\" must have the \"max\" parameter");
     }
     max.map(|max| Some((max, inactive)))
+}
+
+/// `disable_symlinks off | on | if_not_owner [from=part]`.
+fn links(cx: &mut Context, d: &Directive) -> Option<Option<LinksConf>> {
+    let (mut mode, mut from) = (None, None);
+    for i in 0..d.args().len() {
+        let text = d.arg(i);
+        match text.strip_prefix("from=") {
+            Some(part) => from = Some(cx.template(d, part)?),
+            None if matches!(text, "off" | "on" | "if_not_owner") => mode = Some(text),
+            None => {
+                cx.error(d, format!("invalid parameter \"{text}\""));
+                return None;
+            }
+        }
+    }
+    let message = match mode {
+        None => "\"disable_symlinks\" must have \"off\", \"on\" or \"if_not_owner\" parameter".to_owned(),
+        Some(_) if d.args().len() > 1 && from.is_none() => {
+            format!("duplicate parameters \"{} {}\"", d.arg(0), d.arg(1))
+        }
+        Some("off") if from.is_some() => "\"from=\" cannot be used with \"off\" parameter".to_owned(),
+        Some("off") => return Some(None),
+        Some(mode) => return Some(Some(LinksConf { same_owner: mode == "if_not_owner", from })),
+    };
+    cx.error(d, message);
+    None
 }

@@ -393,6 +393,7 @@ pub(super) fn finish(cx: &mut Context, resolved: Resolved) -> LocationId {
         chunked_transfer_encoding: client.chunked_transfer_encoding.unwrap_or(true),
         max_ranges: files.max_ranges.unwrap_or(u64::MAX),
         open_file_cache: files.open_file_cache(),
+        links: files.links.flatten(),
         try_files: files.try_files,
         proxy: proxy::shared(proxy_conf),
         fastcgi_script: gateways.script(),

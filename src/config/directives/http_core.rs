@@ -1,6 +1,6 @@
 //! The core of HTTP.
 
-use super::{directives, refused_unless};
+use super::directives;
 use crate::config::spec::Support::{Accepted, Ignored, Supported};
 
 directives! { HTTP, "ngx_http_module";
@@ -166,8 +166,7 @@ directives! { HTTP_CORE, "ngx_http_core_module";
     gzip_disable [HTTP SERVER LOCATION] (1+) "regex ..." = ""
         => Supported, "Clients, by User-Agent, that get nothing compressed.";
     disable_symlinks [HTTP SERVER LOCATION] (1 2) "off | on | if_not_owner [from=part]" = "off"
-        => refused_unless("off", "it keeps requests from following symbolic links"),
-        "Does not follow symbolic links.";
+        => Supported, "Does not follow symbolic links, or only those of the owner of what they lead to; from where on a path.";
     keepalive_min_timeout [HTTP SERVER LOCATION] (1) "value" = ""
         => Ignored("idle connections may be closed at once on a quit"), "";
     early_hints [HTTP SERVER LOCATION] (1+) "value ..." = ""

@@ -1,4 +1,4 @@
-//! What `uwsgi_*`, `fastcgi_*`, `scgi_*` and `memcached_*` say beyond what they share with `proxy_*`.
+//! What `uwsgi_*`, `fastcgi_*`, `scgi_*`, `memcached_*` and `grpc_*` say beyond what they share with `proxy_*`.
 //!
 //! Made by `build::gateway`, read by `handler::proxy` and `http::variables`.
 
@@ -31,6 +31,8 @@ pub enum Protocol {
     Scgi,
     /// `memcached_pass`.
     Memcached(Box<MemcachedConf>),
+    /// `grpc_pass`: HTTP/2, passed on in both directions at once.
+    Grpc,
 }
 
 /// What is asked of memcached.
@@ -45,7 +47,17 @@ pub struct MemcachedConf {
 impl Protocol {
     /// Not one of those that carry CGI's variables.
     pub fn is_http(&self) -> bool {
+        matches!(self, Self::Http | Self::Grpc)
+    }
+
+    /// `http://` stands before an address, and a URI may follow it.
+    pub fn takes_url(&self) -> bool {
         matches!(self, Self::Http)
+    }
+
+    /// `grpc_pass`.
+    pub fn is_grpc(&self) -> bool {
+        matches!(self, Self::Grpc)
     }
 
     /// Answers without a body of the request, and GET and HEAD alone.
@@ -58,6 +70,7 @@ impl Protocol {
         match self {
             Self::Http => "https://",
             Self::Uwsgi { .. } => "suwsgi://",
+            Self::Grpc => "grpcs://",
             Self::Fastcgi { .. } | Self::Scgi | Self::Memcached(_) => self.scheme(),
         }
     }
@@ -70,6 +83,7 @@ impl Protocol {
             Self::Fastcgi { .. } => "fastcgi://",
             Self::Scgi => "scgi://",
             Self::Memcached(_) => "memcached://",
+            Self::Grpc => "grpc://",
         }
     }
 }

@@ -8,6 +8,8 @@
 
 mod head;
 
+pub use head::read_request;
+
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
@@ -168,6 +170,13 @@ impl Http2 {
             Sending::Begun { stream, .. } => stream.poll_reset(context).map(|_| ()),
             Sending::Over => Poll::Ready(()),
         }
+    }
+}
+
+impl Http2 {
+    /// The client has given up the stream, whatever of it has not been read.
+    pub fn is_given_up(&self, context: &mut Context<'_>) -> bool {
+        self.poll_gone(context).is_ready()
     }
 }
 

@@ -336,7 +336,7 @@ impl Relay {
             }
             let reads = self.is_open() && flow.has_room(self.buffering, flushed);
             if !reads && flushed == Flushed::Blocked {
-                client.stream.writable(&client.deadline).await?;
+                self.wait_for_client(&client).await?;
                 share = 0;
                 continue;
             }
@@ -354,7 +354,7 @@ impl Relay {
                 if reads && self.buffering {
                     self.wait(exchange, conf, flow, true).await?;
                 } else {
-                    client.stream.writable(&client.deadline).await?;
+                    self.wait_for_client(&client).await?;
                 }
                 share = 0;
             }
@@ -378,6 +378,17 @@ impl Relay {
 
     fn is_open(&self) -> bool {
         self.remaining != Remaining::Nothing
+    }
+
+    /// Waits until the client takes more.
+    #[inline]
+    async fn wait_for_client(&self, client: &Client) -> io::Result<()> {
+        let http2 = self.source.as_ref().and_then(|source| source.connection.http2.as_ref());
+        match http2.filter(|http2| http2.is_sending()) {
+            None => client.stream.writable(&client.deadline).await,
+            // The rest of the request does not wait for the answer to be taken.
+            Some(http2) => Box::pin(http2.meanwhile(client.stream.writable(&client.deadline))).await,
+        }
     }
 
     /// Waits for the app; while the client is blocked also for the client.
@@ -407,6 +418,8 @@ impl Relay {
             }
         } else {
             let client = (!conf.proxy.ignore_client_abort).then_some(&**exchange.client);
+            // Who reads the rest of the request notices that the client has gone.
+            let client = client.filter(|_| !source.connection.is_sending());
             wait_for_app(&source.connection, client, read_timeout).await
         };
         match result {
@@ -454,7 +467,11 @@ impl Relay {
                 Ok(count) => exchange.upstream.note_received(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Filled::Starved),
                 Err(error) => {
-                    self.end_early(exchange, format_args!("recv() failed ({})", Errno(&error)));
+                    let failure = connection.http2.as_ref().and_then(|http2| http2.failure());
+                    match failure {
+                        None => self.end_early(exchange, format_args!("recv() failed ({})", Errno(&error))),
+                        Some(failure) => self.end_early(exchange, format_args!("{failure}")),
+                    }
                     return Ok(Filled::Some);
                 }
             }
@@ -647,6 +664,12 @@ impl Relay {
     /// The app closed: the end of an answer without length, too early for any other.
     fn end_of_file(&mut self, exchange: &mut Exchange, flow: &mut Flow<'_>) -> io::Result<()> {
         if self.remaining == Remaining::UntilClose {
+            if let Some(source) = &self.source
+                && let Some(http2) = &source.connection.http2
+                && exchange.location_conf(&exchange.cycle).proxy.pass_trailers
+            {
+                self.decoder.trailers.extend_from_slice(&http2.trailers());
+            }
             self.remaining = Remaining::Nothing;
             self.end_flow(exchange, flow)?;
             self.release(exchange);

@@ -5,6 +5,8 @@
 //! length stays in memory as long as the core's bodies together are few. Only `handler::proxy` asks for it; whatever
 //! nobody asked for is discarded before the next request is read.
 
+mod detached;
+
 use std::cell::Cell;
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,6 +20,8 @@ use crate::http1::{BodyFraming, ChunkKind, ChunkedDecoder, Status};
 use crate::io;
 use crate::io::named::OwnName;
 use crate::log::{Errno, Level};
+
+pub use detached::DetachedBody;
 
 /// Most bytes taken from the client in one read of a body.
 const READ_SIZE: usize = 64 * 1024;

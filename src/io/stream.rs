@@ -81,6 +81,14 @@ impl Stream {
         Self { socket, fd, layer: OnceCell::from(Layer::Part(carrier)) }
     }
 
+    /// The stream with what it speaks, for a connection that will carry several; what is left here has the socket alone.
+    pub fn hand_over(&mut self) -> Self {
+        // The one that can wait for the socket goes with it.
+        let share = self.socket.share();
+        let socket = std::mem::replace(&mut self.socket, share);
+        Self { socket, fd: self.fd, layer: std::mem::take(&mut self.layer) }
+    }
+
     /// Waits until a read would not block: bytes, end of file or an error are there. May be spuriously early:
     /// on `WouldBlock` wait again.
     ///

@@ -42,6 +42,9 @@ pub(super) fn client_config(conf: &AppTlsConf) -> Result<Arc<ClientConfig>, Stri
         None => builder.with_no_client_auth(),
     };
     config.enable_sni = conf.server_name;
+    if conf.http2 {
+        config.alpn_protocols = vec![b"h2".to_vec()];
+    }
     config.resumption =
         if conf.session_reuse { Resumption::in_memory_sessions(SESSIONS) } else { Resumption::disabled() };
     Ok(Arc::new(config))

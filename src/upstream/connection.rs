@@ -6,17 +6,19 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
+use super::http2::Http2;
 use super::peer::Peer;
 use crate::config::model::UpstreamConf;
 use crate::io::connect::{self, BeginError, Connecting};
 use crate::io::tls::HandshakeError;
-use crate::io::{Deadline, Liveness, LocalAddr, Side, SockAddr, Stream};
+use crate::io::{Carrier, Deadline, Liveness, LocalAddr, Side, SockAddr, Stream};
 
 /// Room for what a peer sends at first: most answers fit with their heads and need one recv(2).
 const INPUT_CAPACITY: usize = 16 << 10;
@@ -45,6 +47,8 @@ pub struct PeerConnection {
     pub input: Vec<u8>,
     /// The peer has said something since the request began, if only in an interim answer that is gone from `input`.
     pub heard: bool,
+    /// HTTP/2 is spoken on it: `stream` is what that carries.
+    pub http2: Option<Rc<Http2>>,
     /// Requests begun on it, this one included.
     pub requests: u64,
     /// The last read left nothing in the socket.
@@ -76,6 +80,8 @@ pub struct Wanted<'w> {
     pub tls: Option<PeerTls<'w>>,
     /// Where it comes from (`proxy_bind`).
     pub local: Option<&'w LocalAddr>,
+    /// HTTP/2 is spoken on it.
+    pub http2: bool,
 }
 
 /// TLS as it is kept with a connection: no request is sent on one that was opened for another name or by other rules.
@@ -122,6 +128,7 @@ impl PeerConnection {
             deadline,
             input: Vec::new(),
             heard: false,
+            http2: None,
             requests: 1,
             drained: false,
             addr: peer.sock.clone(),
@@ -149,9 +156,20 @@ impl PeerConnection {
         Ok(())
     }
 
+    /// Begins to speak HTTP/2 on a connection that was just opened.
+    ///
+    /// # Errors
+    /// What the connection suffered.
+    pub async fn speak_http2(&mut self) -> io::Result<()> {
+        let http2 = Http2::begin(self.stream.hand_over()).await?;
+        self.stream = Stream::part(Rc::clone(&http2) as Rc<dyn Carrier>);
+        self.http2 = Some(http2);
+        Ok(())
+    }
+
     /// Whether a request that wants such a connection may be sent on it.
     fn fits(&self, wanted: Wanted<'_>) -> bool {
-        if self.local.as_deref() != wanted.local {
+        if self.local.as_deref() != wanted.local || self.http2.is_some() != wanted.http2 {
             return false;
         }
         match (&self.secured, wanted.tls) {
@@ -210,6 +228,11 @@ impl PeerConnection {
         self.input.is_empty() && (drained || self.stream.peek_closed() == Liveness::Alive)
     }
 
+    /// The rest of the request is sent while its answer is read (HTTP/2).
+    pub fn is_sending(&self) -> bool {
+        self.http2.as_ref().is_some_and(|http2| http2.is_sending())
+    }
+
     /// The peer says that it closes the connection after so many seconds of idleness (`Keep-Alive: timeout=`).
     pub fn note_peer_timeout(&mut self, seconds: u64) {
         self.peer_idle_ms = seconds.saturating_mul(1000).saturating_sub(PEER_TIMEOUT_MARGIN_MS);
@@ -219,6 +242,9 @@ impl PeerConnection {
 impl Drop for PeerConnection {
     fn drop(&mut self) {
         self.stream.send_close();
+        if let Some(http2) = &self.http2 {
+            http2.close();
+        }
         self.give_input_back();
     }
 }
@@ -336,7 +362,10 @@ impl KeepalivePool {
         connection.deadline.disarm();
         connection.idle_since_ms = now;
         connection.give_input_back();
-        connection.stream.watch_quiet();
+        match &connection.http2 {
+            None => connection.stream.watch_quiet(),
+            Some(http2) => http2.rest(),
+        }
         let mut idle = self.idle.borrow_mut();
         let expired = idle.iter().take_while(|c| !limits.allow_idle(c, now)).count();
         idle.drain(..expired);

@@ -7,6 +7,7 @@
 mod balancer;
 mod connection;
 mod hash;
+mod http2;
 mod peer;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use balancer::{Key, Selection};
 pub use connection::{OpenError, PeerConnection, PeerTls, Wanted};
+pub use http2::{Errand, Failure, Http2};
 pub use peer::{Lease, Peer};
 
 use crate::config::model::{BalancerConf, HttpConf, PeerAddr, PeerConf, UpstreamConf, UpstreamId};
@@ -142,6 +144,14 @@ impl Upstreams {
         for before in &newest.groups {
             let after = groups.iter().find(|group| Rc::ptr_eq(&group.pool, &before.pool));
             before.pool.sweep(0, |addr| after.is_some_and(|group| group.peers().any(|p| p.sock == *addr)));
+        }
+    }
+
+    /// Closes all idle connections.
+    pub fn close_idle(&self) {
+        let configured = self.generations.iter().flat_map(|generation| &generation.groups);
+        for group in configured.chain(&self.addresses) {
+            group.pool.sweep(u64::MAX, |_| false);
         }
     }
 

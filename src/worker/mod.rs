@@ -116,6 +116,8 @@ async fn work(start: Start) {
     shard.flush_logs();
     open.close();
     open.closed().await;
+    // Their frames move in tasks, which are told of the end while there is a loop.
+    shard.upstreams.borrow().close_idle();
     // The ring closes sockets at the end of a turn: without one more, the ports would stay open until the kernel has
     // taken the ring apart, a moment after the process is gone.
     io::timer::sleep(LAST_TURN).await;

@@ -30,6 +30,7 @@ mod fastcgi;
 mod file_content;
 mod gateway_remainder;
 mod generated_sites;
+mod grpc;
 mod gzip;
 mod headers;
 mod hostile;

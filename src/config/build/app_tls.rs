@@ -55,7 +55,7 @@ impl RawAppTls {
     }
 
     /// Registers the resolved form: its number. `at` is where the app is named.
-    pub(super) fn resolve(&self, cx: &mut Context, at: Pos, family: &str) -> usize {
+    pub(super) fn resolve(&self, cx: &mut Context, at: Pos, family: &str, http2: bool) -> usize {
         let present = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
         let trusted_certificate = present(&self.trusted_certificate);
         let verify = self.verify.unwrap_or_default();
@@ -84,6 +84,7 @@ impl RawAppTls {
             versions: self.versions.unwrap_or(Versions { tls12: true, tls13: true }),
             ciphers: all_ciphers,
             name: self.name.clone().unwrap_or_else(|| cx.builtin_template("$proxy_host")),
+            http2,
             server_name: self.server_name.unwrap_or_default(),
             session_reuse: self.session_reuse.unwrap_or(true),
             verify,

@@ -1,4 +1,4 @@
-//! `uwsgi_*`, `fastcgi_*`, `scgi_*`, `memcached_*`: what they share with `proxy_*` is read there, under the same names; here is the rest.
+//! `uwsgi_*`, `fastcgi_*`, `scgi_*`, `memcached_*`, `grpc_*`: what they share with `proxy_*` is read there, under the same names; here is the rest.
 
 use super::super::ast::Directive;
 use super::super::gateway::{FastcgiScriptConf, MemcachedConf, ParamConf, ParamsConf, Protocol};
@@ -24,6 +24,8 @@ pub(super) enum Family {
     Scgi,
     /// `memcached_*`
     Memcached,
+    /// `grpc_*`
+    Grpc,
 }
 
 impl Family {
@@ -34,6 +36,7 @@ impl Family {
             "fastcgi" => Some(Self::Fastcgi),
             "scgi" => Some(Self::Scgi),
             "memcached" => Some(Self::Memcached),
+            "grpc" => Some(Self::Grpc),
             _ => None,
         }
     }
@@ -41,7 +44,7 @@ impl Family {
     /// The folder of temporary files where none is named.
     pub(super) fn temp_folder(self) -> &'static str {
         match self {
-            Self::Http | Self::Memcached => "proxy_temp",
+            Self::Http | Self::Memcached | Self::Grpc => "proxy_temp",
             Self::Uwsgi => "uwsgi_temp",
             Self::Fastcgi => "fastcgi_temp",
             Self::Scgi => "scgi_temp",
@@ -52,6 +55,7 @@ impl Family {
     pub(super) fn hidden(self) -> &'static [&'static str] {
         match self {
             Self::Http => &["date", "server", "x-pad"],
+            Self::Grpc => &["date", "server"],
             Self::Uwsgi | Self::Memcached => &[],
             Self::Fastcgi | Self::Scgi => &["status"],
         }
@@ -65,6 +69,7 @@ pub(super) struct RawGateways {
     fastcgi: RawGateway,
     scgi: RawGateway,
     memcached: RawGateway,
+    grpc: RawGateway,
     memcached_key: Option<Template>,
     memcached_gzip_flag: Option<u64>,
     modifier1: Option<u8>,
@@ -92,6 +97,7 @@ impl Default for RawGateways {
             fastcgi: gateway(Family::Fastcgi),
             scgi: gateway(Family::Scgi),
             memcached: gateway(Family::Memcached),
+            grpc: gateway(Family::Grpc),
             memcached_key: None,
             memcached_gzip_flag: None,
             modifier1: None,
@@ -113,10 +119,13 @@ impl RawGateways {
             Family::Uwsgi => &mut self.uwsgi,
             Family::Fastcgi => &mut self.fastcgi,
             Family::Memcached => &mut self.memcached,
+            Family::Grpc => &mut self.grpc,
             Family::Scgi | Family::Http => &mut self.scgi,
         };
         match d.name() {
-            "uwsgi_pass" | "fastcgi_pass" | "scgi_pass" => pass(cx, d, family, &mut gateway.shared.pass),
+            "uwsgi_pass" | "fastcgi_pass" | "scgi_pass" | "grpc_pass" => {
+                pass(cx, d, family, &mut gateway.shared.pass)
+            }
             "memcached_pass" => {
                 pass(cx, d, family, &mut gateway.shared.pass);
                 self.memcached_key = cx.template(d, "$memcached_key");
@@ -150,6 +159,7 @@ impl RawGateways {
             (&mut self.fastcgi, &outer.fastcgi),
             (&mut self.scgi, &outer.scgi),
             (&mut self.memcached, &outer.memcached),
+            (&mut self.grpc, &outer.grpc),
         ] {
             inner.shared.inherit(&outer.shared);
             inherit!(inner, outer; params);
@@ -163,11 +173,12 @@ impl RawGateways {
         self.fastcgi.shared.pass.clone_from(&outer.fastcgi.shared.pass);
         self.scgi.shared.pass.clone_from(&outer.scgi.shared.pass);
         self.memcached.shared.pass.clone_from(&outer.memcached.shared.pass);
+        self.grpc.shared.pass.clone_from(&outer.grpc.shared.pass);
     }
 
     /// The gateway this level passes requests to.
     pub(super) fn passing(&self) -> Option<&RawProxy> {
-        [&self.uwsgi, &self.fastcgi, &self.scgi, &self.memcached]
+        [&self.uwsgi, &self.fastcgi, &self.scgi, &self.memcached, &self.grpc]
             .map(|gateway| &gateway.shared)
             .into_iter()
             .find(|g| g.pass.is_some())
@@ -187,6 +198,7 @@ impl RawGateways {
                 catch_stderr: self.catch_stderr.clone().unwrap_or_default(),
             },
             Family::Scgi => Protocol::Scgi,
+            Family::Grpc => Protocol::Grpc,
             Family::Memcached => Protocol::Memcached(Box::new(MemcachedConf {
                 key: self.memcached_key.clone().unwrap_or_default(),
                 gzip_flag: self.memcached_gzip_flag.and_then(|flag| u32::try_from(flag).ok()).unwrap_or(0),
@@ -197,7 +209,7 @@ impl RawGateways {
     /// The variables in front of a request.
     pub(super) fn params(&self, family: Family) -> ParamsConf {
         let written = match family {
-            Family::Http | Family::Memcached => return ParamsConf::default(),
+            Family::Http | Family::Memcached | Family::Grpc => return ParamsConf::default(),
             Family::Uwsgi => &self.uwsgi.params,
             Family::Fastcgi => &self.fastcgi.params,
             Family::Scgi => &self.scgi.params,
@@ -238,10 +250,13 @@ fn pass(cx: &mut Context, d: &Directive, family: Family, pass: &mut Option<RawPa
         }
         return;
     }
-    let secure = strip_scheme(url, "suwsgi://").filter(|_| family == Family::Uwsgi);
+    let (secure, plain) = match family {
+        Family::Uwsgi => (strip_scheme(url, "suwsgi://"), strip_scheme(url, "uwsgi://")),
+        Family::Grpc => (strip_scheme(url, "grpcs://"), strip_scheme(url, "grpc://")),
+        Family::Http | Family::Fastcgi | Family::Scgi | Family::Memcached => (None, None),
+    };
     let tls = secure.is_some();
-    let plain = || strip_scheme(url, "uwsgi://").filter(|_| family == Family::Uwsgi);
-    let rest = secure.or_else(plain).unwrap_or(url);
+    let rest = secure.or(plain).unwrap_or(url);
     match addr::parse_peer(rest, 0, UriPart::Refused) {
         Ok(parsed) => *pass = Some(RawPass::Literal { url: url.to_owned(), parsed, tls, at: d.pos }),
         Err(why) => cx.error(d, format!("{why} in upstream \"{rest}\"")),

@@ -46,6 +46,14 @@ type HeaderLines = Vec<(String, Template)>;
 /// The same as the model has them.
 type SetHeaders = Vec<(String, Known, Template)>;
 
+/// `proxy_http_version`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HttpVersion {
+    V10,
+    V11,
+    V2,
+}
+
 /// As written.
 #[derive(Debug, Default)]
 pub(super) struct RawProxy {
@@ -60,7 +68,7 @@ pub(super) struct RawProxy {
     hide_headers: Option<Vec<String>>,
     pass_headers: Option<Vec<String>>,
     ignore_headers: Option<FieldNames>,
-    http11: Option<bool>,
+    version: Option<HttpVersion>,
     method: Option<Template>,
     connect_timeout: Option<Duration>,
     send_timeout: Option<Duration>,
@@ -116,7 +124,10 @@ impl RawProxy {
             "proxy_hide_header" => push_name(d, &mut self.hide_headers),
             "proxy_pass_header" => push_name(d, &mut self.pass_headers),
             "proxy_ignore_headers" => ignore_headers(cx, d, &mut self.ignore_headers),
-            "proxy_http_version" => cx.choice(d, &mut self.http11, &[("1.1", true), ("1.0", false)]),
+            "proxy_http_version" => {
+                let known = [("1.1", HttpVersion::V11), ("1.0", HttpVersion::V10), ("2", HttpVersion::V2)];
+                cx.choice(d, &mut self.version, &known);
+            }
             "proxy_method" => cx.set(d, &mut self.method, |cx, d| cx.template(d, d.arg(0))),
             "proxy_connect_timeout" => cx.time(d, &mut self.connect_timeout),
             "proxy_send_timeout" => cx.time(d, &mut self.send_timeout),
@@ -161,7 +172,7 @@ impl RawProxy {
         self.cookies.inherit(&outer.cookies);
         self.tls.inherit(&outer.tls);
         inherit!(self, outer;
-            redirects, set_headers, hide_headers, pass_headers, ignore_headers, http11, method, connect_timeout, send_timeout, read_timeout,
+            redirects, set_headers, hide_headers, pass_headers, ignore_headers, version, method, connect_timeout, send_timeout, read_timeout,
             limit_rate, buffering, buffers, buffer_size, max_temp_file_size, temp_path, request_buffering, intercept_errors,
             next_upstream, next_upstream_tries, next_upstream_timeout, ignore_client_abort, set_body, pass_request_headers,
             pass_request_body, socket_keepalive, pass_trailers, force_ranges, store, store_access, bind);
@@ -175,8 +186,10 @@ impl RawProxy {
         matched_prefix: &[u8],
     ) -> ProxyConf {
         const TIMEOUT: Duration = Duration::from_secs(60);
+        let is_grpc = self.family == Family::Grpc;
+        let http2 = is_grpc || (self.is_http() && self.version == Some(HttpVersion::V2));
         // A gateway is told the length of a body before: chunks are read first, as for HTTP/1.0.
-        let http11 = self.is_http() && self.http11.unwrap_or(true);
+        let http11 = http2 || (self.is_http() && self.version != Some(HttpVersion::V10));
         let (set_headers, replaced_headers) = self.resolve_headers(cx, http11);
         ProxyConf {
             protocol: gateways.protocol(self.family),
@@ -189,17 +202,18 @@ impl RawProxy {
             cookies: self.cookies.resolve(),
             redirects: super::proxy_pass::resolve_redirects(self, matched_prefix),
             http11,
+            http2,
             method: self.method.clone(),
             connect_timeout: self.connect_timeout.unwrap_or(TIMEOUT),
             send_timeout: self.send_timeout.unwrap_or(TIMEOUT),
             read_timeout: self.read_timeout.unwrap_or(TIMEOUT),
             limit_rate: self.limit_rate.clone().filter(SizeConf::is_limit),
-            buffering: self.buffering.unwrap_or(true),
+            buffering: !is_grpc && self.buffering.unwrap_or(true),
             buffers: self.buffers.unwrap_or((8, 4096)),
             buffer_size: self.buffer_size.unwrap_or(4096),
             max_temp_file_size: self.max_temp_file_size.unwrap_or(1 << 30),
             temp_path: self.temp_path(cx),
-            request_buffering: self.request_buffering.unwrap_or(true),
+            request_buffering: !is_grpc && self.request_buffering.unwrap_or(true),
             intercept_errors: self.intercept_errors.unwrap_or(false),
             next_upstream: self.next_upstream.unwrap_or(NextUpstream {
                 error: true,
@@ -222,19 +236,20 @@ impl RawProxy {
             store: self.resolve_store(),
             bind: self.bind.clone().flatten(),
             socket_keepalive: self.socket_keepalive.unwrap_or(false),
-            tls: self.resolve_tls(cx),
+            tls: self.resolve_tls(cx, http2),
         }
     }
 
-    fn resolve_tls(&self, cx: &mut Context) -> Option<usize> {
+    fn resolve_tls(&self, cx: &mut Context, http2: bool) -> Option<usize> {
         let family = match self.family {
             Family::Http => "proxy",
             Family::Uwsgi => "uwsgi",
+            Family::Grpc => "grpc",
             Family::Fastcgi | Family::Scgi | Family::Memcached => return None,
         };
         match &self.pass {
             Some(RawPass::Literal { tls: true, at, .. } | RawPass::Variables { at, .. }) => {
-                Some(self.tls.resolve(cx, *at, family))
+                Some(self.tls.resolve(cx, *at, family, http2))
             }
             _ => None,
         }
@@ -256,7 +271,7 @@ impl RawProxy {
 
     /// `proxy_set_header` with nginx's defaults, and the client's headers that these take the place of.
     fn resolve_headers(&self, cx: &mut Context, http11: bool) -> (SetHeaders, FieldNames) {
-        if !self.is_http() {
+        if !self.is_http() && self.family != Family::Grpc {
             return (SetHeaders::new(), FieldNames::default());
         }
         let mut lines = self.set_headers.clone().unwrap_or_default();

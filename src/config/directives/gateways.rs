@@ -1,7 +1,7 @@
 //! Protocols other than HTTP towards the app.
 
 use super::directives;
-use crate::config::spec::Support::{Accepted, Closed, Ignored, Supported};
+use crate::config::spec::Support::{Accepted, Ignored, Supported};
 
 directives! { HTTP_FASTCGI, "ngx_http_fastcgi_module";
     fastcgi_pass [LOCATION LOCATION_IF] (1) "address" = ""
@@ -334,52 +334,55 @@ directives! { HTTP_MEMCACHED, "ngx_http_memcached_module";
 
 directives! { HTTP_GRPC, "ngx_http_grpc_module";
     grpc_pass [LOCATION LOCATION_IF] (1) "address" = ""
-        => Closed("passes requests on by gRPC"), "Passes requests on to a gRPC app.";
-    grpc_bind [HTTP SERVER LOCATION] (1 2) "value ..." = "" => Ignored("grpc_pass is not supported yet"), "";
-    grpc_socket_keepalive [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_connect_timeout [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_send_timeout [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_intercept_errors [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_buffer_size [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("grpc_pass is not supported yet"), "";
-    grpc_read_timeout [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_next_upstream [HTTP SERVER LOCATION] (1+) "value ..." = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_next_upstream_tries [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_next_upstream_timeout [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_set_header [HTTP SERVER LOCATION] (2) "value value" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_pass_header [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("grpc_pass is not supported yet"), "";
-    grpc_hide_header [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("grpc_pass is not supported yet"), "";
-    grpc_ignore_headers [HTTP SERVER LOCATION] (1+) "value ..." = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_ssl_session_reuse [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_ssl_protocols [HTTP SERVER LOCATION] (1+) "value ..." = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_ssl_ciphers [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("grpc_pass is not supported yet"), "";
-    grpc_ssl_name [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("grpc_pass is not supported yet"), "";
-    grpc_ssl_server_name [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_ssl_verify [HTTP SERVER LOCATION] (flag) "on | off" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_ssl_verify_depth [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_ssl_trusted_certificate [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_ssl_crl [HTTP SERVER LOCATION] (1) "value" = "" => Ignored("grpc_pass is not supported yet"), "";
-    grpc_ssl_certificate [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_ssl_certificate_key [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_ssl_password_file [HTTP SERVER LOCATION] (1) "value" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
-    grpc_ssl_conf_command [HTTP SERVER LOCATION] (2) "value value" = ""
-        => Ignored("grpc_pass is not supported yet"), "";
+        => Supported, "Passes requests on to a gRPC app.";
+    grpc_bind [HTTP SERVER LOCATION] (1 2) "address [transparent] | off" = ""
+        => Supported, "Local address towards the app.";
+    grpc_socket_keepalive [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "SO_KEEPALIVE on connections to the app.";
+    grpc_connect_timeout [HTTP SERVER LOCATION] (1) "time" = "60s"
+        => Supported, "How long a connection to the app may take.";
+    grpc_send_timeout [HTTP SERVER LOCATION] (1) "time" = "60s" => Supported, "Between two writes to the app.";
+    grpc_intercept_errors [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "Uses error_page for the app's errors.";
+    grpc_buffer_size [HTTP SERVER LOCATION] (1) "size" = "4k" => Supported, "Bound of the response's header.";
+    grpc_read_timeout [HTTP SERVER LOCATION] (1) "time" = "60s" => Supported, "Between two reads from the app.";
+    grpc_next_upstream [HTTP SERVER LOCATION] (1+) "error | timeout | ... | off" = "error timeout"
+        => Supported, "When the next server of a group is asked.";
+    grpc_next_upstream_tries [HTTP SERVER LOCATION] (1) "number" = "0" => Supported, "How many are asked.";
+    grpc_next_upstream_timeout [HTTP SERVER LOCATION] (1) "time" = "0"
+        => Supported, "For how long others are asked.";
+    grpc_set_header [HTTP SERVER LOCATION] (2) "field value" = ""
+        => Supported, "A field of the request to the app.";
+    grpc_pass_header [HTTP SERVER LOCATION] (1) "field" = ""
+        => Supported, "Passes on a field that is hidden otherwise.";
+    grpc_hide_header [HTTP SERVER LOCATION] (1) "field" = ""
+        => Supported, "Keeps a field of the app's response from the client.";
+    grpc_ignore_headers [HTTP SERVER LOCATION] (1+) "field ..." = ""
+        => Supported, "Does not obey these fields of the app.";
+    grpc_ssl_session_reuse [HTTP SERVER LOCATION] (flag) "on | off" = "on"
+        => Supported, "Resumes sessions with the app.";
+    grpc_ssl_protocols [HTTP SERVER LOCATION] (1+) "TLSv1.2 | TLSv1.3 ..." = "TLSv1.2 TLSv1.3"
+        => Supported, "Protocols towards the app; older ones are left out, with a notice.";
+    grpc_ssl_ciphers [HTTP SERVER LOCATION] (1) "ciphers" = "DEFAULT"
+        => Supported, "Ciphers of TLS 1.2 towards the app, as ssl_ciphers.";
+    grpc_ssl_name [HTTP SERVER LOCATION] (1) "name" = "$proxy_host"
+        => Supported, "Whom the app's certificate must name, and what SNI says.";
+    grpc_ssl_server_name [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "Sends the name (SNI).";
+    grpc_ssl_verify [HTTP SERVER LOCATION] (flag) "on | off" = "off"
+        => Supported, "Checks the app's certificate.";
+    grpc_ssl_verify_depth [HTTP SERVER LOCATION] (1) "number" = "1"
+        => Supported, "Certificates between the app's and a trusted one.";
+    grpc_ssl_trusted_certificate [HTTP SERVER LOCATION] (1) "file" = ""
+        => Supported, "Authorities of the app's certificate.";
+    grpc_ssl_crl [HTTP SERVER LOCATION] (1) "file" = ""
+        => Supported, "Revoked certificates, in lists of version 2.";
+    grpc_ssl_certificate [HTTP SERVER LOCATION] (1) "file" = ""
+        => Supported, "A certificate for apps that ask for one.";
+    grpc_ssl_certificate_key [HTTP SERVER LOCATION] (1) "file" = ""
+        => Supported, "Its key, not encrypted.";
+    grpc_ssl_password_file [HTTP SERVER LOCATION] (1) "file" = ""
+        => Ignored("a key that is encrypted is refused"), "";
+    grpc_ssl_conf_command [HTTP SERVER LOCATION] (2) "name value" = ""
+        => Ignored("TLS has its usual settings"), "";
 }

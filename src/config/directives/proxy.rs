@@ -110,7 +110,7 @@ directives! { HTTP_PROXY, "ngx_http_proxy_module";
         => Supported, "Keeps a field of the app's response from the client.";
     proxy_ignore_headers [HTTP SERVER LOCATION] (1+) "field ..." = ""
         => Supported, "Does not obey these fields of the app.";
-    proxy_http_version [HTTP SERVER LOCATION] (1) "1.0 | 1.1" = "1.1"
+    proxy_http_version [HTTP SERVER LOCATION] (1) "1.0 | 1.1 | 2" = "1.1"
         => Supported, "HTTP version spoken to the app.";
     proxy_ssl_session_reuse [HTTP SERVER LOCATION] (flag) "on | off" = "on"
         => Supported, "Resumes sessions with the app.";

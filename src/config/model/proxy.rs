@@ -65,8 +65,10 @@ pub struct ProxyConf {
     pub cookies: Option<Arc<CookieConf>>,
     /// `proxy_redirect`.
     pub redirects: Vec<ProxyRedirectConf>,
-    /// `proxy_http_version` is 1.1 (else 1.0). Default here: 1.1.
+    /// `proxy_http_version` is 1.1 or later (else 1.0). Default here: 1.1.
     pub http11: bool,
+    /// HTTP/2 is spoken: `proxy_http_version 2`, `grpc_pass`.
+    pub http2: bool,
     /// `proxy_method`; `None` passes the client's on.
     pub method: Option<Template>,
     /// `proxy_connect_timeout`.

@@ -55,6 +55,8 @@ pub struct AppTlsConf {
     pub ciphers: Vec<u16>,
     /// `proxy_ssl_name`: whom the app's certificate must name, and what SNI says.
     pub name: Template,
+    /// HTTP/2 is asked for (ALPN).
+    pub http2: bool,
     /// `proxy_ssl_server_name`: SNI is sent.
     pub server_name: bool,
     /// `proxy_ssl_session_reuse`

@@ -50,6 +50,14 @@ pub(super) enum PeerError {
     StdoutEnd,
     /// `fastcgi_catch_stderr`; the log has the text already.
     CaughtStderr,
+    /// HTTP/2: the peer has reset the request, with this code.
+    Rejected(u32),
+    /// HTTP/2: the peer takes no more requests on this connection, and has not looked at this one.
+    GoAway(u32),
+    /// What is no HTTP/2.
+    Frames(String),
+    /// The head has no form in HTTP/2.
+    NoForm,
     /// 101 that nobody asked for.
     UnexpectedUpgrade,
     /// More 1xx answers than any application has reason to send.
@@ -105,12 +113,15 @@ impl PeerError {
             | Self::Record(_)
             | Self::StdoutEnd
             | Self::CaughtStderr
+            | Self::Rejected(_)
+            | Self::GoAway(_)
+            | Self::Frames(_)
             | Self::UnexpectedUpgrade
             | Self::TooManyInterim => Status::BAD_GATEWAY,
             Self::ConnectTimeout | Self::HandshakeTimeout | Self::SendTimeout | Self::ReadTimeout => {
                 Status::GATEWAY_TIME_OUT
             }
-            Self::Local(_) | Self::Bind(..) => Status::INTERNAL_SERVER_ERROR,
+            Self::Local(_) | Self::Bind(..) | Self::NoForm => Status::INTERNAL_SERVER_ERROR,
             Self::ClientGone(_) => Status::CLIENT_CLOSED_REQUEST,
             Self::ClientBody(error) => error.status(),
         }
@@ -131,15 +142,20 @@ impl PeerError {
             | Self::Record(_)
             | Self::StdoutEnd
             | Self::CaughtStderr
+            | Self::Rejected(_)
+            | Self::GoAway(_)
+            | Self::Frames(_)
             | Self::UnexpectedUpgrade
             | Self::TooManyInterim => Condition::InvalidHeader,
-            Self::Bind(..) | Self::Local(_) | Self::ClientGone(_) | Self::ClientBody(_) => Condition::Ours,
+            Self::Bind(..) | Self::Local(_) | Self::NoForm | Self::ClientGone(_) | Self::ClientBody(_) => {
+                Condition::Ours
+            }
         }
     }
 
     /// Nothing but the connection is to blame: what a kept connection looks like that the peer just closed.
     pub(super) fn is_disconnect(&self) -> bool {
-        matches!(self, Self::Send(_) | Self::Read(_) | Self::PrematureClose)
+        matches!(self, Self::Send(_) | Self::Read(_) | Self::PrematureClose | Self::GoAway(_))
     }
 
     /// What was being done, in nginx's words.
@@ -147,7 +163,7 @@ impl PeerError {
         match self {
             Self::Connect(..) | Self::Bind(..) | Self::ConnectTimeout => CONNECTING,
             Self::Handshake(_) | Self::HandshakeTimeout => SHAKING_HANDS,
-            Self::Send(_) | Self::SendTimeout | Self::Local(_) | Self::ClientBody(_) => SENDING,
+            Self::Send(_) | Self::SendTimeout | Self::Local(_) | Self::NoForm | Self::ClientBody(_) => SENDING,
             Self::Read(_)
             | Self::ReadTimeout
             | Self::PrematureClose
@@ -157,6 +173,9 @@ impl PeerError {
             | Self::Record(_)
             | Self::StdoutEnd
             | Self::CaughtStderr
+            | Self::Rejected(_)
+            | Self::GoAway(_)
+            | Self::Frames(_)
             | Self::UnexpectedUpgrade
             | Self::TooManyInterim => READING_HEAD,
             Self::ClientGone(action) => action,
@@ -194,6 +213,10 @@ impl PeerError {
             | Self::Memcached(..)
             | Self::Record(_)
             | Self::StdoutEnd
+            | Self::Rejected(_)
+            | Self::GoAway(_)
+            | Self::Frames(_)
+            | Self::NoForm
             | Self::UnexpectedUpgrade
             | Self::TooManyInterim => Some(Level::Error),
         }
@@ -227,6 +250,10 @@ impl fmt::Display for PeerError {
             Self::Record(error) => write!(f, "{error}"),
             Self::StdoutEnd => f.write_str("upstream prematurely closed FastCGI stdout"),
             Self::CaughtStderr => f.write_str("upstream said in stderr that it failed"),
+            Self::Rejected(code) => write!(f, "upstream rejected request with error {code}"),
+            Self::GoAway(code) => write!(f, "upstream sent goaway with error {code}"),
+            Self::Frames(why) => write!(f, "upstream sent invalid http2 frames ({why})"),
+            Self::NoForm => f.write_str("the request has no form in HTTP/2"),
             Self::UnexpectedUpgrade => f.write_str("upstream sent \"101\" to a request without upgrade"),
             Self::TooManyInterim => f.write_str("upstream sent too many interim responses"),
             Self::Local(error) => write!(f, "cannot serve the request ({})", Errno(error)),

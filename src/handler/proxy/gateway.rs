@@ -32,7 +32,7 @@ pub(super) fn write_head(
     request.uri = 0..0;
     let too_big = |big: crate::cgi::TooBig| Refused::TooBig(big.0);
     match &proxy.protocol {
-        Protocol::Http => {}
+        Protocol::Http | Protocol::Grpc => {}
         Protocol::Memcached(conf) => return memcached::write_head(exchange, conf, request),
         Protocol::Uwsgi { modifier1, modifier2, string } => {
             request.asks_upgrade = proxy.pass_request_headers && exchange.request.headers.has(Known::Upgrade);

@@ -7,6 +7,7 @@
 mod cookies;
 mod error;
 mod gateway;
+mod http2;
 mod memcached;
 mod receive;
 mod redirect;
@@ -28,7 +29,7 @@ use crate::io::LocalAddr;
 use crate::io::tls::HandshakeError;
 use crate::log::{Errno, Level};
 use crate::shard::Shard;
-use crate::upstream::{Key, Lease, OpenError, PeerConnection, PeerTls, Selection, Upstream, Wanted};
+use crate::upstream::{Http2, Key, Lease, OpenError, PeerConnection, PeerTls, Selection, Upstream, Wanted};
 use error::{CONNECTING, Condition, PeerError, READING_HEAD, Retry};
 
 /// A request that cannot be sent twice (a POST) gets a kept connection only if it was used in the last second: an app
@@ -252,14 +253,18 @@ async fn ask(
     let peer = lease.peer();
     let now = crate::time::now().monotonic_ms;
     exchange.upstream.note_try(Rc::clone(&peer.name), now);
-    let max_idle =
-        if request.method.is_idempotent() && !request.streams { u64::MAX } else { UNREPEATABLE_MAX_IDLE_MS };
+    // An app that speaks HTTP/2 says before it closes which requests it has not looked at.
+    let max_idle = if conf.proxy.http2 || request.method.is_idempotent() && !request.streams {
+        u64::MAX
+    } else {
+        UNREPEATABLE_MAX_IDLE_MS
+    };
     let tls = app_tls(exchange, cycle, conf);
     if exchange.upstream.tls && tls.is_none() {
         // Never in plain text what is to be sent over TLS.
         return Err(PeerError::Handshake("no TLS is configured for the app".to_owned()));
     }
-    let wanted = Wanted { tls, local: request.local.as_deref() };
+    let wanted = Wanted { tls, local: request.local.as_deref(), http2: conf.proxy.http2 };
     if let Some(mut connection) = upstream.take_idle(peer, wanted, now, max_idle) {
         exchange.upstream.note_connected(now);
         let Err(error) = talk(exchange, conf, &mut connection, request).await else {
@@ -276,6 +281,9 @@ async fn ask(
     let mut connection = open(exchange, conf, lease, request.local.as_deref()).await?;
     if exchange.upstream.tls {
         Box::pin(secure(exchange, cycle, conf, &mut connection)).await?;
+    }
+    if conf.proxy.http2 {
+        Box::pin(connection.speak_http2()).await.map_err(PeerError::Send)?;
     }
     talk(exchange, conf, &mut connection, request).await?;
     Ok(connection)
@@ -357,6 +365,26 @@ async fn open(
     }
 }
 
+/// The same over HTTP/2.
+#[cold]
+async fn talk_http2(
+    exchange: &mut Exchange,
+    conf: &LocationConf,
+    connection: &mut PeerConnection,
+    http2: &Rc<Http2>,
+    request: &mut PeerRequest,
+) -> Result<(), PeerError> {
+    let result = match http2::request(exchange, conf, http2, request).await {
+        Ok(_) => receive::head(exchange, conf, connection, request).await,
+        Err(error) => Err(error),
+    };
+    result.map_err(|error| http2::explain(error, exchange, connection))?;
+    http2::settle(exchange, http2);
+    // The connection lives on if the stream ends well; that is seen at its end.
+    exchange.upstream.head.keep_alive = true;
+    Ok(())
+}
+
 /// Sends the request and reads the head of the answer.
 async fn talk(
     exchange: &mut Exchange,
@@ -366,6 +394,9 @@ async fn talk(
 ) -> Result<(), PeerError> {
     connection.input.clear();
     connection.heard = false;
+    if let Some(http2) = connection.http2.clone() {
+        return Box::pin(talk_http2(exchange, conf, connection, &http2, request)).await;
+    }
     let whole = send::request(exchange, conf, connection, request).await?;
     receive::head(exchange, conf, connection, request).await?;
     if whole == send::Sent::Part {

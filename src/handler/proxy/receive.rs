@@ -91,8 +91,14 @@ pub(super) async fn read_more(
     connection: &mut PeerConnection,
 ) -> Result<(), PeerError> {
     loop {
-        let watched = exchange.watched_client(conf);
-        wait_for_app(connection, watched, conf.proxy.read_timeout).await.map_err(|error| match error {
+        // Who reads the rest of the request notices.
+        let watched = exchange.watched_client(conf).filter(|_| !connection.is_sending());
+        let waited = wait_for_app(connection, watched, conf.proxy.read_timeout).await;
+        if matches!(waited, Err(WaitError::Timeout)) && connection.is_sending() {
+            // The time of an answer begins behind the request, as in nginx.
+            continue;
+        }
+        waited.map_err(|error| match error {
             WaitError::Timeout => PeerError::ReadTimeout,
             WaitError::ClientGone => PeerError::ClientGone(READING_HEAD),
             WaitError::Io(error) => PeerError::Read(error),

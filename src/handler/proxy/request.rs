@@ -121,11 +121,11 @@ fn evaluated_destination<'c>(
     let tls = secure.is_some();
     let rest = match secure.or_else(|| behind(protocol.scheme())) {
         Some(rest) => rest,
-        None if !protocol.is_http() => url,
+        None if !protocol.takes_url() => url,
         None => return Err(Refused::UrlPrefix(url.to_vec())),
     };
     let usual_port = if tls { "443" } else { "80" };
-    let authority = if protocol.is_http() {
+    let authority = if protocol.takes_url() {
         split_authority(rest, &mut exchange.upstream.uri)
     } else {
         gateway_authority(rest)?
@@ -144,13 +144,13 @@ fn evaluated_destination<'c>(
     let conf = &cycle.conf.http;
     let mut found = upstreams.find(cycle.generation, conf, name);
     let mut with_port = Cow::Borrowed(name);
-    if found.is_none() && name == host && !protocol.is_http() {
+    if found.is_none() && name == host && !protocol.takes_url() {
         return Err(Refused::Authority("no port", rest.to_vec()));
     }
     if found.is_none() && name == host {
         with_port = Cow::Owned(format!("{host}:{port}"));
         found = upstreams.find(cycle.generation, conf, &with_port);
-    } else if found.is_none() && protocol.is_http() && port == usual_port {
+    } else if found.is_none() && protocol.takes_url() && port == usual_port {
         // A host that `proxy_pass` elsewhere names without its port; an `upstream` block has none.
         found = upstreams.find(cycle.generation, conf, host).filter(|id| !cycle.upstream(*id).explicit);
     }
@@ -292,7 +292,8 @@ impl<'c> Destination<'c> {
                 Known::Upgrade if !request.framing.is_empty() => {}
                 known => {
                     let len = push_set_header(exchange, name, value, out)?;
-                    request.asks_upgrade |= *known == Known::Upgrade && len > 0 && client_asks;
+                    request.asks_upgrade |=
+                        *known == Known::Upgrade && len > 0 && client_asks && !proxy.http2;
                     // RFC 9112 section 3.2: HTTP/1.1 is never without Host (a client of old may have sent none).
                     if *known == Known::Host && len == 0 && proxy.http11 {
                         out.extend_from_slice(b"Host: \r\n");
@@ -310,8 +311,11 @@ impl<'c> Destination<'c> {
         if proxy.pass_request_headers {
             push_client_headers(exchange, proxy, out);
         }
+        if proxy.http2 {
+            super::http2::push_te(exchange, out);
+        }
         out.extend_from_slice(b"\r\n");
-        if proxy.set_body.is_some() {
+        if proxy.set_body.is_some() && !proxy.http2 {
             out.extend_from_slice(&exchange.upstream.made_body);
         }
         Ok(())

@@ -48,6 +48,7 @@ pub(super) fn accept(
     if let Some(seconds) = keep_alive_timeout(&exchange.upstream) {
         source.connection.note_peer_timeout(seconds);
     }
+    let http2 = source.connection.http2.clone();
     let (status, framing, keep_alive) = (Status(head.status), head.framing, head.keep_alive);
     if head.headers.has(Known::XAccelLimitRate) && !conf.proxy.ignore_headers.has(Known::XAccelLimitRate) {
         let rate = head.headers.get(Known::XAccelLimitRate, &exchange.upstream.head_bytes);
@@ -91,6 +92,12 @@ pub(super) fn accept(
     let mut relay = exchange.spare_relay.take().unwrap_or_else(|| Box::new(Relay::default()));
     if status == Status::SWITCHING_PROTOCOLS && request.asks_upgrade {
         relay.begin_tunnel(source);
+    } else if let Some(http2) = http2
+        && !(framing.is_empty() && http2.is_over())
+    {
+        // Its end is the stream's, behind which trailers may stand.
+        relay.begin(source, BodyFraming::UntilClose, keep_alive, buffering);
+        exchange.response.has_trailers |= conf.proxy.pass_trailers;
     } else if framing.is_empty() && !is_memcached {
         exchange.spare_relay = Some(relay);
         discard(exchange, source, request);
@@ -158,7 +165,7 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
     let mut buffering = proxy.buffering;
     response.status = Status(head.status);
     (response.allow_ranges, response.single_range) = (proxy.force_ranges, proxy.force_ranges);
-    response.has_reason = true;
+    response.has_reason = !proxy.http2;
     response.reason.clear();
     response.reason.extend_from_slice(after_code(bytes));
     response.content_length = match head.framing {

@@ -4,9 +4,13 @@
 //! pseudo-fields in the wrong place, a body that is not as long as it says. What is written here is then parsed as strictly as
 //! any request of HTTP/1.1; so a byte that could end a line must not come through, and that is checked again.
 
+use std::io::Write as _;
+
+use bytes::Bytes;
 use http::header::{COOKIE, HOST};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 
 use crate::http1::{RequestError, is_value_byte};
 
@@ -79,6 +83,42 @@ fn write_field(name: &HeaderName, value: &HeaderValue, out: &mut Vec<u8>) -> Res
 
 fn push(bytes: &[u8], may_stand: impl Fn(u8) -> bool, out: &mut Vec<u8>) -> Option<()> {
     bytes.iter().all(|byte| may_stand(*byte)).then(|| out.extend_from_slice(bytes))
+}
+
+/// A request's head from one of HTTP/1.1, for an app: its Host becomes the authority. `None` when it has no form in HTTP/2.
+pub fn read_request(head: &[u8], scheme: &str) -> Option<Request<()>> {
+    let end = memchr::memmem::find(head, b"\r\n")?;
+    let mut words = head[..end].split(|byte| *byte == b' ');
+    let method = Method::from_bytes(words.next()?).ok()?;
+    let target = words.next()?;
+    let mut headers = fields(&head[end + 2..]);
+    let authority = headers.remove(HOST)?;
+    let path = match PathAndQuery::from_maybe_shared(Bytes::copy_from_slice(target)) {
+        Ok(path) => path,
+        Err(_) => PathAndQuery::from_maybe_shared(Bytes::from(escaped(target))).ok()?,
+    };
+    let uri =
+        Uri::builder().scheme(scheme).authority(authority.as_bytes()).path_and_query(path).build().ok()?;
+    let mut request = Request::new(());
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    *request.version_mut() = Version::HTTP_2;
+    *request.headers_mut() = headers;
+    Some(request)
+}
+
+/// A target with all that no URI may hold encoded.
+fn escaped(target: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(target.len() + 16);
+    for byte in target {
+        if byte.is_ascii_alphanumeric() || b"/?&=%-._~:@!$'()*+,;".contains(byte) {
+            out.push(*byte);
+        } else {
+            // Writing to memory cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }
 
 /// A response's head from complete lines with the empty one; `None` when they are none.

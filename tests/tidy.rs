@@ -93,7 +93,7 @@ fn every_supported_directive_is_read() {
                 supported += 1;
                 // A gateway's directive that the proxy has too is read under the proxy's name (`RawProxy::name_in_proxy`).
                 let is_read = |name: &str| read_by.contains(&format!("\"{name}\""));
-                let in_proxy = ["uwsgi_", "fastcgi_", "scgi_", "memcached_"].iter().any(|family| {
+                let in_proxy = ["uwsgi_", "fastcgi_", "scgi_", "memcached_", "grpc_"].iter().any(|family| {
                     name.0.strip_prefix(family).is_some_and(|what| is_read(&format!("proxy_{what}")))
                 });
                 if !is_read(name.0) && !in_proxy {

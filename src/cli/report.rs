@@ -196,12 +196,19 @@ mod tests {
         let lines = build_lines();
         let (_, arguments) = lines.split_once("configure arguments: ").unwrap();
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
-        for works in
-            ["proxy", "rewrite", "autoindex", "upstream_keepalive", "upstream_hash", "upstream_zone", "map"]
-        {
+        for works in [
+            "proxy",
+            "rewrite",
+            "autoindex",
+            "upstream_keepalive",
+            "upstream_hash",
+            "upstream_zone",
+            "map",
+            "grpc",
+        ] {
             assert!(arguments.contains(&format!("--with-http_{works}_module").as_str()), "{lines}");
         }
-        assert!(arguments.contains(&"--without-http_grpc_module"), "{lines}");
+        assert!(!arguments.contains(&"--with-http_mp4_module"), "{lines}");
         // They are no arguments of configure.
         for neither in ["http_core", "regex", "event_core", "http_brotli"] {
             assert!(!lines.contains(&format!("-{neither}_module")), "{lines}");

@@ -11,6 +11,7 @@ pub mod wait;
 use std::io;
 use std::rc::Rc;
 
+use super::client::Client;
 use super::exchange::Exchange;
 use super::flow::{Flow, Flushed, SpoolError};
 use super::transform::Transform;

@@ -355,7 +355,7 @@ fn proxy_pass_forms() {
             location ~ ^/e/(.*) { proxy_pass http://app/y/$1; }
             location /f { proxy_pass http://127.0.0.1:80; proxy_redirect default; proxy_redirect ~^/(x) /$1; }
             location /g { proxy_pass https://127.0.0.1; }
-            location /h { grpc_pass 127.0.0.1:11211; }
+            location /h { grpc_pass grpcs://127.0.0.1:50051; }
             location /i/ { proxy_pass http://app; location /i/j { } }
          }",
     );
@@ -391,7 +391,8 @@ fn proxy_pass_forms() {
     );
     assert!(pass("/g").tls && !pass("/f").tls);
     assert_eq!((literal_of("/g").1, literal_of("/g").2), ("127.0.0.1".to_owned(), "443".to_owned()));
-    assert!(matches!(&location(&conf, "/h").handler, HandlerConf::Refused(_)));
+    assert!(pass("/h").tls && location(&conf, "/h").proxy.http2 && !location(&conf, "/g").proxy.http2);
+    assert!(!location(&conf, "/h").proxy.buffering && !location(&conf, "/h").proxy.request_buffering);
     assert!(matches!(&location(&conf, "/i/j").handler, HandlerConf::Static));
 }
 
@@ -677,14 +678,11 @@ fn gateways_that_are_wrong() {
 fn what_is_closed() {
     let conf = conf(
         "server {
-            location /app { grpc_pass 127.0.0.1:11211; location /app/static { } }
+            location /app { perl handler; }
             location /files { }
          }",
     );
-    assert!(
-        matches!(&location(&conf, "/app").handler, HandlerConf::Refused(why) if why.contains("grpc_pass"))
-    );
-    assert!(matches!(&location(&conf, "/app/static").handler, HandlerConf::Static));
+    assert!(matches!(&location(&conf, "/app").handler, HandlerConf::Refused(why) if why.contains("perl")));
     assert!(matches!(&location(&conf, "/files").handler, HandlerConf::Static));
 }
 

@@ -163,7 +163,9 @@ impl PeerError {
         match self {
             Self::Connect(..) | Self::Bind(..) | Self::ConnectTimeout => CONNECTING,
             Self::Handshake(_) | Self::HandshakeTimeout => SHAKING_HANDS,
-            Self::Send(_) | Self::SendTimeout | Self::Local(_) | Self::NoForm | Self::ClientBody(_) => SENDING,
+            Self::Send(_) | Self::SendTimeout | Self::Local(_) | Self::NoForm | Self::ClientBody(_) => {
+                SENDING
+            }
             Self::Read(_)
             | Self::ReadTimeout
             | Self::PrematureClose

@@ -124,7 +124,7 @@ impl RawGateways {
         };
         match d.name() {
             "uwsgi_pass" | "fastcgi_pass" | "scgi_pass" | "grpc_pass" => {
-                pass(cx, d, family, &mut gateway.shared.pass)
+                pass(cx, d, family, &mut gateway.shared.pass);
             }
             "memcached_pass" => {
                 pass(cx, d, family, &mut gateway.shared.pass);

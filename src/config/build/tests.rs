@@ -546,6 +546,8 @@ fn upstream_errors() {
         let text = format!("upstream u {{ {inner} }} server {{ }}");
         assert_eq!(errors(&text), [format!("{message} in command line")], "{inner}");
     }
+    let told = conf("upstream u { server 127.0.0.1 resolve; } server { }");
+    assert_eq!(told.http.upstreams[0].peers.len(), 1);
     let text = "upstream u { server 127.0.0.1; } upstream u { server 127.0.0.1; } server { }";
     assert_eq!(errors(text), ["duplicate upstream \"u\" in command line"]);
     let text = "upstream u { server 127.0.0.1; } server { location / { proxy_pass http://u:8080; } }";

@@ -80,12 +80,21 @@ struct ServerLine {
     max_conns: u32,
     backup: bool,
     down: bool,
+    resolve: bool,
 }
 
 impl Default for ServerLine {
     fn default() -> Self {
         let fail_timeout = Duration::from_secs(10);
-        Self { weight: 1, max_fails: 1, fail_timeout, max_conns: 0, backup: false, down: false }
+        Self {
+            weight: 1,
+            max_fails: 1,
+            fail_timeout,
+            max_conns: 0,
+            backup: false,
+            down: false,
+            resolve: false,
+        }
     }
 }
 
@@ -196,6 +205,9 @@ impl RawUpstream {
                 return;
             }
         }
+        if line.resolve {
+            cx.warn(d, "\"resolve\" is not supported yet: names are resolved at start and at each reload");
+        }
         let no_backup = matches!(
             self.balancer,
             Some(BalancerConf::IpHash | BalancerConf::Hash { .. } | BalancerConf::Random { .. })
@@ -220,6 +232,7 @@ impl ServerLine {
         match text.split_once('=') {
             None if text == "backup" => self.backup = true,
             None if text == "down" => self.down = true,
+            None if text == "resolve" => self.resolve = true,
             Some(("weight", value)) => match number(value) {
                 Some(weight) if weight > 0 => self.weight = weight,
                 _ => return false,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::config::{self, LoadOptions, Loaded};
-use crate::io::{runtime, signal, sys};
+use crate::io::{panics, runtime, signal, sys};
 use crate::log::{Level, say};
 use crate::master;
 
@@ -20,6 +20,7 @@ use report::Messages;
 /// The program: from arguments to exit code.
 pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
     sys::avoid_huge_pages();
+    panics::note_all();
     match arguments::parse(arguments) {
         Ok(command) => run(&command),
         Err(message) => {

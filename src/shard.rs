@@ -19,8 +19,9 @@ use crate::http::variables::{self, Presence};
 use crate::http::{Client, Exchange, ParkedClient};
 use crate::http1::encode;
 use crate::io::ParkingLot;
+use crate::io::panics::{self, Panic};
 use crate::limits::counters::{self, Counters};
-use crate::log::AccessBuffer;
+use crate::log::{AccessBuffer, Level};
 use crate::upstream::Upstreams;
 
 /// Exchanges and seats kept for reuse; more are made when more requests are in flight at once.
@@ -148,6 +149,23 @@ impl Shard {
             exchange.detach(if pool.len() < POOLED_LARGE { POOLED_BUFFER } else { POOLED_SMALL_BUFFER });
             pool.put(exchange);
         }
+    }
+
+    /// Says in the main log that something panicked, where, in which request, and by which frames it came there.
+    pub fn log_panic(&self, connection: u64, what: &str, panic: Panic) {
+        let cycle = Arc::clone(&self.cycle());
+        let say = move |message: std::fmt::Arguments<'_>| {
+            cycle.logs.error(&cycle.conf.error_log, Level::Alert, connection, message);
+        };
+        say(format_args!("{what}: {}{}", panic.message, panic.during));
+        let Some(backtrace) = panic.backtrace else { return };
+        // Their names are looked for beside the loop. Where no thread can be had, the place alone is told.
+        let _ = std::thread::Builder::new().name("ringx-trace".to_owned()).spawn(move || {
+            crate::time::refresh();
+            for (number, frame) in panics::frames(&backtrace).iter().enumerate() {
+                say(format_args!("backtrace {number}: {frame}"));
+            }
+        });
     }
 
     /// Lets go of some of the exchanges and seats that were not needed since the last time: how many.

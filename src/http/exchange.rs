@@ -18,7 +18,7 @@ use crate::config::model::{LocationConf, LocationId, ServerConf, ServerId};
 use crate::config::pattern::Pattern;
 use crate::cycle::{Cycle, CycleRef};
 use crate::http1::{Known, Method, RequestHead, Status, base64};
-use crate::io::SockAddr;
+use crate::io::{SockAddr, panics};
 use crate::limits::Held;
 use crate::log::{Errno, Level, Raw};
 use crate::time::Now;
@@ -599,6 +599,13 @@ impl Exchange {
         if !conf.error_log.iter().any(|log| level <= log.level) {
             return;
         }
+        let details = self.particulars();
+        let serial = self.client.serial;
+        self.cycle.logs.error(&conf.error_log, level, serial, format_args!("{message}{details}"));
+    }
+
+    /// Whose request it is and which, as it stands behind a message.
+    fn particulars(&self) -> String {
         let server = &self.cycle.server(self.server).primary_name;
         let client = Raw(self.remote_text());
         let mut details = String::new();
@@ -619,8 +626,7 @@ impl Exchange {
                 let _ = write!(details, ", referrer: \"{}\"", Raw(referer));
             }
         }
-        let serial = self.client.serial;
-        self.cycle.logs.error(&conf.error_log, level, serial, format_args!("{message}{details}"));
+        details
     }
 
     /// Makes error log lines name the peer (or the group) being asked.
@@ -702,5 +708,11 @@ impl Exchange {
     /// Value of a request header by lower-case name, first occurrence.
     pub fn header(&self, name: &[u8]) -> Option<&[u8]> {
         self.request.headers.find(name, &self.input)
+    }
+}
+/// One that is dropped while a panic unwinds is most often the one that it came in.
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        panics::describe(|| self.particulars());
     }
 }

@@ -7,16 +7,16 @@
 //! A *turn* is what happens between two waits in the kernel. The first completion of a turn refreshes the
 //! clock; the number of completions tells whether batching sends in the ring pays.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::str::FromStr;
 use std::task::{Context, Poll, Waker};
 
-use super::{confine, timer, watch};
+use super::panics::Panic;
+use super::{confine, tasks, timer, watch};
 use crate::time;
 
 /// Names the environment variable that chooses the rung to begin with: `defer`, `coop`, `plain`, `epoll`.
@@ -155,7 +155,7 @@ pub fn kernel_release() -> String {
 /// Only when not even epoll can be had (no file descriptors left).
 ///
 /// # Panics
-/// When called inside another runtime, or when a task panics outside a fence.
+/// When called inside another runtime; with the [`Panic`] of a task that had no fence, when all others have been dropped.
 pub fn run<M, F>(wanted: Option<RingMode>, main: M) -> io::Result<(RingMode, F::Output)>
 where
     M: FnOnce() -> F,
@@ -216,12 +216,14 @@ where
         Ok(TurnEnd { main }.await)
     });
     TURN.with(|turn| turn.main.borrow_mut().take());
+    runtime.block_on(tasks::end_all());
     timer::forget_waiters();
     watch::stop();
-    output
+    output.map(|output| output.unwrap_or_else(|panic| resume_unwind(Box::new(panic))))
 }
 
-/// Starts a task on this thread's loop. It runs to its end or until the loop ends; nobody waits for it.
+/// Starts a task on this thread's loop. It runs to its end or until the loop ends; nobody waits for it. A panic that it does
+/// not fence ends the loop.
 ///
 /// # Panics
 /// When called outside [`run`].
@@ -229,25 +231,18 @@ pub fn spawn<F>(task: F)
 where
     F: Future<Output = ()> + 'static,
 {
-    drop(monoio::spawn(task));
+    drop(monoio::spawn(tasks::known(task)));
 }
 
-/// Runs a task that must not take the thread with it: an error is the message of its panic. It is not polled again then.
-pub fn fenced<F: Future>(mut task: Pin<&mut F>) -> impl Future<Output = Result<F::Output, String>> {
+/// Runs a task that must not take the thread with it: an error is its panic. It is not polled again then.
+pub fn fenced<F: Future>(mut task: Pin<&mut F>) -> impl Future<Output = Result<F::Output, Panic>> {
     std::future::poll_fn(move |context| {
         match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(panic) => Poll::Ready(Err(message(&*panic))),
+            Err(payload) => Poll::Ready(Err(Panic::caught(payload))),
         }
     })
-}
-
-/// What a panic said.
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no message").to_owned()
 }
 
 /// The rung this thread runs on; `Epoll` outside [`run`].
@@ -306,11 +301,20 @@ pub(super) fn awake() {
     TURN.with(|turn| {
         if !turn.open.replace(true) {
             time::refresh();
-            if let Some(main) = &*turn.main.borrow() {
-                main.wake_by_ref();
-            }
+            wake(turn);
         }
     });
+}
+
+/// Has the main future polled in this turn.
+pub(super) fn wake_main() {
+    TURN.with(wake);
+}
+
+fn wake(turn: &Turn) {
+    if let Some(main) = &*turn.main.borrow() {
+        main.wake_by_ref();
+    }
 }
 
 /// Whether a whole-buffer send should ride in the ring with the others of this turn.
@@ -334,9 +338,9 @@ struct TurnEnd<'a, F> {
 }
 
 impl<F: Future> Future for TurnEnd<'_, F> {
-    type Output = F::Output;
+    type Output = Result<F::Output, Panic>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         TURN.with(|turn| {
             if turn.open.replace(false) {
                 turn.handshakes.set(0);
@@ -348,7 +352,13 @@ impl<F: Future> Future for TurnEnd<'_, F> {
                 *main = Some(context.waker().clone());
             }
         });
-        self.main.as_mut().poll(context)
+        if let Some(panic) = tasks::failure() {
+            return Poll::Ready(Err(panic));
+        }
+        match catch_unwind(AssertUnwindSafe(|| self.main.as_mut().poll(context))) {
+            Ok(polled) => polled.map(Ok),
+            Err(payload) => Poll::Ready(Err(Panic::caught(payload))),
+        }
     }
 }
 

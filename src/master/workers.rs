@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::config::model::CpuAffinity;
 use crate::cycle::Cycle;
 use crate::io::mailbox::{self, Sender};
+use crate::io::panics::{self, Panic};
 use crate::io::signal::{self, Signal};
 use crate::io::{ListenSocket, RingMode, sys};
 use crate::worker::{self, Order, Report, Start};
@@ -24,18 +25,36 @@ const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 /// All workers.
 pub(super) struct Workers {
     slots: Vec<Slot>,
+    /// Workers that only finish what they began: others have taken their places.
+    leaving: Vec<Running>,
     reports: Receiver<Report>,
     report: mpsc::Sender<Report>,
-    ending: bool,
+    state: State,
     /// The lowest rung that a worker obtained at the start.
     rung: RingMode,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Working,
+    /// No worker runs, or only until it is done; the ports stay open (WINCH).
+    Resting,
+    Ending,
+}
+
+/// One worker's place.
 struct Slot {
-    orders: Sender<Order>,
-    thread: Option<JoinHandle<()>>,
-    /// Copies of the worker's sockets.
+    /// `None`: it could not be replaced, or rests.
+    worker: Option<Running>,
+    /// Copies of the worker's sockets: the port stays open when it dies.
     sockets: Vec<ListenSocket>,
+    /// That it cannot be replaced was said.
+    said: bool,
+}
+
+struct Running {
+    orders: Sender<Order>,
+    thread: JoinHandle<Result<(), Panic>>,
 }
 
 impl Workers {
@@ -45,11 +64,17 @@ impl Workers {
     /// Which worker could not start, and why.
     pub(super) fn start(cycle: &Arc<Cycle>, sockets: Vec<Vec<ListenSocket>>) -> Result<Self, String> {
         let (report, reports) = mpsc::channel();
-        let mut workers =
-            Self { slots: Vec::new(), reports, report, ending: false, rung: RingMode::DeferTaskrun };
+        let mut workers = Self {
+            slots: Vec::new(),
+            leaving: Vec::new(),
+            reports,
+            report,
+            state: State::Working,
+            rung: RingMode::DeferTaskrun,
+        };
         for (index, sockets) in sockets.into_iter().enumerate() {
-            let slot = workers.spawn(index, cycle, sockets).map_err(|e| cannot_start(index, &e))?;
-            workers.slots.push(slot);
+            let worker = workers.spawn(index, cycle, &sockets).map_err(|e| cannot_start(index, &e))?;
+            workers.slots.push(Slot { worker: Some(worker), sockets, said: false });
         }
         let mut started = 0;
         while started < workers.slots.len() {
@@ -66,20 +91,23 @@ impl Workers {
         Ok(workers)
     }
 
-    fn spawn(&self, index: usize, cycle: &Arc<Cycle>, sockets: Vec<ListenSocket>) -> io::Result<Slot> {
+    fn spawn(&self, index: usize, cycle: &Arc<Cycle>, sockets: &[ListenSocket]) -> io::Result<Running> {
         let (orders, mailbox) = mailbox::mailbox()?;
         let listens = sockets.iter().map(ListenSocket::try_clone).collect::<io::Result<Vec<_>>>()?;
         let start =
             Start { index, cycle: Arc::clone(cycle), listens, orders: mailbox, reports: self.report.clone() };
         let core = core_of(&cycle.conf.worker_cpu_affinity, index);
         let thread = std::thread::Builder::new().name(format!("ringx-{index}")).spawn(move || {
-            if let Some(core) = core {
-                sys::pin_to_core(core);
-            }
-            worker::run(start);
+            let ended = panics::caught(|| {
+                if let Some(core) = core {
+                    sys::pin_to_core(core);
+                }
+                worker::run(start);
+            });
             signal::raise(Signal::Child);
+            ended
         })?;
-        Ok(Slot { orders, thread: Some(thread), sockets })
+        Ok(Running { orders, thread })
     }
 
     /// How many there are.
@@ -92,23 +120,27 @@ impl Workers {
         self.rung
     }
 
-    /// True until the last one ended.
+    /// True until the last one ended that was told to.
     pub(super) fn any_running(&self) -> bool {
-        self.slots.iter().any(|slot| slot.thread.is_some())
+        self.state != State::Ending || self.running().next().is_some()
+    }
+
+    fn running(&self) -> impl Iterator<Item = &Running> {
+        self.slots.iter().filter_map(|slot| slot.worker.as_ref()).chain(&self.leaving)
     }
 
     /// Has every worker write its waiting log lines, and waits for it: they belong into the file that is there now.
     pub(super) fn flush_logs(&self) {
         let (done, all_done) = mpsc::channel();
-        for slot in &self.slots {
-            let _ = slot.orders.send(Order::FlushLogs(done.clone()));
+        for worker in self.running() {
+            let _ = worker.orders.send(Order::FlushLogs(done.clone()));
         }
         drop(done);
         // Ends when the last sender is dropped; nothing is ever sent.
         let _ = all_done.recv_timeout(FLUSH_PATIENCE);
     }
 
-    /// Lets every worker finish what runs, for `limit` at most.
+    /// Lets every worker finish what runs, for `limit` at most, and closes the ports.
     pub(super) fn drain(&mut self, limit: Option<Duration>) {
         self.end_after(|| Order::Drain(limit));
     }
@@ -120,11 +152,41 @@ impl Workers {
 
     /// The last order: no worker is replaced any more, and the ports close.
     fn end_after(&mut self, order: impl Fn() -> Order) {
-        self.ending = true;
+        self.state = State::Ending;
         for slot in &mut self.slots {
             slot.sockets.clear();
-            let _ = slot.orders.send(order());
         }
+        for worker in self.running() {
+            let _ = worker.orders.send(order());
+        }
+    }
+
+    /// Lets every worker finish what runs, for `limit` at most. The ports stay open, and somebody else accepts from them.
+    pub(super) fn rest(&mut self, limit: Option<Duration>) {
+        self.state = State::Resting;
+        for slot in &mut self.slots {
+            if let Some(worker) = slot.worker.take() {
+                let _ = worker.orders.send(Order::Drain(limit));
+                self.leaving.push(worker);
+            }
+        }
+    }
+
+    /// Whether they rest.
+    pub(super) fn are_resting(&self) -> bool {
+        self.state == State::Resting
+    }
+
+    /// Has workers in all places again after a rest: [`Workers::hear`] starts them.
+    pub(super) fn resume(&mut self) {
+        if self.state == State::Resting {
+            self.state = State::Working;
+        }
+    }
+
+    /// The sockets of all of them.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = &ListenSocket> {
+        self.slots.iter().flat_map(|slot| &slot.sockets)
     }
 
     /// Gives every worker the new configuration and its sockets for new addresses; those that stay get their new
@@ -142,12 +204,14 @@ impl Workers {
                 }
             }
             slot.sockets.extend(new);
-            let _ = slot.orders.send(Order::Adopt(Arc::clone(cycle), copies));
+            if let Some(worker) = &slot.worker {
+                let _ = worker.orders.send(Order::Adopt(Arc::clone(cycle), copies));
+            }
         }
         messages
     }
 
-    /// Takes note of ended workers and replaces those that were not told to end. Gives what is to be logged.
+    /// Takes note of ended workers and fills places that are to be filled. Gives what is to be logged.
     pub(super) fn hear(&mut self, cycle: &Arc<Cycle>) -> Vec<String> {
         let mut messages = Vec::new();
         while let Ok(report) = self.reports.try_recv() {
@@ -155,26 +219,49 @@ impl Workers {
                 messages.push(format!("worker {index} could not run its loop ({})", describe(&error)));
             }
         }
+        self.leaving.retain(|worker| !worker.thread.is_finished());
         for index in 0..self.slots.len() {
-            let ended = self.slots[index].thread.as_ref().is_some_and(JoinHandle::is_finished);
-            if !ended {
-                continue;
+            let ended = self.slots[index].worker.take_if(|worker| worker.thread.is_finished());
+            if self.slots[index].worker.is_none() && self.state == State::Working {
+                messages.extend(self.fill(index, cycle));
             }
-            let panicked = self.slots[index].thread.take().is_some_and(|thread| thread.join().is_err());
-            if self.ending {
-                continue;
-            }
-            let how = if panicked { "panicked" } else { "ended" };
-            messages.push(format!("worker {index} {how} and is replaced"));
-            let sockets = std::mem::take(&mut self.slots[index].sockets);
-            match self.spawn(index, cycle, sockets) {
-                Ok(slot) => self.slots[index] = slot,
-                Err(error) => {
-                    messages.push(format!("worker {index} cannot be replaced ({})", describe(&error)));
-                }
+            // After the next one was started: to find the names of frames takes a while.
+            if let Some(ended) = ended.filter(|_| self.state != State::Ending) {
+                messages.extend(last_words(index, ended));
             }
         }
         messages
+    }
+
+    /// Starts a worker in an empty place; when that fails, it is tried again with the next look.
+    fn fill(&mut self, index: usize, cycle: &Arc<Cycle>) -> Option<String> {
+        let started = self.spawn(index, cycle, &self.slots[index].sockets);
+        let slot = &mut self.slots[index];
+        match started {
+            Ok(worker) => {
+                slot.worker = Some(worker);
+                slot.said = false;
+                None
+            }
+            Err(error) => {
+                let first = !std::mem::replace(&mut slot.said, true);
+                first.then(|| format!("worker {index} cannot be replaced yet ({})", describe(&error)))
+            }
+        }
+    }
+}
+
+/// Why a worker ended that was not told to.
+fn last_words(index: usize, ended: Running) -> Vec<String> {
+    match ended.thread.join() {
+        Ok(Err(panic)) => {
+            let frames = panic.backtrace.as_ref().map(panics::frames).unwrap_or_default();
+            let frames =
+                frames.iter().enumerate().map(|(number, frame)| format!("backtrace {number}: {frame}"));
+            let text = format!("worker {index} panicked and is replaced: {}", panic.message);
+            std::iter::once(text).chain(frames).collect()
+        }
+        Ok(Ok(())) | Err(_) => vec![format!("worker {index} ended and is replaced")],
     }
 }
 

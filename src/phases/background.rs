@@ -32,13 +32,7 @@ pub(super) fn start(exchange: &Exchange, shard: &Shard, begin: impl FnOnce(&mut 
         let counted = Counted(&owned);
         let mut task = pin!(answer(part, &owned, entry));
         if let Err(panic) = fenced(task.as_mut()).await {
-            let cycle = owned.cycle();
-            cycle.logs.error(
-                &cycle.conf.error_log,
-                Level::Alert,
-                0,
-                format_args!("a request in the background panicked: {panic}"),
-            );
+            owned.log_panic(0, "a request in the background panicked", panic);
         }
         drop(counted);
     });

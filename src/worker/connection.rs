@@ -14,7 +14,6 @@ use crate::cycle::Cycle;
 use crate::http::{Arrival, Client, Exchange, Sent, tls};
 use crate::io::Liveness;
 use crate::io::runtime::fenced;
-use crate::log::Level;
 use crate::phases::{self, Verdict};
 use crate::shard::{Seat, Shard};
 
@@ -53,20 +52,9 @@ pub(super) async fn serve_fenced(shard: Rc<Shard>, client: Rc<Client>, begin: Be
         // A request beside the last one (`mirror`) goes on; the client need not wait for that.
         client.stream.end();
     }
-    if let Err(text) = end {
-        log_panic(&shard, &client, &text);
+    if let Err(panic) = end {
+        shard.log_panic(client.serial, "a request panicked, its connection is closed", panic);
     }
-}
-
-/// Says so in the main log.
-pub(super) fn log_panic(shard: &Shard, client: &Client, text: &str) {
-    let cycle = shard.cycle();
-    cycle.logs.error(
-        &cycle.conf.error_log,
-        Level::Alert,
-        client.serial,
-        format_args!("a request panicked, its connection is closed: {text}"),
-    );
 }
 
 /// Counts the connection as open.

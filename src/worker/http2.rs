@@ -18,7 +18,7 @@ use bytes::Bytes;
 use h2::server::{self, SendResponse};
 use h2::{Reason, RecvStream};
 
-use super::connection::{default_server, log_panic, serve_in_seat};
+use super::connection::{default_server, serve_in_seat};
 use crate::config::model::ServerConf;
 use crate::cycle::Cycle;
 use crate::http::{Client, Http2};
@@ -389,7 +389,7 @@ async fn serve_stream(shard: Rc<Shard>, client: Rc<Client>, active: Active) {
     };
     match served {
         Ok(_) => shard.vacate(seat),
-        Err(text) => log_panic(&shard, &client, &text),
+        Err(panic) => shard.log_panic(client.serial, "a request panicked, its stream is reset", panic),
     }
     if let Some(stream) = &client.http2 {
         stream.release();

@@ -21,6 +21,7 @@ mod charset;
 mod command_line;
 mod conditional;
 mod content_filters;
+mod crash;
 mod dead_peers;
 mod differential;
 mod environment;

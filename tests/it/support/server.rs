@@ -25,12 +25,12 @@ pub fn program() -> String {
 }
 
 /// ringx, run by the program that `WRAPPER` names with its arguments (`valgrind --quiet`), if it does.
-fn ringx() -> Command {
+fn ringx(program: &Path) -> Command {
     let wrapper = std::env::var("WRAPPER").unwrap_or_default();
     let mut words = wrapper.split_ascii_whitespace();
-    let Some(first) = words.next() else { return Command::new(env!("CARGO_BIN_EXE_ringx")) };
+    let Some(first) = words.next() else { return Command::new(program) };
     let mut command = Command::new(first);
-    command.args(words).arg(env!("CARGO_BIN_EXE_ringx"));
+    command.args(words).arg(program);
     command
 }
 
@@ -175,6 +175,13 @@ impl Setup {
         self
     }
 
+    /// Runs ringx by another program, in whose arguments `{{dir}}` is replaced.
+    pub fn under(mut self, words: &[&str]) -> Setup {
+        let dir = self.dir.path.display().to_string();
+        self.under = words.iter().map(|word| word.replace("{{dir}}", &dir)).collect();
+        self
+    }
+
     /// The command that runs the program in the foreground.
     fn command(&self, file: &Path) -> Command {
         let dir = &self.dir.path;
@@ -187,7 +194,7 @@ impl Setup {
                 command.arg("-e").arg(dir.join("start.log"));
                 command
             }
-            None => ringx(),
+            None => ringx(Path::new(env!("CARGO_BIN_EXE_ringx"))),
         };
         if self.verbatim && self.nginx.is_none() {
             command.arg("-e").arg(dir.join("error.log"));
@@ -232,6 +239,20 @@ impl Setup {
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
+    fn spawn(&self) -> Child {
+        let file = self.dir.path.join("server.conf");
+        // Appended to, like what `access_log /dev/stdout` opens anew: otherwise one writes over the other.
+        let log = self.dir.path.join("stderr.log");
+        let stderr = File::options().create(true).append(true).open(log).unwrap();
+        self.command(&file)
+            .envs(self.environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(stderr.try_clone().unwrap()))
+            .stderr(Stdio::from(stderr))
+            .spawn()
+            .unwrap()
+    }
+
     /// Starts the program with this configuration and waits until every port accepts.
     pub fn start(mut self, conf: &str) -> Server {
         let conf = self.wrap(conf);
@@ -244,17 +265,7 @@ impl Setup {
         fs::create_dir_all(self.dir.path.join("tmp")).unwrap();
         let file = self.dir.path.join("server.conf");
         fs::write(&file, &text).unwrap();
-        // Appended to, like what `access_log /dev/stdout` opens anew: otherwise one writes over the other.
-        let log = self.dir.path.join("stderr.log");
-        let stderr = File::options().create(true).append(true).open(log).unwrap();
-        let child = self
-            .command(&file)
-            .envs(self.environment.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::from(stderr.try_clone().unwrap()))
-            .stderr(Stdio::from(stderr))
-            .spawn()
-            .unwrap();
+        let child = self.spawn();
         let mut server = Server { child, conf, setup: self };
         for name in LISTENING {
             let port = server.setup.port(name);
@@ -500,6 +511,21 @@ impl Server {
     /// Sends a signal by its name without SIG.
     pub fn signal(&self, name: &str) {
         signal(self.child.id(), name);
+    }
+
+    /// Ends the program without a chance to do anything more.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts the program again where another one ended.
+    pub fn start_again(&mut self) {
+        assert!(!self.running());
+        self.child = self.setup.spawn();
+        let pid = format!("{}\n", self.pid());
+        self.wait_file("server.pid", |written| written == pid);
+        self.wait_accepting(self.port("port"));
     }
 
     /// Whether the program still runs.

@@ -40,10 +40,20 @@ pub enum Ask {
     RemovePid,
     /// Make a directory for temporary files, the user's.
     MakeTemp,
+    /// Give the pid file the name of an old one: another executable is about to write its own.
+    PidAside,
+    /// Give it its name again.
+    PidBack,
+    /// A listening socket for the next executable.
+    PassOn,
+    /// Start the next executable, with the sockets that were passed on: its process id, as a file.
+    Upgrade,
+    /// Whether it still runs.
+    Runs,
 }
 
 impl Ask {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 16] = [
         Self::Reload,
         Self::Read,
         Self::Names,
@@ -55,6 +65,11 @@ impl Ask {
         Self::TryPid,
         Self::RemovePid,
         Self::MakeTemp,
+        Self::PidAside,
+        Self::PidBack,
+        Self::PassOn,
+        Self::Upgrade,
+        Self::Runs,
     ];
 }
 
@@ -68,7 +83,9 @@ thread_local! {
 ///
 /// # Errors
 /// As socketpair(2) and fork(2).
-pub fn start(mut answer: impl FnMut(Ask, &[u8]) -> io::Result<Option<OwnedFd>>) -> io::Result<()> {
+pub fn start(
+    mut answer: impl FnMut(Ask, &[u8], Option<OwnedFd>) -> io::Result<Option<OwnedFd>>,
+) -> io::Result<()> {
     let (ours, theirs) = pair()?;
     // SAFETY: the caller promises one thread, so the child has the whole program.
     if check(unsafe { libc::fork() })? != 0 {
@@ -79,16 +96,13 @@ pub fn start(mut answer: impl FnMut(Ask, &[u8]) -> io::Result<Option<OwnedFd>>) 
     become_keeper(theirs.as_raw_fd());
     let mut buffer = vec![0_u8; MAX_QUESTION];
     loop {
-        let length = match super::retry(|| {
-            // SAFETY: `buffer` is ours to write over its whole length until the call returns.
-            unsafe { libc::recv(theirs.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) }
-        }) {
-            Ok(0) | Err(_) => break,
-            Ok(length) => length,
+        let (length, fd) = match receive(&theirs, &mut buffer) {
+            Ok((0, _)) | Err(_) => break,
+            Ok(received) => received,
         };
         let question = Ask::ALL.into_iter().find(|ask| *ask as u8 == buffer[0]);
         let answered = match question {
-            Some(question) => answer(question, &buffer[1..length]),
+            Some(question) => answer(question, &buffer[1..length], fd),
             None => Err(io::Error::from_raw_os_error(libc::ENOSYS)),
         };
         let (code, fd) = match answered {
@@ -138,7 +152,16 @@ pub fn is_there() -> bool {
 
 /// Asks the keeper; `None` when there is none.
 pub fn ask(question: Ask, text: &[u8]) -> Option<io::Result<Option<OwnedFd>>> {
-    KEEPER.with_borrow(|keeper| keeper.as_ref().map(|keeper| exchange(keeper, question, text)))
+    ask_with(question, text, None)
+}
+
+/// Asks the keeper and gives it a descriptor; `None` when there is none.
+pub fn ask_with(
+    question: Ask,
+    text: &[u8],
+    fd: Option<BorrowedFd<'_>>,
+) -> Option<io::Result<Option<OwnedFd>>> {
+    KEEPER.with_borrow(|keeper| keeper.as_ref().map(|keeper| exchange(keeper, question, text, fd)))
 }
 
 /// Asks for a descriptor.
@@ -150,16 +173,30 @@ pub fn ask_for_fd(question: Ask, text: &[u8]) -> io::Result<OwnedFd> {
     answer.ok_or_else(|| io::ErrorKind::PermissionDenied.into())
 }
 
-fn exchange(keeper: &OwnedFd, question: Ask, text: &[u8]) -> io::Result<Option<OwnedFd>> {
+fn exchange(
+    keeper: &OwnedFd,
+    question: Ask,
+    text: &[u8],
+    fd: Option<BorrowedFd<'_>>,
+) -> io::Result<Option<OwnedFd>> {
     let mut message = Vec::with_capacity(1 + text.len());
     message.push(question as u8);
     message.extend_from_slice(text);
     if message.len() > MAX_QUESTION {
         return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
     }
-    send(keeper, &message, None)?;
-    let (code, fd) = receive(keeper)?;
+    send(keeper, &message, fd.map(|fd| fd.as_raw_fd()))?;
+    let (code, fd) = answer(keeper)?;
     if code == 0 { Ok(fd) } else { Err(io::Error::from_raw_os_error(code)) }
+}
+
+/// The next answer: an error number, 0 for none, and what came with it.
+fn answer(keeper: &OwnedFd) -> io::Result<(i32, Option<OwnedFd>)> {
+    let mut code = [0_u8; 4];
+    match receive(keeper, &mut code)? {
+        (4, fd) => Ok((i32::from_ne_bytes(code), fd)),
+        _ => Err(io::ErrorKind::BrokenPipe.into()),
+    }
 }
 
 fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
@@ -209,33 +246,32 @@ fn send(to: &OwnedFd, bytes: &[u8], fd: Option<RawFd>) -> io::Result<()> {
     Ok(())
 }
 
-fn receive(from: &OwnedFd) -> io::Result<(i32, Option<OwnedFd>)> {
-    let mut code = [0_u8; 4];
-    let mut part = libc::iovec { iov_base: code.as_mut_ptr().cast(), iov_len: code.len() };
+/// The next message and at most one descriptor.
+fn receive(from: &OwnedFd, bytes: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+    let mut part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
     let mut beside = MaybeUninit::new(Beside([0; 32]));
     // SAFETY: msghdr is integers and pointers, for which all zeroes is a valid value.
     let mut message = unsafe { std::mem::zeroed::<libc::msghdr>() };
     message.msg_iov = &raw mut part;
     message.msg_iovlen = 1;
     message.msg_control = beside.as_mut_ptr().cast();
-    message.msg_controllen = size_of::<Beside>();
+    // Not CMSG_SPACE, whose padding has room for a second one.
+    // SAFETY: CMSG_LEN is arithmetic; a descriptor needs 20 bytes of the 32.
+    message.msg_controllen = unsafe { libc::CMSG_LEN(FD_LEN) } as usize;
     let flags = libc::MSG_CMSG_CLOEXEC;
     // SAFETY: every pointer in `message` is to a value on this stack frame, alive during the call.
     let length = super::retry(|| unsafe { libc::recvmsg(from.as_raw_fd(), &raw mut message, flags) })?;
-    if length != code.len() {
-        return Err(io::ErrorKind::BrokenPipe.into());
-    }
     // SAFETY: recvmsg(2) filled in the message.
     let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
     let fd = (!header.is_null()).then(|| {
         // SAFETY: the header is followed by its data inside `beside`.
         let data = unsafe { libc::CMSG_DATA(header) };
-        // SAFETY: the keeper sends nothing beside but one descriptor.
+        // SAFETY: there was room for one descriptor and nothing else.
         let fd = unsafe { data.cast::<RawFd>().read_unaligned() };
         // SAFETY: the kernel just gave us this descriptor; nobody else knows it.
         unsafe { OwnedFd::from_raw_fd(fd) }
     });
-    Ok((i32::from_ne_bytes(code), fd))
+    Ok((length, fd))
 }
 
 /// A file in memory with these bytes, to be read from its beginning.
@@ -263,13 +299,13 @@ mod tests {
         let file = in_memory(b"text").unwrap();
         send(&there, &7_i32.to_ne_bytes(), Some(file.as_raw_fd())).unwrap();
         send(&there, &13_i32.to_ne_bytes(), None).unwrap();
-        let (code, fd) = receive(&here).unwrap();
+        let (code, fd) = answer(&here).unwrap();
         let mut text = [0; 4];
         super::super::file::read_exact_at(fd.unwrap().as_fd(), &mut text, 0).unwrap();
         assert_eq!((code, &text), (7, b"text"));
-        assert!(matches!(receive(&here), Ok((13, None))));
+        assert!(matches!(answer(&here), Ok((13, None))));
         drop(there);
-        assert_eq!(receive(&here).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(answer(&here).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 
     #[test]

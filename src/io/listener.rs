@@ -12,10 +12,12 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::addr::{self, RawAddr, SockAddr};
 use super::ready::Polled;
+use super::successor::Passed;
 use super::{Stream, check, keeper};
 
 /// Connections taken in a row before the loop gets its turn: enough for a burst, short for those served.
@@ -76,6 +78,30 @@ impl Default for ListenOptions {
 pub struct ListenSocket {
     fd: OwnedFd,
     addr: SockAddr,
+    origin: Origin,
+}
+
+/// Who opened a socket: what is not this process's alone listens on when this process closes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Own,
+    /// The executable before this one.
+    Predecessor,
+    /// systemd, which keeps it.
+    Activated,
+}
+
+/// Sockets that this process opened are others' too, who accept from them: an executable that was started with them.
+static PASSED_ON: AtomicBool = AtomicBool::new(false);
+
+/// Whether closing a socket leaves its port open from now on, because others accept from it.
+pub fn leave_open(passed_on: bool) {
+    PASSED_ON.store(passed_on, Ordering::Relaxed);
+}
+
+/// Whether a descriptor is a socket that listens.
+pub(super) fn is_listening(fd: RawFd) -> bool {
+    addr::option(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN).is_ok_and(|listening| listening == 1)
 }
 
 impl ListenSocket {
@@ -110,14 +136,14 @@ impl ListenSocket {
                     let fd = bound(&actual, options, Port::Shared)?;
                     listen(&fd, options)?;
                     actual = addr::local_addr(fd.as_raw_fd())?;
-                    sockets.push(Self { fd, addr: actual.clone() });
+                    sockets.push(Self { fd, addr: actual.clone(), origin: Origin::Own });
                 }
                 Ok(sockets)
             }
             SockAddr::Unix(_) => {
                 let fd = bound(addr, options, Port::Shared)?;
                 listen(&fd, options)?;
-                let first = Self { fd, addr: addr.clone() };
+                let first = Self { fd, addr: addr.clone(), origin: Origin::Own };
                 let mut sockets = Vec::with_capacity(workers);
                 for _ in 1..workers {
                     sockets.push(first.try_clone()?);
@@ -144,12 +170,50 @@ impl ListenSocket {
         }
     }
 
+    /// A listening socket that came with the start.
+    ///
+    /// # Errors
+    /// It listens on no address that is known here.
+    pub(super) fn inherited(fd: OwnedFd, activated: bool) -> io::Result<Self> {
+        let addr = addr::local_addr(fd.as_raw_fd())?;
+        // Of whoever opened it these are not known; a worker that waits in accept4(2) serves nobody.
+        // SAFETY: F_SETFD takes an integer.
+        check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) })?;
+        // SAFETY: F_SETFL takes an integer.
+        check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) })?;
+        Ok(Self { fd, addr, origin: if activated { Origin::Activated } else { Origin::Predecessor } })
+    }
+
+    /// As a message of another process brings it: whether it is a listening socket, and where.
+    pub fn address_of(fd: &OwnedFd) -> Option<SockAddr> {
+        is_listening(fd.as_raw_fd()).then(|| addr::local_addr(fd.as_raw_fd()).ok()).flatten()
+    }
+
+    /// For another executable.
+    ///
+    /// # Errors
+    /// `EMFILE` and the like.
+    pub fn pass(&self) -> io::Result<Passed> {
+        Ok(Passed { fd: self.fd.try_clone()?, activated: self.is_activated() })
+    }
+
+    /// systemd opened it, and keeps it.
+    pub fn is_activated(&self) -> bool {
+        self.origin == Origin::Activated
+    }
+
+    /// Whether others may be bound beside it.
+    pub fn shares_its_port(&self) -> bool {
+        let shared = addr::option(self.fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_REUSEPORT);
+        !self.addr.is_unix() && shared.is_ok_and(|shared| shared != 0)
+    }
+
     /// Another descriptor of the same socket: both take from one queue.
     ///
     /// # Errors
     /// `EMFILE` and the like.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { fd: self.fd.try_clone()?, addr: self.addr.clone() })
+        Ok(Self { fd: self.fd.try_clone()?, addr: self.addr.clone(), origin: self.origin })
     }
 
     /// Changes what can be changed on a socket that listens already (a reload): backlog, buffers, keepalive.
@@ -178,6 +242,7 @@ impl ListenSocket {
 pub struct Listener {
     socket: Polled,
     addr: SockAddr,
+    origin: Origin,
     /// How many more may be accepted before the loop must get its turn; 0: wait for readiness first.
     batch: Cell<u32>,
 }
@@ -188,7 +253,8 @@ impl Listener {
     /// # Errors
     /// With epoll, when the descriptor cannot be registered.
     pub fn new(socket: ListenSocket) -> io::Result<Self> {
-        Ok(Self { socket: Polled::new(socket.fd)?, addr: socket.addr, batch: Cell::new(0) })
+        let ListenSocket { fd, addr, origin } = socket;
+        Ok(Self { socket: Polled::new(fd)?, addr, origin, batch: Cell::new(0) })
     }
 
     /// The next connection and the address it came from. A wait that is dropped loses nothing.
@@ -259,9 +325,10 @@ impl Listener {
 
     /// Ends listening now. A drop alone leaves the port open until the ring has closed the descriptor, which it never
     /// does once its loop has ended: clients would then wait in a queue that nobody reads. Copies of a unix socket
-    /// listen on.
+    /// listen on, and a socket that another process accepts from is only let go of.
     pub fn close(self) {
-        if !self.addr.is_unix() {
+        let is_ours = self.origin == Origin::Own && !PASSED_ON.load(Ordering::Relaxed);
+        if is_ours && !self.addr.is_unix() {
             // SAFETY: shutdown(2) takes no pointers. A listening TCP socket leaves LISTEN with it (tcp_shutdown,
             // inet_shutdown in the kernel).
             unsafe { libc::shutdown(self.socket.fd(), libc::SHUT_RD) };

@@ -9,13 +9,15 @@ use std::collections::HashSet;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 
 use crate::config::model::{LogTarget, MainConf};
 use crate::config::{self, FileAccess, LoadOptions};
 use crate::cycle::{Cycle, LogFiles};
 use crate::io::keeper::{self, Ask};
 use crate::io::listener::Asked;
-use crate::io::{self as kernel, SockAddr, granted, sys};
+use crate::io::successor::{Passed, Program};
+use crate::io::{self as kernel, ListenSocket, SockAddr, granted, sys};
 use crate::tls::Tls;
 
 use super::listeners::address;
@@ -25,6 +27,9 @@ use super::{leave_stderr, temp_paths};
 /// How files of the configuration are looked at.
 pub(super) const ACCESS: FileAccess =
     FileAccess { open: granted::open, names: granted::names, exists: granted::exists };
+
+/// Sockets that are passed on at once: addresses times workers.
+const MAX_PASSED: usize = 4096;
 
 /// What the keeper gives out.
 struct Keeper {
@@ -36,21 +41,30 @@ struct Keeper {
     addresses: Vec<SockAddr>,
     pids: HashSet<PathBuf>,
     temps: HashSet<PathBuf>,
+    program: Program,
+    /// For the next executable.
+    passed: Vec<Passed>,
+    successor: Option<Child>,
 }
 
 /// Starts it beside this process, which gives its rights up next.
-pub(super) fn start(options: &LoadOptions, cycle: &Cycle, user: &sys::Identity) -> io::Result<()> {
+pub(super) fn start(
+    options: &LoadOptions,
+    cycle: &Cycle,
+    user: &sys::Identity,
+    program: &Program,
+) -> io::Result<()> {
     let mut options = options.clone();
     options.access = ACCESS;
     let mut state = None;
-    keeper::start(|question, text| {
+    keeper::start(|question, text, fd| {
         let keeper = state.get_or_insert_with(|| {
             if cycle.conf.daemon {
                 leave_stderr(cycle);
             }
-            Keeper::new(options.clone(), user.clone(), &cycle.conf)
+            Keeper::new(options.clone(), user.clone(), program.clone(), &cycle.conf)
         });
-        keeper.answer(question, text)
+        keeper.answer(question, text, fd)
     })
 }
 
@@ -66,7 +80,7 @@ pub(super) fn options(options: &LoadOptions) -> LoadOptions {
 }
 
 impl Keeper {
-    fn new(options: LoadOptions, user: sys::Identity, conf: &MainConf) -> Self {
+    fn new(options: LoadOptions, user: sys::Identity, program: Program, conf: &MainConf) -> Self {
         let mut keeper = Self {
             options,
             user,
@@ -75,6 +89,9 @@ impl Keeper {
             addresses: Vec::new(),
             pids: HashSet::new(),
             temps: HashSet::new(),
+            program,
+            passed: Vec::new(),
+            successor: None,
         };
         keeper.grant(conf);
         keeper.reload();
@@ -103,14 +120,14 @@ impl Keeper {
         self.addresses.extend(conf.http.listens.iter().map(address));
         self.addresses.sort_by_key(ToString::to_string);
         self.addresses.dedup();
-        self.pids.insert(conf.pid.clone());
+        self.pids.extend([conf.pid.clone(), PidFile::aside(&conf.pid)]);
         for location in &conf.http.locations {
             self.temps.insert(location.client_body_temp_path.clone());
             self.temps.insert(location.proxy.temp_path.clone());
         }
     }
 
-    fn answer(&mut self, question: Ask, text: &[u8]) -> io::Result<Option<OwnedFd>> {
+    fn answer(&mut self, question: Ask, text: &[u8], fd: Option<OwnedFd>) -> io::Result<Option<OwnedFd>> {
         let path = granted::path(text);
         match question {
             Ask::Reload => self.reload(),
@@ -141,9 +158,46 @@ impl Keeper {
             Ask::WritePid => PidFile::write_of(self.named(&self.pids, path)?, sys::parent_id())?,
             Ask::TryPid => PidFile::try_write(self.named(&self.pids, path)?)?,
             Ask::RemovePid => PidFile::remove_of(self.named(&self.pids, path)?, sys::parent_id()),
+            Ask::PidAside => PidFile::set_aside_of(self.named(&self.pids, path)?)?,
+            Ask::PidBack => PidFile::bring_back_of(self.named(&self.pids, path)?)?,
+            Ask::PassOn => self.pass_on(fd.ok_or(ErrorKind::InvalidInput)?, text == b"activated")?,
+            Ask::Upgrade => return self.upgrade().map(Some),
+            Ask::Runs => self.look_for_successor()?,
             Ask::MakeTemp => temp_paths::make_new(self.named(&self.temps, path)?, &self.user)?,
         }
         Ok(None)
+    }
+
+    /// A socket of the configuration's, for the next executable.
+    fn pass_on(&mut self, fd: OwnedFd, activated: bool) -> io::Result<()> {
+        let named = ListenSocket::address_of(&fd).is_some_and(|addr| self.addresses.contains(&addr));
+        if !named || self.passed.len() >= MAX_PASSED {
+            return Err(refused());
+        }
+        self.passed.push(Passed { fd, activated });
+        Ok(())
+    }
+
+    /// Starts the executable that root has started before, if root alone says which that is.
+    fn upgrade(&mut self) -> io::Result<OwnedFd> {
+        let passed = std::mem::take(&mut self.passed);
+        if self.look_for_successor().is_ok() {
+            return Err(refused());
+        }
+        self.out_of_reach(self.program.path())?;
+        let child = self.program.start(&passed)?;
+        let pid = child.id();
+        self.successor = Some(child);
+        keeper::in_memory(pid.to_string().as_bytes())
+    }
+
+    fn look_for_successor(&mut self) -> io::Result<()> {
+        let running = self.successor.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)));
+        if running {
+            return Ok(());
+        }
+        self.successor = None;
+        Err(io::Error::from_raw_os_error(kernel::file::ENOENT))
     }
 
     /// The path, if it is one of these to the letter.
@@ -183,7 +237,7 @@ mod tests {
             ..LoadOptions::default()
         };
         let conf = config::load(&options).unwrap().conf;
-        Keeper::new(options, user, &conf)
+        Keeper::new(options, user, Program::of_this_process(), &conf)
     }
 
     #[test]
@@ -208,22 +262,35 @@ mod tests {
             (Ask::RemovePid, at("pid"), at("nginx.conf")),
             (Ask::RemoveSocket, at("socket"), at("nginx.conf")),
             (Ask::MakeTemp, at("temp"), at("temp/2")),
+            (Ask::PidAside, at("pid"), at("access.log")),
+            (Ask::PidBack, at("pid"), at("error.log")),
         ] {
-            let answer = keeper.answer(question, granted.as_bytes());
+            let answer = keeper.answer(question, granted.as_bytes(), None);
             let refusal = |answer: &io::Result<_>| {
                 answer.as_ref().is_err_and(|e| e.kind() == ErrorKind::PermissionDenied)
             };
             // Only root may give a directory away, and there is no socket yet.
             assert!(!refusal(&answer) || question == Ask::MakeTemp, "{question:?} {granted}: {answer:?}");
-            assert!(refusal(&keeper.answer(question, refused.as_bytes())), "{question:?} {refused}");
+            assert!(refusal(&keeper.answer(question, refused.as_bytes(), None)), "{question:?} {refused}");
         }
         let refused = |keeper: &mut Keeper, question, text: &[u8]| {
-            keeper.answer(question, text).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+            keeper
+                .answer(question, text, None)
+                .is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
         };
         assert!(refused(&mut keeper, Ask::Bind, &bind("127.0.0.1:2")));
         assert!(refused(&mut keeper, Ask::Bind, &bind("unix:/tmp/other")));
-        assert!(keeper.answer(Ask::Bind, &bind(&format!("unix:{}", at("socket")))).is_ok());
-        assert!(keeper.answer(Ask::Bind, b"").is_err() && keeper.answer(Ask::Bind, &bind("x")).is_err());
+        assert!(keeper.answer(Ask::Bind, &bind(&format!("unix:{}", at("socket"))), None).is_ok());
+        assert!(
+            keeper.answer(Ask::Bind, b"", None).is_err()
+                && keeper.answer(Ask::Bind, &bind("x"), None).is_err()
+        );
+        let mut pass = |fd: OwnedFd| keeper.answer(Ask::PassOn, b"", Some(fd));
+        let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        assert!(pass(other.into()).is_err(), "of no address that is named");
+        assert!(pass(fs::File::open("/dev/null").unwrap().into()).is_err(), "no socket");
+        assert!(keeper.answer(Ask::PassOn, b"", None).is_err() && keeper.passed.is_empty());
+        assert!(keeper.answer(Ask::Runs, b"", None).is_err());
         // Who owns the directory chooses where a path leads.
         keeper.user.uid = fs::metadata(&dir).unwrap().uid();
         for (question, path) in

@@ -4,7 +4,8 @@
 use crate::config::model::{ListenAddr, ListenConf};
 use crate::cycle::Cycle;
 use crate::io::listener::Keepalive;
-use crate::io::{ListenOptions, ListenSocket, SockAddr};
+use crate::io::successor::Inherited;
+use crate::io::{ListenOptions, ListenSocket, SockAddr, sys};
 
 use super::{StartError, describe};
 
@@ -16,9 +17,40 @@ const BIND_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
     open: Vec<SockAddr>,
+    /// Sockets that came with the start and that nobody has asked for yet.
+    inherited: Vec<ListenSocket>,
+    /// What systemd opened: the files are its own.
+    activated: Vec<SockAddr>,
+    /// The executable before this one, which may still use the sockets that it gave.
+    predecessor: Option<u32>,
+    /// The one after this one runs, with copies of all sockets.
+    pub(super) has_successor: bool,
 }
 
 impl Listeners {
+    /// With what came with the start.
+    pub(super) fn inheriting(inherited: Inherited) -> Self {
+        let Inherited { sockets, from_predecessor, .. } = inherited;
+        let activated = sockets.iter().filter(|socket| socket.is_activated());
+        Self {
+            open: Vec::new(),
+            activated: activated.map(|socket| socket.addr().clone()).collect(),
+            predecessor: from_predecessor.then(sys::parent_id),
+            inherited: sockets,
+            has_successor: false,
+        }
+    }
+
+    /// The executable before this one has not ended.
+    pub(super) fn has_predecessor(&self) -> bool {
+        self.predecessor.is_some_and(|parent| parent == sys::parent_id())
+    }
+
+    /// What came with the start and no `listen` names: it is closed.
+    pub(super) fn close_unnamed(&mut self) -> Vec<SockAddr> {
+        self.inherited.drain(..).map(|socket| socket.addr().clone()).collect()
+    }
+
     /// Opens what a configuration names and was not open yet, and forgets what it does not name: one list of sockets
     /// per worker. `say` hears of tries that failed.
     ///
@@ -39,27 +71,69 @@ impl Listeners {
             }
             if !self.open.contains(&addr) {
                 let beside = self.open.iter().any(|open| overlap(open, &addr));
-                let bound = bind(&addr, listen, workers, beside, say).inspect_err(|_| {
-                    let new = named.iter().filter(|addr| !self.open.contains(addr));
-                    new.for_each(remove_unix_socket);
-                })?;
-                for (worker, socket) in sockets.iter_mut().zip(bound) {
-                    worker.push(socket);
+                let bound = match self.inherit(&addr, listen, workers)? {
+                    Some(inherited) => inherited,
+                    None => bind(&addr, listen, workers, beside, say).inspect_err(|_| {
+                        let new = named.iter().filter(|addr| !self.open.contains(addr));
+                        new.for_each(|addr| self.remove_unix_socket(addr));
+                    })?,
+                };
+                // There may be more of them than workers: each must be accepted from.
+                for (index, socket) in bound.into_iter().enumerate() {
+                    sockets[index % workers].push(socket);
                 }
             }
             named.push(addr);
         }
         for addr in self.open.iter().filter(|addr| !named.contains(addr)) {
-            remove_unix_socket(addr);
+            self.remove_unix_socket(addr);
         }
         self.open = named;
         Ok(sockets)
     }
 
+    /// What came with the start for this address, at least one socket for each worker.
+    fn inherit(
+        &mut self,
+        addr: &SockAddr,
+        listen: &ListenConf,
+        workers: usize,
+    ) -> Result<Option<Vec<ListenSocket>>, StartError> {
+        let (mut taken, left): (Vec<_>, Vec<_>) =
+            self.inherited.drain(..).partition(|socket| socket.addr() == addr);
+        self.inherited = left;
+        let Some(first) = taken.first() else { return Ok(None) };
+        let (options, failed) = (options(listen), |error| cannot_bind(addr, &error));
+        let missing = workers.saturating_sub(taken.len());
+        let beside = match first.shares_its_port() && missing > 0 {
+            true => ListenSocket::bind_beside(addr, &options, missing).unwrap_or_default(),
+            false => Vec::new(),
+        };
+        for socket in &taken {
+            socket.apply(&options).map_err(failed)?;
+        }
+        let given = taken.len();
+        taken.extend(beside);
+        // Where the kernel has one queue, workers take from it by turns.
+        for index in 0..workers.saturating_sub(taken.len()) {
+            let copy = taken[index % given].try_clone().map_err(failed)?;
+            taken.push(copy);
+        }
+        Ok(Some(taken))
+    }
+
     /// Forgets all addresses: they are about to close.
     pub(super) fn close(&mut self) {
-        for addr in self.open.drain(..) {
-            remove_unix_socket(&addr);
+        for addr in std::mem::take(&mut self.open) {
+            self.remove_unix_socket(&addr);
+        }
+    }
+
+    /// The file of a socket that nobody else listens on.
+    fn remove_unix_socket(&self, addr: &SockAddr) {
+        let is_ours = !self.activated.contains(addr) && !self.has_successor && !self.has_predecessor();
+        if let (SockAddr::Unix(path), true) = (addr, is_ours) {
+            crate::io::listener::remove_socket(path);
         }
     }
 
@@ -67,7 +141,7 @@ impl Listeners {
     pub(super) fn remove_unix_sockets(&self, cycle: &Cycle) {
         for listen in &cycle.conf.http.listens {
             if self.open.contains(&address(listen)) {
-                remove_unix_socket(&address(listen));
+                self.remove_unix_socket(&address(listen));
             }
         }
     }
@@ -144,12 +218,6 @@ fn overlap(a: &SockAddr, b: &SockAddr) -> bool {
             a.port() == b.port() && (a.ip().is_unspecified() || b.ip().is_unspecified())
         }
         (SockAddr::Unix(_), _) | (_, SockAddr::Unix(_)) => false,
-    }
-}
-
-fn remove_unix_socket(addr: &SockAddr) {
-    if let SockAddr::Unix(path) = addr {
-        crate::io::listener::remove_socket(path);
     }
 }
 

@@ -8,6 +8,7 @@ mod listeners;
 mod pid_file;
 mod sandbox;
 mod temp_paths;
+mod upgrade;
 mod workers;
 
 use std::os::fd::{AsFd, AsRawFd};
@@ -18,7 +19,9 @@ use std::time::Duration;
 use crate::config::model::{ErrorLogConf, ListenAddr, LogTarget, MainConf};
 use crate::config::{self, LoadOptions};
 use crate::cycle::{Cycle, CycleError, LogFiles};
+use crate::io::notify::Notifier;
 use crate::io::signal::{Received, Signal};
+use crate::io::successor::{Inherited, Program};
 use crate::io::{self, ListenSocket, RingMode, sys};
 use crate::log::{self, Errno, Level};
 
@@ -26,6 +29,7 @@ use listeners::Listeners;
 use pid_file::PidFile;
 pub use pid_file::read as read_pid;
 use sandbox::Sandbox;
+use upgrade::Successor;
 use workers::Workers;
 
 /// How long the master sleeps before it looks at its workers' reports.
@@ -58,6 +62,8 @@ impl StartError {
 /// # Errors
 /// A socket, log, pid file or user that cannot be had: nothing serves then.
 pub fn run(options: &LoadOptions, mut conf: MainConf) -> Result<(), StartError> {
+    let inherited = Inherited::take();
+    let program = Program::of_this_process();
     set_utc_offset();
     let error_log = Arc::clone(&conf.error_log);
     let opened = identity(&conf).and_then(|identity| {
@@ -65,7 +71,7 @@ pub fn run(options: &LoadOptions, mut conf: MainConf) -> Result<(), StartError> 
         Ok((open_cycle(conf, None)?, identity))
     });
     let (cycle, identity) = opened.inspect_err(|error| log_unopened(&error_log, error))?;
-    let started = start(options, &cycle, identity);
+    let started = start(options, &cycle, identity, inherited, program);
     let (mut master, mut workers) =
         started.inspect_err(|error| log_start_error(&cycle, error.level, &error.message))?;
     // The first configuration ends with the first reload.
@@ -80,18 +86,51 @@ fn start<'o>(
     options: &'o LoadOptions,
     cycle: &Arc<Cycle>,
     identity: Option<sys::Identity>,
+    inherited: Inherited,
+    program: Program,
 ) -> Result<(Master<'o>, Workers), StartError> {
     raise_file_limit(cycle);
-    let mut listeners = Listeners::default();
+    let notifier = Notifier::open();
+    let (was_upgraded, wrong) = (inherited.from_predecessor, inherited.wrong.join(" "));
+    let mut listeners = Listeners::inheriting(inherited);
     let say = |text: &str| {
         log::say(&format!("ringx: [emerg] {text}\n"));
         log_start_error(cycle, Level::Emerg, text);
     };
     let sockets = listeners.open(cycle, worker_count(&cycle.conf), &say)?;
-    match detach_and_work(options, cycle, sockets, identity) {
+    for addr in listeners.close_unnamed() {
+        let text =
+            format!("a socket for {addr} came with the start, which no \"listen\" names: it is closed");
+        log_start_error(cycle, Level::Warn, &text);
+    }
+    if !wrong.is_empty() {
+        log_start_error(
+            cycle,
+            Level::Warn,
+            &format!("no listening sockets, as was said at the start: {wrong}"),
+        );
+    }
+    match detach_and_work(options, cycle, sockets, identity, &program, was_upgraded) {
         Ok((pid_file, workers, sandbox)) => {
             let (cycle, daemon) = (Arc::clone(cycle), cycle.conf.daemon);
-            Ok((Master { options, cycle, listeners, pid_file, sandbox, daemon, ending: false }, workers))
+            // Another executable's successor is not the service before that one says so.
+            if !was_upgraded {
+                notifier.say(&format!("READY=1\nMAINPID={}", std::process::id()));
+            }
+            let master = Master {
+                options,
+                cycle,
+                listeners,
+                pid_file,
+                sandbox,
+                program,
+                successor: None,
+                was_upgraded,
+                notifier,
+                daemon,
+                ending: false,
+            };
+            Ok((master, workers))
         }
         Err(error) => {
             listeners.close();
@@ -107,15 +146,18 @@ fn detach_and_work(
     cycle: &Arc<Cycle>,
     sockets: Vec<Vec<ListenSocket>>,
     identity: Option<sys::Identity>,
+    program: &Program,
+    was_upgraded: bool,
 ) -> Result<(PidFile, Workers, Option<Sandbox>), StartError> {
-    let verdict = match cycle.conf.daemon {
+    // Its predecessor has left the terminal already, or was told not to.
+    let verdict = match cycle.conf.daemon && !was_upgraded {
         true => Some(sys::daemonize().map_err(|e| failed("fork()", &e))?),
         false => None,
     };
     io::signal::block().map_err(|e| failed("sigprocmask()", &e))?;
     if let Some(identity) = &identity {
         cycle.logs.give_to(identity);
-        keeper::start(options, cycle, identity).map_err(|e| failed("fork()", &e))?;
+        keeper::start(options, cycle, identity, program).map_err(|e| failed("fork()", &e))?;
         sys::become_user(identity).map_err(|e| failed("setresuid()", &e))?;
     }
     sys::no_new_privileges().map_err(|e| failed("prctl()", &e))?;
@@ -210,6 +252,12 @@ struct Master<'o> {
     listeners: Listeners,
     pid_file: PidFile,
     sandbox: Option<Sandbox>,
+    program: Program,
+    /// The next executable, while it runs beside this one.
+    successor: Option<Successor>,
+    /// Another executable has started this one (USR2).
+    was_upgraded: bool,
+    notifier: Notifier,
     /// Detached: standard error follows the error log.
     daemon: bool,
     /// Told to end: what is loaded now would open the ports again.
@@ -245,9 +293,11 @@ impl Master<'_> {
                 certificates_ms = now_ms;
                 self.refresh_certificates();
             }
+            self.look_for_successor(workers);
             for message in workers.hear(&self.cycle) {
                 self.log(Level::Alert, &message);
             }
+            self.settle_ports(workers);
         }
     }
 
@@ -264,15 +314,22 @@ impl Master<'_> {
     fn obey(&mut self, signal: Signal, workers: &mut Workers) {
         match signal {
             Signal::Reload if self.ending => self.log(Level::Notice, "shutting down, SIGHUP ignored"),
-            Signal::Reload => self.reload(workers),
+            Signal::Reload if self.successor.is_some() => self.wake(workers),
+            Signal::Reload => {
+                self.notifier.reloading();
+                self.reload(workers);
+                self.notifier.say("READY=1");
+            }
             Signal::Quit => {
                 self.ending = true;
+                self.announce_end();
                 self.log(Level::Notice, "gracefully shutting down");
                 self.listeners.close();
                 workers.drain(self.cycle.conf.worker_shutdown_timeout);
             }
             Signal::Terminate | Signal::Interrupt => {
                 self.ending = true;
+                self.announce_end();
                 self.listeners.close();
                 workers.stop();
             }
@@ -288,11 +345,9 @@ impl Master<'_> {
                     leave_stderr(&self.cycle);
                 }
             }
-            Signal::Upgrade => {
-                self.log(Level::Warn, "upgrading the executable is not supported yet, USR2 ignored");
-            }
-            // A terminal sends it when its window changes.
-            Signal::Winch | Signal::Child => {}
+            Signal::Upgrade => self.upgrade(workers),
+            Signal::Winch => self.rest(workers),
+            Signal::Child => {}
         }
     }
 
@@ -335,6 +390,8 @@ impl Master<'_> {
         }
         let say = |text: &str| log(&old.logs, &old.conf.error_log, Level::Emerg, text);
         let sockets = self.listeners.open(&cycle, workers.count(), &say)?;
+        // Those of a rest take the new configuration up too.
+        workers.resume();
         if worker_count(&cycle.conf) != workers.count() {
             self.log(Level::Warn, "the number of worker_processes changes only with a restart");
         }
@@ -382,8 +439,8 @@ fn heard(Received { signal, from }: Received) -> String {
         Signal::Quit => ", shutting down",
         Signal::Terminate | Signal::Interrupt => ", exiting",
         Signal::Reopen => ", reopening logs",
-        Signal::Upgrade | Signal::Winch => ", ignored",
-        Signal::Child => "",
+        Signal::Upgrade => ", changing binary",
+        Signal::Winch | Signal::Child => "",
     };
     format!("signal {} ({}) received{from}{action}", signal.number(), signal.name())
 }

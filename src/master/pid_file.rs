@@ -11,6 +11,9 @@ use crate::io::keeper::{self, Ask};
 /// Bytes of a pid file that are read: more than any pid has.
 const MAX_PID_FILE: usize = 32;
 
+/// What nginx appends to the name of the old executable's file.
+const OLD: &str = "oldbin";
+
 /// A pid file of ours.
 #[derive(Debug)]
 pub(super) struct PidFile {
@@ -45,6 +48,43 @@ impl PidFile {
         let temporary = beside(path, &format!("test.{}", std::process::id()));
         drop(fs::OpenOptions::new().write(true).create_new(true).open(&temporary)?);
         fs::remove_file(&temporary)
+    }
+
+    /// Gives the file the name of an old one, `PATH.oldbin`: the next executable is about to write its own.
+    pub(super) fn set_aside(&mut self) -> io::Result<()> {
+        let path = self.path.as_os_str().as_bytes();
+        match keeper::ask(Ask::PidAside, path) {
+            Some(renamed) => renamed.map(drop)?,
+            None => Self::set_aside_of(&self.path)?,
+        }
+        self.path = beside(&self.path, OLD);
+        Ok(())
+    }
+
+    /// The keeper does it for the program that it belongs to.
+    pub(super) fn set_aside_of(path: &Path) -> io::Result<()> {
+        fs::rename(path, beside(path, OLD))
+    }
+
+    /// Gives the file its name again: the next executable is gone.
+    pub(super) fn bring_back(&mut self) -> io::Result<()> {
+        let path = self.path.with_extension("");
+        match keeper::ask(Ask::PidBack, path.as_os_str().as_bytes()) {
+            Some(renamed) => renamed.map(drop)?,
+            None => Self::bring_back_of(&path)?,
+        }
+        self.path = path;
+        Ok(())
+    }
+
+    /// The keeper does it for the program that it belongs to.
+    pub(super) fn bring_back_of(path: &Path) -> io::Result<()> {
+        fs::rename(beside(path, OLD), path)
+    }
+
+    /// The name of a pid file that was set aside.
+    pub(super) fn aside(path: &Path) -> PathBuf {
+        beside(path, OLD)
     }
 
     /// Removes the file, if it is still ours.

@@ -172,9 +172,9 @@ impl Workers {
         }
     }
 
-    /// Whether they rest.
+    /// Whether some rest, or may not have closed their sockets since.
     pub(super) fn are_resting(&self) -> bool {
-        self.state == State::Resting
+        self.state == State::Resting || !self.leaving.is_empty()
     }
 
     /// Has workers in all places again after a rest: [`Workers::hear`] starts them.

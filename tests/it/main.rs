@@ -81,10 +81,12 @@ mod small_modules;
 mod ssi;
 mod ssi_pages;
 mod static_files;
+mod systemd;
 mod tls;
 mod tls_config;
 mod truncated;
 
+mod upgrade;
 mod uploads;
 mod upstream;
 mod uwsgi;

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -55,6 +56,9 @@ pub struct Setup {
     nginx: Option<String>,
     /// What runs the program and becomes it.
     under: Vec<String>,
+    /// The program's standard input.
+    stdin: Option<OwnedFd>,
+    program: Option<PathBuf>,
 }
 
 impl Setup {
@@ -175,6 +179,20 @@ impl Setup {
         self
     }
 
+    /// Gives the program this for its standard input.
+    pub fn stdin(mut self, fd: impl Into<OwnedFd>) -> Setup {
+        self.stdin = Some(fd.into());
+        self
+    }
+
+    /// Runs the program from a copy of its own, which a case may replace.
+    pub fn copied(mut self, name: &str) -> Setup {
+        let path = self.dir.path.join(name);
+        fs::copy(self.nginx.as_deref().unwrap_or(env!("CARGO_BIN_EXE_ringx")), &path).unwrap();
+        self.program = Some(path);
+        self
+    }
+
     /// Runs ringx by another program, in whose arguments `{{dir}}` is replaced.
     pub fn under(mut self, words: &[&str]) -> Setup {
         let dir = self.dir.path.display().to_string();
@@ -189,12 +207,12 @@ impl Setup {
         let mut command = match &self.nginx {
             Some(nginx) => {
                 global += " user root;";
-                let mut command = Command::new(nginx);
+                let mut command = Command::new(self.program.as_deref().unwrap_or(Path::new(nginx)));
                 // Its compiled-in error log is /var/log/nginx/error.log.
                 command.arg("-e").arg(dir.join("start.log"));
                 command
             }
-            None => ringx(Path::new(env!("CARGO_BIN_EXE_ringx"))),
+            None => ringx(self.program.as_deref().unwrap_or(Path::new(env!("CARGO_BIN_EXE_ringx")))),
         };
         if self.verbatim && self.nginx.is_none() {
             command.arg("-e").arg(dir.join("error.log"));
@@ -246,7 +264,7 @@ impl Setup {
         let stderr = File::options().create(true).append(true).open(log).unwrap();
         self.command(&file)
             .envs(self.environment.iter().copied())
-            .stdin(Stdio::null())
+            .stdin(self.stdin.as_ref().map_or_else(Stdio::null, |fd| fd.try_clone().unwrap().into()))
             .stdout(Stdio::from(stderr.try_clone().unwrap()))
             .stderr(Stdio::from(stderr))
             .spawn()
@@ -311,6 +329,8 @@ impl Server {
             verbatim: false,
             nginx: oracle(),
             under: Vec::new(),
+            stdin: None,
+            program: None,
         }
     }
 

@@ -109,7 +109,7 @@ fn the_service_manager_hears_how_it_is() {
     assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
     assert!(reloading[27..].parse::<u64>().is_ok_and(|usec| usec > 0), "{reloading}");
     assert_eq!(said(), "READY=1");
-    assert_eq!(server.get("/").text(), "two");
+    wait_for("the new configuration", || (server.get("/").text() == "two").then_some(()));
 
     // The next executable says nothing of itself until it is the one.
     server.signal("USR2");

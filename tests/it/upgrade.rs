@@ -430,3 +430,26 @@ fn the_way_back_under_root() {
     assert_eq!(server.wait_exit(), Some(0));
     assert!(!server.dir().join("server.sock").exists() && !server.dir().join("server.pid").exists());
 }
+
+#[test]
+fn a_sandbox_is_left_by_way_of_the_keeper_alone() {
+    if !as_root() {
+        return;
+    }
+    let origin = Origin::ok();
+    let begin = |global: &str| Server::setup().ringx().app(&origin).global(global).start(CONF);
+    let mut server = begin("worker_processes 1; user nobody; sandbox on;");
+    let new = upgrade(&server);
+    server.signal("QUIT");
+    assert_eq!(server.wait_exit(), Some(0));
+    assert_eq!(server.get("/app").status, 200);
+    assert_eq!(status(&tasks(new.0)[0], "Seccomp"), "2", "the next one closes its own");
+    // Who may start no program starts none: as if the signal had not come.
+    let server = begin("worker_processes 1; sandbox on;");
+    server.signal("USR2");
+    server.wait_error("execve() failed while executing new binary process");
+    wait_for("the pid file to come back", || {
+        (server.read("server.pid").trim() == server.pid().to_string()).then_some(())
+    });
+    assert_eq!(server.get("/app").status, 200);
+}

@@ -97,7 +97,8 @@ pub(super) fn accept(
     {
         // Its end is the stream's, behind which trailers may stand.
         relay.begin(source, BodyFraming::UntilClose, keep_alive, buffering);
-        exchange.response.has_trailers |= conf.proxy.pass_trailers;
+        // A client of HTTP/1.1 has them behind chunks alone, as in nginx.
+        exchange.response.has_trailers |= conf.proxy.pass_trailers && exchange.client.http2.is_some();
     } else if framing.is_empty() && !is_memcached {
         exchange.spare_relay = Some(relay);
         discard(exchange, source, request);

@@ -19,10 +19,10 @@ use super::tls::{self, Tls};
 use super::{Client, DEADLINE, Response};
 
 /// Between two looks at a socket.
-const TURN: Duration = Duration::from_micros(300);
+pub(super) const TURN: Duration = Duration::from_micros(300);
 
 /// A socket that is asked again and again.
-enum Socket {
+pub(super) enum Socket {
     Tcp(TcpStream),
     Tls(Box<Tls>),
 }

@@ -6,6 +6,7 @@
 mod client;
 pub mod gateway;
 pub mod http2;
+pub mod http2_app;
 mod origin;
 mod ports;
 mod render;

@@ -130,9 +130,12 @@ impl PeerError {
     /// Which condition of `proxy_next_upstream` it is.
     pub(super) fn condition(&self) -> Condition {
         match self {
-            Self::Connect(..) | Self::Handshake(_) | Self::Send(_) | Self::Read(_) | Self::PrematureClose => {
-                Condition::Error
-            }
+            Self::Connect(..)
+            | Self::Handshake(_)
+            | Self::Send(_)
+            | Self::Read(_)
+            | Self::GoAway(_)
+            | Self::PrematureClose => Condition::Error,
             Self::ConnectTimeout | Self::HandshakeTimeout | Self::SendTimeout | Self::ReadTimeout => {
                 Condition::Timeout
             }
@@ -143,7 +146,6 @@ impl PeerError {
             | Self::StdoutEnd
             | Self::CaughtStderr
             | Self::Rejected(_)
-            | Self::GoAway(_)
             | Self::Frames(_)
             | Self::UnexpectedUpgrade
             | Self::TooManyInterim => Condition::InvalidHeader,

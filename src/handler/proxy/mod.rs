@@ -378,7 +378,14 @@ async fn talk_http2(
         Ok(_) => receive::head(exchange, conf, connection, request).await,
         Err(error) => Err(error),
     };
-    result.map_err(|error| http2::explain(error, exchange, connection))?;
+    if let Err(error) = result {
+        let error = http2::explain(error, exchange, connection);
+        if matches!(error, PeerError::GoAway(_)) {
+            // RFC 9113 section 8.7: the app has not looked at it.
+            request.sent = false;
+        }
+        return Err(error);
+    }
     http2::settle(exchange, http2);
     // The connection lives on if the stream ends well; that is seen at its end.
     exchange.upstream.head.keep_alive = true;

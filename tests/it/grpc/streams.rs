@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::setup;
 use crate::support::http2::{Peer, post};
 use crate::support::http2_app::{App, Call, head};
-use crate::support::{Server, wait_for};
+use crate::support::{Origin, Server, oracle, wait_for};
 
 fn start(app: &App) -> Server {
     setup(app).start(
@@ -163,4 +163,129 @@ fn an_answer_that_is_reset_is_not_whole() {
     stream.send_data("body".into(), true).unwrap();
     let error = peer.wait(body.data()).expect("a whole answer").unwrap_err();
     assert!(error.is_reset(), "{error}");
+}
+
+/// An app that says every word again.
+fn echo() -> App {
+    App::start(|mut call: Call| async move {
+        let mut stream = call.respond.send_response(head(200, ""), false).unwrap();
+        while let Some(Ok(data)) = call.request.body_mut().data().await {
+            drop(call.request.body_mut().flow_control().release_capacity(data.len()));
+            drop(stream.send_data(data, false));
+        }
+        drop(stream.send_data(Bytes::new(), true));
+    })
+}
+
+/// A word goes to the app and comes back.
+fn says(peer: &mut Peer, stream: &mut h2::SendStream<Bytes>, body: &mut h2::RecvStream, word: &'static str) {
+    stream.send_data(word.into(), false).unwrap();
+    let answer = peer.wait(body.data()).expect(word).expect(word);
+    body.flow_control().release_capacity(answer.len()).unwrap();
+    assert_eq!(answer, word);
+}
+
+/// Reload and graceful end: what is under way goes on to its end.
+#[test]
+fn streams_outlive_a_reload_and_a_graceful_end() {
+    let app = echo();
+    let mut server = start(&app);
+    let mut peer = Peer::connect(server.address());
+    let (response, mut stream) = peer.begin(post("/"), false);
+    let (_, mut body) = peer.head(response);
+    says(&mut peer, &mut stream, &mut body, "before");
+    server.signal("HUP");
+    says(&mut peer, &mut stream, &mut body, "reloaded");
+    server.signal("QUIT");
+    says(&mut peer, &mut stream, &mut body, "ending");
+    stream.send_data(Bytes::new(), true).unwrap();
+    while let Some(data) = peer.wait(body.data()) {
+        assert!(data.unwrap().is_empty());
+    }
+    drop(peer);
+    assert_eq!(server.wait_exit(), Some(0));
+}
+
+/// The end at once, with streams open and connections kept.
+#[test]
+fn an_end_at_once_is_clean() {
+    let app = echo();
+    let mut server = start(&app);
+    let mut peer = Peer::connect(server.address());
+    assert_eq!(peer.ask(post("/"), b"kept").unwrap().text(), "kept");
+    let (response, mut stream) = peer.begin(post("/"), false);
+    let (_, mut body) = peer.head(response);
+    says(&mut peer, &mut stream, &mut body, "open");
+    server.signal("TERM");
+    assert_eq!(server.wait_exit(), Some(0));
+    let log = server.error_log() + &server.stderr();
+    assert!(!log.contains("panic"), "{log}");
+}
+
+/// The client is slow: its time is `client_body_timeout`, and the app's begins behind the request.
+#[test]
+fn whose_time_it_is() {
+    let app = App::start(|mut call: Call| async move {
+        let body = call.body().await;
+        if call.path() == "/silent" {
+            std::future::pending::<()>().await;
+        }
+        call.answer(200, "", &body, "").await;
+    });
+    let server = setup(&app).start(
+        "server { listen {{port}} http2; location / { grpc_pass 127.0.0.1:{{app}};
+           grpc_read_timeout 300ms; client_body_timeout 2s; }
+           location /late { grpc_pass 127.0.0.1:{{app}}; client_body_timeout 300ms; } }",
+    );
+    let mut peer = Peer::connect(server.address());
+    let (response, mut stream) = peer.begin(post("/"), false);
+    for _ in 0..4 {
+        let until = Instant::now() + Duration::from_millis(200);
+        while Instant::now() < until {
+            peer.turn();
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        stream.send_data("x".into(), false).unwrap();
+    }
+    stream.send_data(Bytes::new(), true).unwrap();
+    assert_eq!(peer.answer(response).unwrap().text(), "xxxx");
+    assert_eq!(peer.ask(post("/silent"), b"x").unwrap().status, 504);
+    let (response, mut stream) = peer.begin(post("/late"), false);
+    stream.send_data("x".into(), false).unwrap();
+    let answer = peer.answer(response);
+    assert!(matches!(&answer, Ok(answer) if answer.status == 408) || answer.is_err(), "{answer:?}");
+}
+
+/// A request that the app has refused before it looked at it goes to it again, on another connection.
+#[test]
+fn a_request_that_was_refused_unseen_is_sent_again() {
+    if oracle().is_some() {
+        return;
+    }
+    let app = App::start(|mut call: Call| async move {
+        let body = call.body().await;
+        if call.connection == 1 && call.number == 2 {
+            call.reset(h2::Reason::REFUSED_STREAM);
+        } else {
+            call.answer(200, "", &body, "").await;
+        }
+    });
+    let server = start(&app);
+    let mut peer = Peer::connect(server.address());
+    for word in ["one", "two", "three"] {
+        assert_eq!(peer.ask(post("/"), word.as_bytes()).unwrap().text(), word);
+    }
+    assert_eq!(app.connections(), 2);
+}
+
+/// Who does not speak HTTP/2 is told apart.
+#[test]
+fn an_app_of_http_1() {
+    let origin = Origin::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let server = Server::setup()
+        .app(&origin)
+        .start("server { listen {{port}} http2; location / { grpc_pass {{app}}; } }");
+    let mut peer = Peer::connect(server.address());
+    assert_eq!(peer.ask(post("/"), b"x").unwrap().status, 502);
+    server.wait_error("while reading response header from upstream");
 }

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use super::PeerRequest;
 use super::error::PeerError;
-use super::send::Sent;
 use crate::config::model::LocationConf;
 use crate::http::http2::read_request;
 use crate::http::request_body::DetachedBody;
@@ -67,7 +66,7 @@ pub(super) async fn request(
     conf: &LocationConf,
     http2: &Rc<Http2>,
     request: &mut PeerRequest,
-) -> Result<Sent, PeerError> {
+) -> Result<(), PeerError> {
     let scheme = if exchange.upstream.tls { "https" } else { "http" };
     let head = read_request(&request.head, scheme).ok_or(PeerError::NoForm)?;
     let made = conf.proxy.set_body.is_some();
@@ -81,7 +80,7 @@ pub(super) async fn request(
     request.sent = true;
     exchange.upstream.note_sent(request.head.len());
     if ends {
-        return Ok(Sent::Whole);
+        return Ok(());
     }
     let body = if made {
         Body::Memory(exchange.upstream.made_body.clone())
@@ -98,7 +97,7 @@ pub(super) async fn request(
     exchange.upstream.note_sent(usize::try_from(sent).unwrap_or(usize::MAX));
     let errand = deliver(Rc::clone(http2), body, conf.proxy.send_timeout);
     http2.carry(Box::pin(async move { Box::new(errand.await) as _ }));
-    Ok(Sent::Whole)
+    Ok(())
 }
 
 /// The head of the answer is there: a body that was read to its end meanwhile is the exchange's again.

@@ -375,7 +375,7 @@ async fn talk_http2(
     request: &mut PeerRequest,
 ) -> Result<(), PeerError> {
     let result = match http2::request(exchange, conf, http2, request).await {
-        Ok(_) => receive::head(exchange, conf, connection, request).await,
+        Ok(()) => receive::head(exchange, conf, connection, request).await,
         Err(error) => Err(error),
     };
     if let Err(error) = result {

@@ -1,6 +1,8 @@
 //! Streams in both directions: who waits for whom, what is kept in memory meanwhile, and who hears of an end.
 
 use std::future::poll_fn;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -8,7 +10,7 @@ use bytes::Bytes;
 use super::setup;
 use crate::support::http2::{Peer, post};
 use crate::support::http2_app::{App, Call, head};
-use crate::support::{Origin, Server, oracle, wait_for};
+use crate::support::{Client, Origin, Server, oracle, wait_for};
 
 fn start(app: &App) -> Server {
     setup(app).start(
@@ -263,17 +265,17 @@ fn a_request_that_was_refused_unseen_is_sent_again() {
         return;
     }
     let app = App::start(|mut call: Call| async move {
-        let body = call.body().await;
         if call.connection == 1 && call.number == 2 {
             call.reset(h2::Reason::REFUSED_STREAM);
         } else {
-            call.answer(200, "", &body, "").await;
+            let connection = call.connection.to_string();
+            call.answer(200, "", connection.as_bytes(), "").await;
         }
     });
     let server = start(&app);
     let mut peer = Peer::connect(server.address());
-    for word in ["one", "two", "three"] {
-        assert_eq!(peer.ask(post("/"), word.as_bytes()).unwrap().text(), word);
+    for connection in ["1", "2", "2"] {
+        assert_eq!(peer.ask(post("/"), b"").unwrap().text(), connection);
     }
     assert_eq!(app.connections(), 2);
 }
@@ -288,4 +290,90 @@ fn an_app_of_http_1() {
     let mut peer = Peer::connect(server.address());
     assert_eq!(peer.ask(post("/"), b"x").unwrap().status, 502);
     server.wait_error("while reading response header from upstream");
+}
+
+/// A client of HTTP/1.1 that sends while it reads; its connection carries another request when the app has read all.
+#[test]
+fn a_client_of_http_1_in_both_directions() {
+    let app = echo();
+    let server = setup(&app).start(
+        "server { listen {{port}}; client_max_body_size 0; location / { grpc_pass 127.0.0.1:{{app}}; } }",
+    );
+    let mut client = server.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
+    let head = until(&mut client, "one\r\n");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    client.send("3\r\ntwo\r\n");
+    until(&mut client, "two\r\n");
+    client.send("0\r\n\r\n");
+    until(&mut client, "0\r\n\r\n");
+    // A whole body first: its end is known when the answer begins.
+    let mut client = server.connect();
+    for _ in 0..2 {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody");
+        assert_eq!(client.response().text(), "body");
+    }
+}
+
+/// Reads to the end of `text`.
+fn until(client: &mut Client, text: &str) -> String {
+    let mut all = String::new();
+    while !all.ends_with(text) {
+        let some = client.read_some();
+        assert!(!some.is_empty(), "the end instead of {text:?}: {all:?}");
+        all += &String::from_utf8(some).unwrap();
+    }
+    all
+}
+
+/// Bodies larger than any window and than memory, to an app that sends them back as they come.
+#[test]
+fn large_bodies_both_ways() {
+    if oracle().is_some() {
+        return;
+    }
+    let app = echo();
+    let server = setup(&app).start(
+        "server { listen {{port}}; client_max_body_size 0; proxy_http_version 2;
+           location /buffered { proxy_pass http://127.0.0.1:{{app}}; }
+           location /streamed { proxy_pass http://127.0.0.1:{{app}}; proxy_request_buffering off; proxy_buffering off; } }",
+    );
+    let body: Vec<u8> = (0..3 << 20).map(|i| (i % 251 + i / 65536) as u8).collect();
+    for path in ["/buffered", "/streamed"] {
+        let mut socket = TcpStream::connect(server.address()).unwrap();
+        socket.set_read_timeout(Some(crate::support::DEADLINE)).unwrap();
+        let head = format!("POST {path} HTTP/1.0\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
+        let request = [head.as_bytes(), &body].concat();
+        let mut answer = Vec::new();
+        std::thread::scope(|scope| {
+            let mut sender = socket.try_clone().unwrap();
+            scope.spawn(move || sender.write_all(&request).unwrap());
+            socket.read_to_end(&mut answer).unwrap();
+        });
+        let at = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
+        assert!(answer[at..] == body, "{path}: {} bytes", answer.len() - at);
+    }
+}
+
+/// A body that grows too large while the app already listens.
+#[test]
+fn a_stream_that_is_too_large() {
+    let app = App::start(|mut call: Call| async move {
+        call.body().await;
+        let said = call.given_up().await;
+        call.note(said);
+    });
+    let server = setup(&app).start(
+        "server { listen {{port}} http2; client_max_body_size 10; location / { grpc_pass 127.0.0.1:{{app}}; } }",
+    );
+    let mut peer = Peer::connect(server.address());
+    let (response, mut stream) = peer.begin(post("/"), false);
+    stream.send_data("12345".into(), false).unwrap();
+    wait_for("the app to be asked", || {
+        peer.turn();
+        app.asked().contains("POST").then_some(())
+    });
+    stream.send_data("1234567".into(), true).unwrap();
+    assert_eq!(peer.answer(response).unwrap().status, 413);
+    wait_for("the app to be reset", || app.notes().first().cloned());
 }

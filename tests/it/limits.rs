@@ -1,10 +1,13 @@
 //! Limits: sizes, times, and how many requests a connection may carry.
 
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use expect_test::expect;
 
-use crate::support::{Origin, Server, get, lines};
+use crate::support::{Origin, Server, get, lines, wait_for};
 
 #[test]
 fn a_declared_body_that_is_too_large_is_413_before_it_is_read() {
@@ -482,6 +485,70 @@ fn idle_connections_make_room() {
         idle.push(server.connect());
     }
     assert_eq!(server.get("/").text(), "ok");
+}
+
+/// Those that are in the middle of a request make none: the newest is closed, and who has a place keeps it.
+#[test]
+fn more_than_worker_connections_are_closed() {
+    let answer = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&answer);
+    let origin = Origin::start(move |connection| {
+        if connection.request().is_some() {
+            let told = || (told.load(Ordering::Relaxed)).then_some(());
+            wait_for("permission to answer", told);
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+        }
+    });
+    let server = Server::setup().ringx().app(&origin).start(
+        "worker_processes 1; pid {{dir}}/server.pid; error_log {{dir}}/error.log info;
+         events { worker_connections 24; }
+         http { access_log off; server { listen {{port}}; location / { proxy_pass http://{{app}}; } } }",
+    );
+    let ask = || {
+        let mut client = server.connect();
+        client.send(get("/"));
+        client
+    };
+    let mut clients: Vec<_> = (0..24).map(|_| ask()).collect();
+    origin.wait_requests(24);
+    for mut more in (0..40).map(|_| ask()).collect::<Vec<_>>() {
+        more.expect_close();
+    }
+    server.wait_error("24 worker_connections are not enough");
+    answer.store(true, Ordering::Relaxed);
+    let answered = clients.iter_mut().filter_map(|client| client.response_to("GET")).count();
+    assert_eq!(answered, 24);
+    assert_eq!(origin.requests().len(), 24);
+    drop(clients);
+    wait_for("room", || server.connect().send(get("/")).response_to("GET"));
+}
+
+/// A client that always has another request there, and reads every answer, does not keep the core to itself.
+#[test]
+fn pipelined_requests_let_others_have_their_turn() {
+    let server = Server::setup()
+        .ringx()
+        .start("keepalive_requests 1000000000; access_log off; server { listen {{port}}; return 200 ok; }");
+    let mut other = server.connect();
+    let (mut requests, mut answers) = {
+        let socket = std::net::TcpStream::connect(server.address()).unwrap();
+        (socket.try_clone().unwrap(), socket)
+    };
+    let many = "GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(5000);
+    let sender = std::thread::spawn(move || while requests.write_all(many.as_bytes()).is_ok() {});
+    let ended = answers.try_clone().unwrap();
+    let mut first = [0; 64];
+    answers.read_exact(&mut first).unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut chunk = vec![0; 1 << 20];
+        while answers.read(&mut chunk).is_ok_and(|count| count > 0) {}
+    });
+    for _ in 0..20 {
+        assert_eq!(other.send(get("/")).response().text(), "ok");
+    }
+    ended.shutdown(std::net::Shutdown::Both).unwrap();
+    sender.join().unwrap();
+    reader.join().unwrap();
 }
 
 /// A chunked body is refused at the size of the chunk that is too much, before its data.

@@ -316,3 +316,24 @@ fn a_page_has_an_end() {
     assert_eq!(server.get("/page.html").status, 502);
     assert!(server.error_log().contains("a page with SSI is longer than 4194304 bytes"));
 }
+
+/// nginx goes 50 deep, and asks for as many parts as a page names.
+#[test]
+fn a_page_has_only_so_many_parts() {
+    let many = r#"<!--# include virtual="/part.txt" -->"#.repeat(60);
+    let server = Server::setup()
+        .ringx()
+        .file("root/many.html", &many)
+        .file("root/part.txt", "part ")
+        .file("root/deep.html", r#"deep <!--# include virtual="/deep.html" -->"#)
+        .file(
+            "root/tree.html",
+            r#"tree <!--# include virtual="/tree.html" --><!--# include virtual="/tree.html" -->"#,
+        )
+        .start("ssi on; server { listen {{port}}; root {{root}}; }");
+    let count = |path: &str, word: &str| server.get(path).text().matches(word).count();
+    assert_eq!(count("/many.html", "part "), 50);
+    assert_eq!(count("/deep.html", "deep "), 1 + 16);
+    // Each part is one of the whole page's.
+    assert_eq!(count("/tree.html", "tree "), 1 + 50);
+}

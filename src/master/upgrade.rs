@@ -54,6 +54,12 @@ impl Master<'_> {
             self.log(Level::Emerg, text);
             return;
         }
+        if self.sandbox.is_some() && !keeper::is_there() {
+            let text = "the changing binary signal is ignored: \"sandbox on\" lets nobody start a program but the keeper, \
+                        which is there when the start was as root with a \"user\"; restart instead";
+            self.log(Level::Alert, text);
+            return;
+        }
         if let Err(error) = self.pid_file.set_aside() {
             self.log(Level::Alert, &format!("the pid file cannot be renamed ({})", describe(&error)));
             return;

@@ -50,6 +50,8 @@ fn every_thread_has_the_users_rights_and_no_more() {
     let mut server = Server::setup()
         .ringx()
         .global("worker_processes 2; user nobody;")
+        // What a process has inherited stays when it changes its user, unless it is given up.
+        .under(&["setpriv", "--inh-caps", "+net_raw"])
         .file("root/a.txt", "a")
         .file("root/secret.txt", "s")
         .start("server { listen {{port}}; root {{root}}; }");

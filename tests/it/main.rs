@@ -67,6 +67,7 @@ mod real_ip;
 mod referers;
 mod refused;
 mod reload;
+mod reload_load;
 mod request_body;
 mod resolver;
 mod returns;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use expect_test::expect;
 
-use crate::support::{Server, escape, get, lines};
+use crate::support::{Origin, Server, escape, get, lines};
 
 #[test]
 fn an_empty_picture() {
@@ -426,4 +426,34 @@ fn a_film_is_a_file() {
 
         234"#]],
     );
+}
+
+#[test]
+fn of_several_content_handlers_the_last_one_counts() {
+    let app = Origin::ok();
+    let server = Server::setup().app(&app).start(
+        "server { listen {{port}};
+            location /gif { proxy_pass http://{{app}}; empty_gif; }
+            location /app { empty_gif; proxy_pass http://{{app}}; }
+            location /after { fastcgi_pass 127.0.0.1:1; proxy_pass http://{{app}}; }
+            location /status { proxy_pass http://{{app}}; uwsgi_pass 127.0.0.1:1; stub_status; }
+            location /if { empty_gif; if ($arg_app) { proxy_pass http://{{app}}; } }
+            location /none { proxy_pass http://{{app}}; scgi_pass 127.0.0.1:1; } }",
+    );
+    let table: String = ["/gif", "/app", "/after", "/status", "/if", "/if?app=1", "/none"]
+        .map(|target| {
+            let answer = server.get(target);
+            format!("{target}: {} {}\n", answer.status, answer.header("content-type"))
+        })
+        .concat();
+    expect![[r#"
+        /gif: 200 image/gif
+        /app: 200 
+        /after: 200 
+        /status: 200 text/plain
+        /if: 200 image/gif
+        /if?app=1: 200 
+        /none: 502 text/html
+    "#]]
+    .assert_eq(&table);
 }

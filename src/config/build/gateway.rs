@@ -167,6 +167,21 @@ impl RawGateways {
         inherit!(self, outer; memcached_key, memcached_gzip_flag, modifier1, modifier2, string, keep_conn, catch_stderr, index, split);
     }
 
+    /// Passes requests nowhere, but where directive `name` says.
+    pub(super) fn forget_handlers(&mut self, name: &str) {
+        for (directive, gateway) in [
+            ("uwsgi_pass", &mut self.uwsgi),
+            ("fastcgi_pass", &mut self.fastcgi),
+            ("scgi_pass", &mut self.scgi),
+            ("memcached_pass", &mut self.memcached),
+            ("grpc_pass", &mut self.grpc),
+        ] {
+            if directive != name {
+                gateway.shared.pass = None;
+            }
+        }
+    }
+
     /// Takes what the outer level passes requests to.
     pub(super) fn inherit_handler(&mut self, outer: &Self) {
         self.uwsgi.shared.pass.clone_from(&outer.uwsgi.shared.pass);

@@ -195,8 +195,12 @@ pub(super) struct Place<'a> {
 impl Level {
     /// Reads one directive; false when it belongs to none of the families.
     pub(super) fn apply(&mut self, cx: &mut Context, d: &Directive, place: Place<'_>) -> bool {
-        if let Some(handler) = ContentHandler::named(d.name()) {
-            self.content = Some(handler);
+        let content = ContentHandler::named(d.name());
+        if content.is_some() || d.name().ends_with("_pass") {
+            self.forget_handlers(d.name());
+            self.content = content;
+        }
+        if content.is_some() {
             return true;
         }
         self.closed.apply(d)
@@ -218,6 +222,15 @@ impl Level {
             || self.rewrite.apply(cx, d, place)
             || self.browsers.apply(cx, d)
             || self.userid.apply(cx, d)
+    }
+
+    /// Of several content handlers the last one counts, as in nginx; `name` is the directive of the next one.
+    fn forget_handlers(&mut self, name: &str) {
+        if name != "proxy_pass" {
+            self.proxy.pass = None;
+        }
+        self.gateways.forget_handlers(name);
+        self.closed.handler = None;
     }
 
     /// Takes the content handler of the location that this nameless one stands in, unless it has its own.

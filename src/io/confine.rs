@@ -66,6 +66,12 @@ pub(super) fn is_confined() -> bool {
     CONFINED.load(Ordering::Relaxed)
 }
 
+/// Restricts rings from now on, or no longer.
+#[cfg(test)]
+pub(super) fn restrict_rings(on: bool) {
+    CONFINED.store(on, Ordering::Relaxed);
+}
+
 fn landlock(bounds: &Bounds) -> Result<RulesetStatus, landlock::RulesetError> {
     let abi = ABI::V6;
     let ports = [(&bounds.connect, AccessNet::ConnectTcp), (&bounds.bind, AccessNet::BindTcp)];

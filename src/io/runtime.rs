@@ -449,4 +449,24 @@ mod tests {
         let text = remedy(RingMode::Plain, &io::Error::from_raw_os_error(libc::EPERM));
         assert!(text.contains("seccomp") && text.contains("io_uring_disabled"), "{text}");
     }
+
+    #[test]
+    fn the_ring_of_a_confined_process_opens_no_file() {
+        let open = || async { monoio::fs::File::open("/etc/passwd").await.map(drop) };
+        let opened = || run(None, open).unwrap();
+        let (mode, free) = opened();
+        confine::restrict_rings(true);
+        let (_, confined) = opened();
+        let (_, through) = run(None, || async {
+            let (near, mut far) = crate::io::test_support::pair();
+            std::io::Write::write_all(&mut far, b"x").unwrap();
+            near.readable(&crate::io::Deadline::new()).await
+        })
+        .unwrap();
+        confine::restrict_rings(false);
+        assert!(free.is_ok() && through.is_ok(), "{free:?} {through:?}");
+        if mode != RingMode::Epoll {
+            assert_eq!(confined.unwrap_err().raw_os_error(), Some(libc::EACCES));
+        }
+    }
 }

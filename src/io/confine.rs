@@ -63,13 +63,17 @@ pub fn confine(bounds: &Bounds) -> io::Result<Enforced> {
 
 /// Whether rings must be restricted.
 pub(super) fn is_confined() -> bool {
+    #[cfg(test)]
+    if PRETENDED.get() {
+        return true;
+    }
     CONFINED.load(Ordering::Relaxed)
 }
 
-/// Restricts rings from now on, or no longer.
 #[cfg(test)]
-pub(super) fn restrict_rings(on: bool) {
-    CONFINED.store(on, Ordering::Relaxed);
+thread_local! {
+    /// Rings of this thread are restricted as if the process were confined.
+    pub(super) static PRETENDED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
 fn landlock(bounds: &Bounds) -> Result<RulesetStatus, landlock::RulesetError> {
@@ -209,6 +213,8 @@ const CALLS: &[libc::c_long] = &[
     libc::SYS_nanosleep,
     libc::SYS_gettimeofday,
     libc::SYS_getrandom,
+    // Another filter, which can only forbid more.
+    libc::SYS_seccomp,
     libc::SYS_getcpu,
     libc::SYS_uname,
     libc::SYS_sysinfo,
@@ -282,7 +288,8 @@ fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, seccompiler::BackendErr
     let ioctls =
         [libc::FIONBIO, libc::FIONREAD, libc::TCGETS, libc::FIOCLEX].map(|number| number as libc::c_int);
     // PR_SET_VMA names memory for those who look at it.
-    let prctls = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA];
+    // The last one can only take rights away, and is said again before each filter.
+    let prctls = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA, libc::PR_SET_NO_NEW_PRIVS];
     Ok(vec![
         (libc::SYS_socket, any_of(0, &DOMAINS)?),
         (libc::SYS_socketpair, any_of(0, &[libc::AF_UNIX])?),
@@ -345,6 +352,21 @@ pub(super) fn restrict_ring() -> io::Result<()> {
         }
     }
     Err(io::ErrorKind::NotFound.into())
+}
+
+/// This thread has its ring, and sets none up any more that would not be restricted. Threads that it starts neither.
+///
+/// # Errors
+/// As seccomp(2).
+pub(super) fn no_more_rings() -> io::Result<()> {
+    let calls = [libc::SYS_io_uring_setup, libc::SYS_io_uring_register].map(|call| (call, Vec::new()));
+    let filter = || -> Result<seccompiler::BpfProgram, seccompiler::BackendError> {
+        let denied = SeccompAction::Errno(libc::EPERM as u32);
+        let arch: TargetArch = std::env::consts::ARCH.try_into()?;
+        SeccompFilter::new(BTreeMap::from(calls), SeccompAction::Allow, denied, arch)?.try_into()
+    };
+    let program = filter().map_err(io::Error::other)?;
+    seccompiler::apply_filter(&program).map_err(io::Error::other)
 }
 
 #[cfg(test)]

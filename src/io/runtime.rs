@@ -193,6 +193,7 @@ fn build_ring<R: monoio::Driver>(
         .build()?;
     if restricted.is_some() {
         confine::restrict_ring()?;
+        confine::no_more_rings()?;
     }
     Ok(monoio::FusionRuntime::Uring(runtime))
 }
@@ -453,20 +454,27 @@ mod tests {
     #[test]
     fn the_ring_of_a_confined_process_opens_no_file() {
         let open = || async { monoio::fs::File::open("/etc/passwd").await.map(drop) };
-        let opened = || run(None, open).unwrap();
-        let (mode, free) = opened();
-        confine::restrict_rings(true);
-        let (_, confined) = opened();
-        let (_, through) = run(None, || async {
-            let (near, mut far) = crate::io::test_support::pair();
-            std::io::Write::write_all(&mut far, b"x").unwrap();
-            near.readable(&crate::io::Deadline::new()).await
-        })
-        .unwrap();
-        confine::restrict_rings(false);
-        assert!(free.is_ok() && through.is_ok(), "{free:?} {through:?}");
-        if mode != RingMode::Epoll {
-            assert_eq!(confined.unwrap_err().raw_os_error(), Some(libc::EACCES));
+        let (mode, free) = run(None, open).unwrap();
+        assert!(free.is_ok(), "{free:?}");
+        if mode == RingMode::Epoll {
+            return;
         }
+        // It is for good.
+        std::thread::spawn(move || {
+            confine::PRETENDED.set(true);
+            let (_, (opened, readable)) = run(None, || async move {
+                let (near, mut far) = crate::io::test_support::pair();
+                std::io::Write::write_all(&mut far, b"x").unwrap();
+                (open().await, near.readable(&crate::io::Deadline::new()).await)
+            })
+            .unwrap();
+            assert_eq!(opened.unwrap_err().raw_os_error(), Some(libc::EACCES));
+            readable.unwrap();
+            // Nor does the thread make another one, that would.
+            let another = std::thread::spawn(|| io_uring::IoUring::new(2).map(drop)).join().unwrap();
+            assert_eq!(another.unwrap_err().raw_os_error(), Some(libc::EPERM));
+        })
+        .join()
+        .unwrap();
     }
 }

@@ -27,7 +27,7 @@ import soak_clients as clients
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-# How long ringx may take to be back where it was once nobody asks any more. It closes idle connections to the app after five
+# How long ringx rests before it is measured. It closes idle connections to the app after five
 # seconds (`keepalive_timeout` below), those of clients after ten, and gives memory back over some seconds more.
 REST_SECONDS = 40
 # Memory may have grown by this and still be the same: allocators keep pages of which a byte is in use, and which these are
@@ -200,17 +200,12 @@ class Soak:
             "children": len((process / "task" / str(self.ringx.pid) / "children").read_text().split()),
         }
 
-    def rest(self, before=None):
-        """Measures until all is back where it was, or the time for that is over."""
+    def rest(self):
+        """Measures once nobody has asked for long enough."""
         if self.generation % 2 == 0:
             self.reload()
-        end = time.monotonic() + REST_SECONDS
-        # Without something to compare with it has to wait until nothing changes any more.
-        while True:
-            time.sleep(REST_SECONDS if before is None else 2)
-            after = self.measure()
-            if before is None or time.monotonic() > end or not grown(before, after):
-                return after
+        time.sleep(REST_SECONDS)
+        return self.measure()
 
 
 def grown(before, after):
@@ -250,7 +245,7 @@ async def run(soak, options):
     await soak.run_traffic(main, options.duration)
     if soak.ringx.poll() is not None:
         return {"failed": [f"ringx ended with {soak.ringx.returncode}"]}
-    after = await asyncio.to_thread(soak.rest, before)
+    after = await asyncio.to_thread(soak.rest)
     soak.ringx.send_signal(signal.SIGQUIT)
     code = await asyncio.to_thread(soak.ringx.wait, 30)
     soak.keep_bad_lines(soak.dir / "error.log")

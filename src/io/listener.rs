@@ -197,6 +197,12 @@ impl ListenSocket {
         Ok(Passed { fd: self.fd.try_clone()?, activated: self.is_activated() })
     }
 
+    /// Whether both take from one queue.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let inode = |socket: &Self| super::file::fstat(socket.fd.as_fd()).map(|info| (info.dev, info.ino));
+        self.addr == other.addr && matches!((inode(self), inode(other)), (Ok(a), Ok(b)) if a == b)
+    }
+
     /// systemd opened it, and keeps it.
     pub fn is_activated(&self) -> bool {
         self.origin == Origin::Activated

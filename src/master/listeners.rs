@@ -92,6 +92,31 @@ impl Listeners {
         Ok(sockets)
     }
 
+    /// One more socket for each address that was open before, for a worker that comes later; where it cannot have a queue of
+    /// its own, it takes from another's.
+    ///
+    /// # Errors
+    /// An address that cannot be had.
+    pub(super) fn one_more(cycle: &Cycle, others: &[&ListenSocket]) -> Result<Vec<ListenSocket>, StartError> {
+        let mut sockets: Vec<ListenSocket> = Vec::new();
+        for first in others {
+            let addr = first.addr();
+            let Some(id) = cycle.listen_of(addr) else { continue };
+            if sockets.iter().any(|socket| socket.addr() == addr) {
+                continue;
+            }
+            let bound = match first.shares_its_port() {
+                true => ListenSocket::bind_beside(addr, &options(cycle.listen(id)), 1).unwrap_or_default(),
+                false => Vec::new(),
+            };
+            match bound.into_iter().next() {
+                Some(socket) => sockets.push(socket),
+                None => sockets.push(first.try_clone().map_err(|error| cannot_bind(addr, &error))?),
+            }
+        }
+        Ok(sockets)
+    }
+
     /// What came with the start for this address, at least one socket for each worker.
     fn inherit(
         &mut self,

@@ -3,6 +3,7 @@
 //! One process. The master binds sockets, opens logs, starts one worker thread per core, and then only waits for
 //! signals and reports. It never runs on the request path; workers hear from it through their mailboxes.
 
+mod announce;
 mod keeper;
 mod listeners;
 mod pid_file;
@@ -16,13 +17,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::model::{ErrorLogConf, ListenAddr, LogTarget, MainConf};
+use crate::config::model::{ErrorLogConf, LogTarget, MainConf};
 use crate::config::{self, LoadOptions};
 use crate::cycle::{Cycle, CycleError, LogFiles};
 use crate::io::notify::Notifier;
 use crate::io::signal::{Received, Signal};
 use crate::io::successor::{Inherited, Program};
-use crate::io::{self, ListenSocket, RingMode, sys};
+use crate::io::{self, ListenSocket, sys};
 use crate::log::{self, Errno, Level};
 
 use listeners::Listeners;
@@ -173,7 +174,7 @@ fn detach_and_work(
             return Err(StartError::emerg(message));
         }
     };
-    announce(cycle, workers.count(), workers.rung());
+    announce::start(cycle, workers.count(), workers.rung());
     if let Some(verdict) = verdict {
         leave_stderr(cycle);
         verdict.started();
@@ -389,12 +390,16 @@ impl Master<'_> {
             PidFile::try_write(&cycle.conf.pid).map_err(|e| cannot_open(&cycle.conf.pid, &e))?;
         }
         let say = |text: &str| log(&old.logs, &old.conf.error_log, Level::Emerg, text);
-        let sockets = self.listeners.open(&cycle, workers.count(), &say)?;
+        let (count, wanted) = (workers.count(), worker_count(&cycle.conf));
+        if wanted > count
+            && let Err(error) = workers.grow(&cycle, wanted)
+        {
+            self.log(error.level, &format!("{}, {count} workers go on", error.message));
+        }
+        let sockets = self.listeners.open(&cycle, workers.count(), &say);
+        let sockets = sockets.inspect_err(|_| workers.shrink(&old, count))?;
         // Those of a rest take the new configuration up too.
         workers.resume();
-        if worker_count(&cycle.conf) != workers.count() {
-            self.log(Level::Warn, "the number of worker_processes changes only with a restart");
-        }
         if new_pid_file {
             match PidFile::write(&cycle.conf.pid) {
                 Ok(pid_file) => std::mem::replace(&mut self.pid_file, pid_file).remove(),
@@ -412,6 +417,9 @@ impl Master<'_> {
         }
         for message in workers.adopt(&cycle, sockets) {
             self.log(Level::Alert, &message);
+        }
+        if wanted < workers.count() {
+            workers.shrink(&cycle, wanted);
         }
         self.cycle = cycle;
         if self.daemon {
@@ -516,60 +524,4 @@ fn leave_stderr(cycle: &Cycle) {
     if let (Some(Ok(file)), false) = (file, kept) {
         let _ = io::log_file::dup3_over(file.as_fd(), std::io::stderr().as_raw_fd());
     }
-}
-
-/// One log line with what the kernel gave, and in the foreground the URLs to open.
-fn announce(cycle: &Cycle, workers: usize, rung: RingMode) {
-    let probe = io::runtime::probe();
-    let event_loop = if rung == probe.mode {
-        probe.line()
-    } else {
-        format!(
-            "{}; not every worker got {}: raise the limits for locked memory (ulimit -l) and open files to get more",
-            rung.description(),
-            probe.mode.description()
-        )
-    };
-    let line = format!(
-        "ringx/{} on Linux {}, {workers} worker{}: {}",
-        env!("CARGO_PKG_VERSION"),
-        io::runtime::kernel_release(),
-        if workers == 1 { "" } else { "s" },
-        event_loop,
-    );
-    log(&cycle.logs, &cycle.conf.error_log, Level::Notice, &line);
-    if let Some(message) = io::runtime::unknown_mode() {
-        log_start_error(cycle, Level::Warn, &message);
-    }
-    if cycle.conf.user.is_none() && sys::is_root() {
-        let text =
-            "no \"user\" is written, so workers keep running as root: write one (nginx would become nobody)";
-        log(&cycle.logs, &cycle.conf.error_log, Level::Warn, text);
-    }
-    if cycle.conf.daemon {
-        return;
-    }
-    let mut text = format!("{line}\n");
-    for listen in &cycle.conf.http.listens {
-        text.push_str(&match &listen.addr {
-            ListenAddr::Inet(addr) => {
-                let scheme = if listen.ssl { "https" } else { "http" };
-                format!("serving {scheme}://{}/\n", browsable(*addr))
-            }
-            ListenAddr::Unix(path) => format!("serving unix:{}\n", path.display()),
-        });
-    }
-    // A closed standard output is nobody's loss.
-    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
-}
-
-/// An address that a browser on this machine can open.
-fn browsable(mut addr: std::net::SocketAddr) -> String {
-    if addr.ip().is_unspecified() {
-        addr.set_ip(match addr {
-            std::net::SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            std::net::SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    if addr.port() == 80 { addr.to_string().trim_end_matches(":80").to_owned() } else { addr.to_string() }
 }

@@ -11,10 +11,11 @@ use crate::cycle::Cycle;
 use crate::io::mailbox::{self, Sender};
 use crate::io::panics::{self, Panic};
 use crate::io::signal::{self, Signal};
-use crate::io::{ListenSocket, RingMode, sys};
+use crate::io::{ListenSocket, RingMode, listener, sys};
 use crate::worker::{self, Order, Report, Start};
 
-use super::{describe, listeners};
+use super::listeners::{self, Listeners};
+use super::{StartError, describe};
 
 /// How long start-up waits for the workers to run their loops.
 const START_PATIENCE: Duration = Duration::from_secs(10);
@@ -187,6 +188,69 @@ impl Workers {
     /// The sockets of all of them.
     pub(super) fn sockets(&self) -> impl Iterator<Item = &ListenSocket> {
         self.slots.iter().flat_map(|slot| &slot.sockets)
+    }
+
+    /// Makes places for more of them, which [`Workers::hear`] fills.
+    ///
+    /// # Errors
+    /// A socket for a new place cannot be had; nothing changed then.
+    pub(super) fn grow(&mut self, cycle: &Cycle, count: usize) -> Result<(), StartError> {
+        let mut new: Vec<Vec<ListenSocket>> = Vec::new();
+        for _ in self.slots.len()..count {
+            let mut sockets = self.spare_sockets(new.iter().flatten())?;
+            let has_spare = |addr| sockets.iter().any(|spare| spare.addr() == addr);
+            let others: Vec<&ListenSocket> =
+                self.sockets().filter(|socket| !has_spare(socket.addr())).collect();
+            sockets.extend(Listeners::one_more(cycle, &others)?);
+            new.push(sockets);
+        }
+        self.slots.extend(new.into_iter().map(|sockets| Slot { worker: None, sockets, said: false }));
+        Ok(())
+    }
+
+    /// Leaves `count` of them. Those who go finish what they began; their sockets, with who waits there, are taken over by the
+    /// others.
+    pub(super) fn shrink(&mut self, cycle: &Arc<Cycle>, count: usize) {
+        let leaving = self.slots.split_off(count.clamp(1, self.slots.len()));
+        for (at, slot) in leaving.into_iter().enumerate() {
+            let heir = &mut self.slots[at % count.max(1)];
+            let known = |socket: &ListenSocket| heir.sockets.iter().any(|known| known.is_same_as(socket));
+            let taken: Vec<ListenSocket> = slot.sockets.into_iter().filter(|socket| !known(socket)).collect();
+            let copies = taken.iter().filter_map(|socket| socket.try_clone().ok()).collect();
+            heir.sockets.extend(taken);
+            if let Some(worker) = &heir.worker {
+                let _ = worker.orders.send(Order::Adopt(Arc::clone(cycle), copies));
+            }
+            if let Some(worker) = slot.worker {
+                listener::leave_open(true);
+                let _ = worker.orders.send(Order::Drain(cycle.conf.worker_shutdown_timeout));
+                self.leaving.push(worker);
+            }
+        }
+    }
+
+    /// Copies of sockets that a worker has beside another one of the same address since there were more of them: one for each
+    /// address, none of which somebody else has a copy.
+    fn spare_sockets<'s>(
+        &'s self,
+        taken: impl Iterator<Item = &'s ListenSocket> + Clone,
+    ) -> Result<Vec<ListenSocket>, StartError> {
+        let mut spare: Vec<ListenSocket> = Vec::new();
+        for slot in &self.slots {
+            for (at, socket) in slot.sockets.iter().enumerate() {
+                let is_second = slot.sockets[..at].iter().any(|first| first.addr() == socket.addr());
+                let users = self.sockets().chain(taken.clone()).filter(|other| other.is_same_as(socket));
+                let is_wanted = spare.iter().all(|other| other.addr() != socket.addr());
+                // Its worker takes from it too, and nobody else.
+                if is_second && is_wanted && users.count() == 1 {
+                    let copy = socket.try_clone();
+                    spare.push(
+                        copy.map_err(|e| StartError::emerg(format!("dup() failed ({})", describe(&e))))?,
+                    );
+                }
+            }
+        }
+        Ok(spare)
     }
 
     /// Gives every worker the new configuration and its sockets for new addresses; those that stay get their new

@@ -419,3 +419,57 @@ fn a_log_that_cannot_be_reopened_is_named_and_the_old_one_goes_on() {
     assert_eq!(server.get("/").text(), "one");
     server.wait_file("logs/a.log", |text| text.lines().count() == 1);
 }
+
+#[test]
+fn a_reload_changes_the_number_of_workers() {
+    let conf = "server { listen {{port}}; listen unix:{{dir}}/server.sock; location / { return 200 one; } }";
+    let mut server = Server::setup().ringx().global("worker_processes 1;").start(conf);
+    let process = format!("/proc/{}", server.pid());
+    let count = |what: &str| std::fs::read_dir(format!("{process}/{what}")).unwrap().count();
+    let stop = Arc::new(AtomicBool::new(false));
+    let (address, socket) = (server.address(), server.dir().join("server.sock"));
+    let clients: Vec<_> = (0..3)
+        .map(|kind| {
+            let (stop, socket) = (Arc::clone(&stop), socket.clone());
+            std::thread::spawn(move || {
+                let request = lines("GET / HTTP/1.1\nHost: a\nConnection: close");
+                while !stop.load(Ordering::SeqCst) {
+                    let mut client =
+                        if kind == 0 { Client::connect_unix(&socket) } else { Client::connect(address) };
+                    assert_eq!(client.send(&request).response().text(), "one");
+                }
+            })
+        })
+        .collect();
+    let change = |workers: usize| {
+        let text = server.read("server.conf");
+        let begin = text.find("worker_processes").unwrap();
+        let end = begin + text[begin..].find(';').unwrap();
+        let text = format!("{}worker_processes {workers}{}", &text[..begin], &text[end..]);
+        std::fs::write(server.conf_file(), text).unwrap();
+        server.signal("HUP");
+        wait_for("as many workers", || (count("task") == workers + 1).then_some(()));
+        // Whichever queue the kernel chooses, somebody takes from it.
+        for _ in 0..20 {
+            assert_eq!(server.get("/").text(), "one");
+        }
+    };
+    for workers in [4, 1, 3, 2] {
+        change(workers);
+    }
+    let before = count("fd");
+    for _ in 0..4 {
+        for workers in [4, 1, 3, 2] {
+            change(workers);
+        }
+    }
+    stop.store(true, Ordering::SeqCst);
+    for client in clients {
+        client.join().expect("a request failed while workers came and went");
+    }
+    // Sockets are as many as there were ever workers, however often they come and go.
+    wait_for("as many descriptors as before", || (count("fd") <= before + 2).then_some(()));
+    server.signal("QUIT");
+    assert_eq!(server.wait_exit(), Some(0));
+    assert!(std::net::TcpStream::connect(address).is_err());
+}

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -376,4 +377,85 @@ fn a_stream_that_is_too_large() {
     stream.send_data("1234567".into(), true).unwrap();
     assert_eq!(peer.answer(response).unwrap().status, 413);
     wait_for("the app to be reset", || app.notes().first().cloned());
+}
+
+/// The client reads nothing before all of its request is sent, which is more than windows and buffers hold; the answer is
+/// long too.
+#[test]
+fn neither_direction_waits_for_the_other() {
+    const LONG: usize = 24 << 20;
+    let app = App::start(|mut call: Call| async move {
+        let mut stream = call.respond.send_response(head(200, ""), false).unwrap();
+        let (mut sent, mut heard, mut ended) = (0, 0, false);
+        poll_fn(|context| {
+            while let Poll::Ready(data) = call.request.body_mut().poll_data(context) {
+                let Some(Ok(data)) = data else {
+                    ended = true;
+                    break;
+                };
+                drop(call.request.body_mut().flow_control().release_capacity(data.len()));
+                heard += data.len();
+            }
+            while sent < LONG {
+                stream.reserve_capacity((LONG - sent).min(64 << 10));
+                match stream.poll_capacity(context) {
+                    Poll::Ready(Some(Ok(room))) => {
+                        stream.send_data(vec![7; room.min(LONG - sent)].into(), false).unwrap();
+                        sent += room;
+                    }
+                    _ => break,
+                }
+            }
+            if ended && sent >= LONG { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        call.note(heard.to_string());
+        drop(stream.send_data(Bytes::new(), true));
+    });
+    let server = start(&app);
+    let mut peer = Peer::with(server.address(), &mut h2::client::Builder::new());
+    let (response, mut stream) = peer.begin(post("/"), false);
+    let (_, mut body) = peer.head(response);
+    let mut sent = 0;
+    while sent < LONG {
+        stream.reserve_capacity(64 << 10);
+        let room = peer.wait(poll_fn(|context| stream.poll_capacity(context))).unwrap().unwrap();
+        stream.send_data(vec![8; room].into(), false).unwrap();
+        sent += room;
+    }
+    stream.send_data(Bytes::new(), true).unwrap();
+    let mut got = 0;
+    while let Some(data) = peer.wait(body.data()) {
+        let data = data.unwrap();
+        body.flow_control().release_capacity(data.len()).unwrap();
+        got += data.len();
+    }
+    assert_eq!((got, app.notes()), (LONG, vec![sent.to_string()]));
+}
+
+/// The request has come in pieces and is whole; then the client leaves.
+#[test]
+fn a_client_that_leaves_behind_its_request() {
+    let app = App::start(|mut call: Call| async move {
+        call.body().await;
+        call.note("asked");
+        let said = call.given_up().await;
+        call.note(said);
+    });
+    let server = start(&app);
+    let mut peer = Peer::connect(server.address());
+    let (response, mut stream) = peer.begin(post("/"), false);
+    stream.send_data("a".into(), false).unwrap();
+    peer.turn();
+    stream.send_data("b".into(), true).unwrap();
+    wait_for("the app to be asked", || {
+        peer.turn();
+        (app.notes().len() == 1).then_some(())
+    });
+    stream.send_reset(h2::Reason::CANCEL);
+    drop(response);
+    wait_for("the app to be reset", || {
+        peer.turn();
+        (app.notes().len() == 2).then_some(())
+    });
 }

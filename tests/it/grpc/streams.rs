@@ -215,10 +215,10 @@ fn an_end_at_once_is_clean() {
     let app = echo();
     let mut server = start(&app);
     let mut peer = Peer::connect(server.address());
-    assert_eq!(peer.ask(post("/"), b"kept").unwrap().text(), "kept");
     let (response, mut stream) = peer.begin(post("/"), false);
     let (_, mut body) = peer.head(response);
     says(&mut peer, &mut stream, &mut body, "open");
+    assert_eq!(peer.ask(post("/"), b"kept").unwrap().text(), "kept");
     server.signal("TERM");
     assert_eq!(server.wait_exit(), Some(0));
     let log = server.error_log() + &server.stderr();

@@ -209,20 +209,27 @@ fn streams_outlive_a_reload_and_a_graceful_end() {
     assert_eq!(server.wait_exit(), Some(0));
 }
 
-/// The end at once, with streams open and connections kept.
+/// The end, at once with a stream open, and in good order with a connection to the app kept.
 #[test]
-fn an_end_at_once_is_clean() {
+fn an_end_is_clean() {
     let app = echo();
-    let mut server = start(&app);
-    let mut peer = Peer::connect(server.address());
-    let (response, mut stream) = peer.begin(post("/"), false);
-    let (_, mut body) = peer.head(response);
-    says(&mut peer, &mut stream, &mut body, "open");
-    assert_eq!(peer.ask(post("/"), b"kept").unwrap().text(), "kept");
-    server.signal("TERM");
-    assert_eq!(server.wait_exit(), Some(0));
-    let log = server.error_log() + &server.stderr();
-    assert!(!log.contains("panic"), "{log}");
+    for signal in ["TERM", "QUIT"] {
+        let mut server = start(&app);
+        let mut peer = Peer::connect(server.address());
+        assert_eq!(peer.ask(post("/"), b"kept").unwrap().text(), "kept");
+        if signal == "TERM" {
+            let (response, mut stream) = peer.begin(post("/"), false);
+            let (_, mut body) = peer.head(response);
+            says(&mut peer, &mut stream, &mut body, "open");
+            server.signal(signal);
+        } else {
+            drop(peer);
+            server.signal(signal);
+        }
+        assert_eq!(server.wait_exit(), Some(0));
+        let log = server.error_log() + &server.stderr();
+        assert!(!log.contains("panic"), "{signal}: {log}");
+    }
 }
 
 /// The client is slow: its time is `client_body_timeout`, and the app's begins behind the request.

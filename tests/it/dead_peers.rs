@@ -187,6 +187,39 @@ fn whoever_leaves_with_a_body_on_its_way_frees_the_application() {
     drop(tell);
 }
 
+/// An application that takes the head and then nothing: `proxy_send_timeout` ends it, whether the body was read before
+/// (to memory, to a file) or is passed on as it comes. None of it is sent again.
+#[test]
+fn an_application_that_takes_nothing_is_504() {
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let told = std::sync::Mutex::new(told);
+    let app = Origin::start(move |connection| {
+        connection.request_head();
+        let _ = told.lock().unwrap().recv_timeout(DEADLINE);
+    });
+    let server = Server::proxying(
+        &app,
+        "proxy_http_version 1.1; client_max_body_size 0; proxy_send_timeout 500ms; proxy_read_timeout 1h;
+         server { listen {{port}};
+            location /file/ { proxy_pass http://{{app}}; }
+            location /memory/ { client_body_buffer_size 32m; proxy_pass http://{{app}}; }
+            location /passed/ { proxy_request_buffering off; proxy_pass http://{{app}}; } }",
+    );
+    let body = vec![b'b'; 30_000_000];
+    for (count, path) in ["/file/", "/memory/", "/passed/"].into_iter().enumerate() {
+        let mut client = server.connect();
+        client.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len()));
+        let since = Instant::now();
+        client.send(&body);
+        assert_eq!(client.response().status, 504, "{path}");
+        assert!(since.elapsed() < 2 * SOON, "{path}: {:?}", since.elapsed());
+        assert_eq!(app.requests().len(), count + 1, "{path}: sent again");
+    }
+    let text = "upstream timed out (110: Connection timed out) while sending request to upstream";
+    assert_eq!(server.error_log().matches(text).count(), 3, "{}", server.error_log());
+    drop(tell);
+}
+
 /// A head that comes a byte at a time has `client_header_timeout` for all of it, not for each byte.
 #[test]
 fn a_head_that_trickles_has_its_time_once() {

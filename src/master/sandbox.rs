@@ -96,6 +96,8 @@ impl Sandbox {
 fn bounds(conf: &MainConf, options: &LoadOptions, user: Option<&sys::Identity>) -> Result<Bounds, String> {
     let mut bounds = Bounds { connect: Some(vec![DNS]), bind: Some(Vec::new()), ..Bounds::default() };
     bounds.read.extend(SYSTEM.iter().map(PathBuf::from));
+    // The names in a backtrace.
+    bounds.read.extend(std::env::current_exe());
     for location in &conf.http.locations {
         bounds.read.push(folder(&location.root.path, "root")?);
         if let Some(basic) = location.access.as_ref().and_then(|access| access.basic.as_ref()) {

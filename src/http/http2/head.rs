@@ -154,3 +154,96 @@ fn is_of_connection(name: &HeaderName) -> bool {
         "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What the `http` crate lets into a request, which is more than HTTP/1.1 has room for.
+    fn any_request() -> impl Strategy<Value = Request<()>> {
+        let word = || proptest::collection::vec(any::<u8>(), 0..12);
+        let name = prop_oneof![Just("host"), Just("cookie"), Just("content-length"), Just("x-a"), Just("te")];
+        let value = prop_oneof![
+            word(),
+            Just(b"a.example".to_vec()),
+            Just(b"A.Example".to_vec()),
+            Just(b" 5".to_vec()),
+            Just(b"5\t".to_vec()),
+        ];
+        let method = prop_oneof![Just("GET"), Just("POST"), Just("CONNECT"), Just("a'b")];
+        let authority = prop_oneof![Just("a.example"), Just("b.example:80"), Just("u@a.example")];
+        let fields = proptest::collection::vec((name, value), 0..5);
+        (method, proptest::option::of(authority), word(), fields).prop_map(
+            |(method, authority, path, fields)| {
+                let mut request = Request::new(());
+                *request.method_mut() = Method::from_bytes(method.as_bytes()).unwrap();
+                let path = PathAndQuery::try_from([b"/".as_slice(), &path].concat());
+                let mut uri = Uri::builder().path_and_query(path.unwrap_or(PathAndQuery::from_static("/")));
+                if let Some(authority) = authority {
+                    uri = uri.scheme("http").authority(authority);
+                }
+                *request.uri_mut() = uri.build().unwrap();
+                for (name, value) in fields {
+                    if let Ok(value) = HeaderValue::from_bytes(&value) {
+                        request.headers_mut().append(name, value);
+                    }
+                }
+                request
+            },
+        )
+    }
+
+    /// The lines that must come of `parts`, or none where it is malformed; written from RFC 9113 without a look at the above.
+    fn lines(parts: &Parts) -> Option<Vec<Vec<u8>>> {
+        let authority = parts.uri.authority().map_or("", |authority| authority.as_str());
+        let target = match parts.uri.path_and_query() {
+            _ if parts.method == Method::CONNECT => authority.as_bytes(),
+            path => path.map_or("/", PathAndQuery::as_str).as_bytes(),
+        };
+        let mut lines = vec![[parts.method.as_str().as_bytes(), b" ", target, b" HTTP/2.0"].concat()];
+        let hosts = parts.headers.get_all(HOST).iter().map(|host| host.as_bytes());
+        let hosts: Vec<&[u8]> =
+            parts.uri.authority().map(|host| host.as_str().as_bytes()).into_iter().chain(hosts).collect();
+        if let Some(first) = hosts.first() {
+            if hosts.iter().any(|host| !host.eq_ignore_ascii_case(first)) {
+                return None;
+            }
+            lines.push([b"host: ", *first].concat());
+        }
+        let edges = |value: &[u8]| {
+            [value.first(), value.last()].iter().flatten().any(|end| matches!(end, b' ' | b'\t'))
+        };
+        if parts.headers.iter().any(|(name, value)| name != COOKIE && edges(value.as_bytes())) {
+            return None;
+        }
+        for (name, value) in parts.headers.iter().filter(|(name, _)| **name != HOST && **name != COOKIE) {
+            lines.push([name.as_str().as_bytes(), b": ", value.as_bytes()].concat());
+        }
+        let cookies: Vec<&[u8]> = parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        if !cookies.is_empty() {
+            lines.push([b"cookie: ".as_slice(), &cookies.join(b"; ".as_slice())].concat());
+        }
+        Some(lines)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn one_request_comes_out_line_by_line_or_none(request in any_request()) {
+            let (parts, ()) = request.into_parts();
+            let mut out = Vec::new();
+            let written = write_request(&parts, &mut out).is_ok();
+            let expected = lines(&parts);
+            prop_assert_eq!(written, expected.is_some(), "{:?}", parts);
+            if let Some(expected) = expected {
+                let whole = [expected.join(b"\r\n".as_slice()), b"\r\n\r\n".to_vec()].concat();
+                prop_assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&whole));
+                let no_more = out.windows(2).filter(|pair| pair == b"\r\n").count();
+                prop_assert_eq!(no_more, expected.len() + 1);
+                prop_assert!(out.iter().filter(|byte| matches!(byte, b'\r' | b'\n')).count() == 2 * no_more);
+            }
+        }
+    }
+}

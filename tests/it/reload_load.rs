@@ -46,7 +46,7 @@ fn conf(number: usize) -> String {
     let more = if number.is_multiple_of(2) { "" } else { "listen {{port3}}; access_log {{dir}}/more.log;" };
     let keepalive = 4 + number % 3;
     format!(
-        "upstream up {{ server {{{{app}}}}; keepalive {keepalive}; }}
+        "keepalive_timeout 1h; upstream up {{ server {{{{app}}}}; keepalive {keepalive}; }}
         server {{ listen {{{{port}}}}; listen {{{{port2}}}} ssl; {more} root {{{{root}}}};
             ssl_certificate {{{{dir}}}}/live.pem; ssl_certificate_key {{{{dir}}}}/live.key;
             location = /number {{ return 200 {number:06}; }}

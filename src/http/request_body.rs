@@ -153,6 +153,7 @@ impl fmt::Display for BodyError {
 
 impl RequestBody {
     /// Starts on the body of a new request.
+    #[inline]
     pub fn begin(&mut self, framing: BodyFraming, expects_continue: bool) {
         self.framing = framing;
         self.remaining = match framing {

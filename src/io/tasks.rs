@@ -25,10 +25,14 @@ thread_local! {
             wakers: RefCell::new(Vec::new()),
             free: RefCell::new(Vec::new()),
             live: Cell::new(0),
-            ending: Cell::new(false),
             panic: Cell::new(None),
         }
     };
+}
+
+thread_local! {
+    /// Tasks that are polled end. By itself, because each poll asks: what needs no end of its own is found at once.
+    static ENDING: Cell<bool> = const { Cell::new(false) };
 }
 
 struct Tasks {
@@ -36,8 +40,6 @@ struct Tasks {
     /// Places in `wakers` of tasks that have ended.
     free: RefCell<Vec<usize>>,
     live: Cell<usize>,
-    /// Tasks that are polled end.
-    ending: Cell<bool>,
     /// Of the first task that panicked.
     panic: Cell<Option<Panic>>,
 }
@@ -81,10 +83,11 @@ pub(super) async fn known<F: Future<Output = ()>>(task: F) {
     let mut noted = false;
     let mut task = pin!(task);
     poll_fn(|context| {
-        if TASKS.with(|tasks| tasks.ending.get()) {
+        if ENDING.get() {
             return Poll::Ready(());
         }
-        if !std::mem::replace(&mut noted, true) {
+        if !noted {
+            noted = true;
             place.note(context.waker());
         }
         catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))).unwrap_or_else(|payload| {
@@ -111,7 +114,7 @@ pub(super) fn failure() -> Option<Panic> {
 
 /// Ends all tasks of the loop, in its last turns.
 pub(super) async fn end_all() {
-    TASKS.with(|tasks| tasks.ending.set(true));
+    ENDING.set(true);
     let (mut left, mut turns) = (LAST_TURNS, 0);
     while left > 0 && turns < MOST_TURNS {
         let wakers: Vec<Waker> =
@@ -123,7 +126,7 @@ pub(super) async fn end_all() {
         }
         turn().await;
     }
-    TASKS.with(|tasks| tasks.ending.set(false));
+    ENDING.set(false);
 }
 
 /// One turn of the loop, which waits for nothing.

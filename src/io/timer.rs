@@ -78,16 +78,31 @@ impl Deadline {
     /// Says whether this connection waits with nothing begun, so that [`interrupt_idle`] may end the wait.
     /// Setting it also forgets an earlier interruption.
     pub fn set_idle(&self, idle: bool) {
+        if !idle {
+            self.end_idle();
+            return;
+        }
         let crowded = with_table(|table| {
             let waiter = &mut table.waiters[self.slot];
-            let was_idle = std::mem::replace(&mut waiter.idle, idle);
+            let was_idle = std::mem::replace(&mut waiter.idle, true);
             waiter.idle_since = now();
             waiter.interrupted = None;
-            if waiter.stays { None } else { table.count_idle(was_idle, idle) }
+            if waiter.stays || was_idle { None } else { table.count_idle() }
         });
         if let Some(waker) = crowded.flatten() {
             waker.wake();
         }
+    }
+
+    #[inline]
+    fn end_idle(&self) {
+        with_table(|table| {
+            let waiter = &mut table.waiters[self.slot];
+            waiter.interrupted = None;
+            if std::mem::take(&mut waiter.idle) && !waiter.stays {
+                table.idle -= 1;
+            }
+        });
     }
 
     /// From now on there is no cheaper way for this connection to wait: [`park_idle`] passes it over, and [`crowded`] does not
@@ -335,15 +350,8 @@ impl Table {
         slot
     }
 
-    /// Counts a wait that becomes idle or busy; gives who is to be woken for that.
-    fn count_idle(&mut self, was_idle: bool, idle: bool) -> Option<Waker> {
-        if idle == was_idle {
-            return None;
-        }
-        if !idle {
-            self.idle -= 1;
-            return None;
-        }
+    /// Counts a wait that becomes idle; gives who is to be woken for that.
+    fn count_idle(&mut self) -> Option<Waker> {
         self.idle += 1;
         let idle = self.idle;
         self.crowd.take_if(|(count, _)| idle > *count).map(|(_, waker)| waker)

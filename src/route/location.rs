@@ -101,7 +101,8 @@ impl LocationTree {
         }
         tree.paths.sort_by(|a, b| a.path.cmp(&b.path));
         for (at, entry) in tree.paths.iter().enumerate().filter(|(_, entry)| entry.auto_redirect) {
-            if let Some(bare) = entry.path.strip_suffix(b"/") {
+            // Every URI has its slash: "/" itself has no name without it.
+            if let Some(bare @ [_, ..]) = entry.path.strip_suffix(b"/") {
                 tree.auto_redirects.push((bare.to_vec(), at));
             }
         }

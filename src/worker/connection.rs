@@ -206,8 +206,10 @@ async fn serve_arrived(shard: &Rc<Shard>, client: &Rc<Client>, exchange: &mut Ex
                 return false;
             }
         }
-        exchange.cycle = shard.cycle();
-        let cycle = Rc::clone(&exchange.cycle);
+        let cycle = shard.cycle();
+        if !Rc::ptr_eq(&cycle, &exchange.cycle) {
+            exchange.cycle = Rc::clone(&cycle);
+        }
         if !client.belongs_to(&cycle) {
             return false;
         }

@@ -222,6 +222,12 @@ pub const HTTP2_STRICT: Difference = Difference {
     reason: "RFC 9113, 5.1 and 8.1: what one side lets pass the next one may understand otherwise",
 };
 
+/// A gRPC client that reads nothing before it has sent everything, and an app that answers all the while.
+pub const BOTH_DIRECTIONS: Difference = Difference {
+    documented: "A request body goes on to an app of HTTP/2 while the client takes nothing of the answer",
+    reason: "a client and an app that both send first would wait for each other for ever",
+};
+
 impl Difference {
     /// Whether the case should run at all: nginx does the opposite, so it only counts for ringx.
     pub fn ringx_only(&self) -> bool {
@@ -270,6 +276,7 @@ fn every_difference_is_documented() {
         &PAGES_IN_MEMORY,
         &HTTP2_STRICT,
         &BAD_CHUNK,
+        &BOTH_DIRECTIONS,
     ];
     for difference in all {
         assert!(

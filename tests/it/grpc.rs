@@ -9,7 +9,7 @@ use h2::Reason;
 
 use crate::support::http2::{Peer, post};
 use crate::support::http2_app::{App, Call};
-use crate::support::{Server, Setup, oracle};
+use crate::support::{Server, Setup, oracle, wait_for};
 
 /// An app whose answers are named by their path.
 fn app() -> App {
@@ -637,4 +637,42 @@ fn proxy_http_version_2() {
         ~
     "#]]
     .assert_eq(&text);
+}
+
+#[test]
+fn a_worker_that_ends_closes_its_connections_to_apps() {
+    if oracle().is_some() {
+        return;
+    }
+    let app = app();
+    let server = setup(&app).global("worker_processes 4;").start(
+        "upstream app { server 127.0.0.1:{{app}}; keepalive 4; }
+         server { listen {{port}} http2; location / { grpc_pass app; } }",
+    );
+    // Until each worker has one that is idle.
+    let mut peers = Vec::new();
+    wait_for("four connections", || {
+        let mut peer = Peer::connect(server.address());
+        assert_eq!(peer.ask(post("/plain"), b"").unwrap().status, 200);
+        peers.push(peer);
+        (app.connections() == 4).then_some(())
+    });
+    drop(peers);
+    let open = || established(app.address.port());
+    assert_eq!(open(), 4);
+    let text = server.read("server.conf").replace("worker_processes 4", "worker_processes 1");
+    std::fs::write(server.conf_file(), text).unwrap();
+    server.signal("HUP");
+    wait_for("the end of three", || (open() == 1).then_some(()));
+}
+
+/// Connections that this port's side still has open.
+fn established(port: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let local = format!(":{port:04X}");
+    let is_open = |line: &&str| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        words.next().is_some_and(|address| address.ends_with(&local)) && words.nth(1) == Some("01")
+    };
+    table.lines().filter(is_open).count()
 }

@@ -146,6 +146,25 @@ fn bodies_of_nothing() {
     check(begin, |_| frame(DATA, PADDED, 1, &[0]));
 }
 
+#[test]
+fn bodies_ahead_of_their_readers_are_bounded_for_a_connection() {
+    if oracle().is_some() {
+        // It takes two gigabytes.
+        return;
+    }
+    let (_origin, server) = server();
+    let mut frames = Frames::connect(server.address());
+    frames.send(PING, 0, 0, &[0; 8]);
+    // What may be sent before anybody has read of it: the connection's window, and what is added to it (RFC 9113 section 6.9.2).
+    let mut window = 65_535;
+    while let Some(frame) = frames.next().filter(|frame| frame.kind != PING) {
+        if (frame.kind, frame.stream) == (WINDOW_UPDATE, 0) {
+            window += u32::from_be_bytes(frame.payload[..4].try_into().unwrap());
+        }
+    }
+    assert_eq!(window, 4 << 20);
+}
+
 /// Most memory that the server ever had, bytes.
 fn peak_memory(server: &Server) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();

@@ -18,6 +18,7 @@ mod auth_request;
 mod background;
 mod chaos;
 mod charset;
+mod clock;
 mod command_line;
 mod conditional;
 mod content_filters;

@@ -52,7 +52,7 @@ async def read_answer(reader):
     fields = head.lower()
     if b"transfer-encoding: chunked" in fields:
         body = b""
-        while size := int((await reader.readline()).split(b";")[0], 16):
+        while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
             body += await reader.readexactly(size)
             await reader.readexactly(2)
         await reader.readexactly(2)

@@ -158,6 +158,7 @@ impl Maker {
         let mut config = builder.with_cert_resolver(Arc::clone(&certificates) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = PROTOCOLS[1..].iter().map(|name| name.to_vec()).collect();
         config.ignore_client_order = conf.prefer_server_ciphers;
+        config.enable_secret_extraction = conf.kernel;
         config.max_fragment_size =
             Some(conf.buffer_size.saturating_add(RECORD_HEAD).clamp(32, LONGEST_RECORD));
         let context = context(conf);

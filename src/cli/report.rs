@@ -6,6 +6,7 @@ use crate::config::{self, LoadOptions, ModuleSupport};
 use crate::io::file::write_all;
 use crate::io::log_file::append_open;
 use crate::io::runtime;
+use crate::io::tls::kernel;
 use crate::log::{Errno, Level, format_line, say};
 use crate::master;
 
@@ -94,9 +95,6 @@ const OPTIONAL: [&str; 21] = [
     "mail",
 ];
 
-/// Scripts look for the second line, which is nginx's.
-const TLS: &str = "TLS: rustls with ring, in this process (no kTLS)\nTLS SNI support enabled\n";
-
 /// The rest of `-V`: what the kernel offers, and which of nginx's modules are here.
 ///
 /// Scripts look for the arguments of nginx's `configure`: `--with-` names each of its modules that works,
@@ -119,9 +117,12 @@ pub(super) fn build_lines() -> String {
         }
     }
     format!(
-        "built for Linux, running on Linux {}\nevent loop: {}\n{TLS}configure arguments: {}\n",
+        // Scripts look for the line about SNI, which is nginx's.
+        "built for Linux, running on Linux {}\nevent loop: {}\nTLS: rustls with ring; kernel TLS (experimental, off): {}\n\
+         TLS SNI support enabled\nconfigure arguments: {}\n",
         runtime::kernel_release(),
         runtime::probe().line(),
+        kernel::offered().line(),
         arguments.join(" "),
     )
 }

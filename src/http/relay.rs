@@ -295,7 +295,7 @@ impl Relay {
     ) -> io::Result<()> {
         let mut flow = Flow::new(std::mem::take(out), exchange.chunked, &conf.proxy);
         flow.transform = transform;
-        flow.copies = !exchange.client.stream.is_bare()
+        flow.copies = !exchange.client.stream.takes_files()
             || self.source.as_ref().is_some_and(|source| !source.connection.stream.is_bare());
         let result = self.run(exchange, conf, &mut flow).await;
         *out = flow.into_buffer();

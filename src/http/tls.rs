@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use ring::digest;
 use rustls::pki_types::CertificateDer;
-use rustls::{Connection, HandshakeKind, NamedGroup, ProtocolVersion};
+use rustls::{HandshakeKind, NamedGroup, ProtocolVersion};
 
 use super::client::Client;
 use super::exchange::Exchange;
@@ -18,6 +18,7 @@ use crate::config::model::{ServerId, VerifyClient};
 use crate::config::tls_variables::TlsVariable;
 use crate::cycle::Cycle;
 use crate::http1::{Status, base64};
+use crate::io::tls::Agreed;
 use crate::log::Level;
 use crate::tls::Invalid;
 use crate::tls::x509::Certificate;
@@ -83,28 +84,21 @@ pub(super) fn refuse(exchange: &Exchange, cycle: &Cycle) -> Option<Status> {
 /// A name was negotiated (SNI), and the request has another one: its server would have asked for a certificate in its own way.
 fn is_other_server(exchange: &Exchange, cycle: &Cycle) -> bool {
     let stream = &exchange.client.stream;
-    let is_other = |connection: &Connection| {
-        server_name(connection).is_some_and(|name| {
+    let is_other = |agreed: Agreed<'_>| {
+        agreed.server_name().is_some_and(|name| {
             name.as_bytes() != exchange.host
                 && cycle.server_named(exchange.client.listen.get(), name).is_some()
         })
     };
-    stream.tls_connection(is_other) == Some(true)
+    stream.tls_agreed(is_other) == Some(true)
 }
 
 /// The server that the client named in its handshake (SNI), if the configuration has it.
 pub fn negotiated_server(client: &Client, cycle: &Cycle) -> Option<ServerId> {
-    let named = |connection: &Connection| {
-        server_name(connection).and_then(|name| cycle.server_named(client.listen.get(), name))
+    let named = |agreed: Agreed<'_>| {
+        agreed.server_name().and_then(|name| cycle.server_named(client.listen.get(), name))
     };
-    client.stream.tls_connection(named).flatten()
-}
-
-fn server_name(connection: &Connection) -> Option<&str> {
-    match connection {
-        Connection::Server(connection) => connection.server_name(),
-        Connection::Client(_) => None,
-    }
+    client.stream.tls_agreed(named).flatten()
 }
 
 /// What the server in force says to the client's certificate; `None`: it sent none.
@@ -122,7 +116,7 @@ fn client_verify(exchange: &Exchange, cycle: &Cycle) -> Option<Result<(), Invali
         // Nobody to ask: nobody is trusted.
         None => Err(Invalid::UNKNOWN),
     };
-    let result = client.stream.tls_connection(|connection| connection.peer_certificates().map(verify))??;
+    let result = client.stream.tls_agreed(|agreed| agreed.peer_certificates().map(verify))??;
     client.tls.checked.set(Some(Checked { generation, server, result }));
     Some(result)
 }
@@ -130,24 +124,24 @@ fn client_verify(exchange: &Exchange, cycle: &Cycle) -> Option<Result<(), Invali
 /// Appends the value of a `$ssl_…` variable.
 #[cold]
 pub(super) fn variable(exchange: &Exchange, variable: TlsVariable, out: &mut Vec<u8>) -> Presence {
-    let value = exchange.client.stream.tls_connection(|connection| match variable {
-        TlsVariable::AlpnProtocol => append(out, connection.alpn_protocol()),
-        TlsVariable::Protocol => append(out, connection.protocol_version().map(protocol)),
+    let value = exchange.client.stream.tls_agreed(|agreed| match variable {
+        TlsVariable::AlpnProtocol => append(out, agreed.alpn_protocol()),
+        TlsVariable::Protocol => append(out, agreed.version().map(protocol)),
         TlsVariable::Cipher => {
-            let suite = connection.negotiated_cipher_suite().map(|suite| u16::from(suite.suite()));
+            let suite = agreed.suite().map(|suite| u16::from(suite.suite()));
             append(out, suite.and_then(ciphers::name).map(str::as_bytes))
         }
-        TlsVariable::Curve => match connection.negotiated_key_exchange_group() {
+        TlsVariable::Curve => match agreed.group() {
             Some(group) => push_group(u16::from(group.name()), out),
             None => Missing,
         },
-        TlsVariable::ServerName => append(out, server_name(connection).map(str::as_bytes)),
-        TlsVariable::SessionReused => match connection.handshake_kind() {
+        TlsVariable::ServerName => append(out, agreed.server_name().map(str::as_bytes)),
+        TlsVariable::SessionReused => match agreed.kind() {
             Some(HandshakeKind::Resumed) => append(out, Some(b"r")),
             _ => append(out, Some(b".")),
         },
         TlsVariable::Ciphers => match exchange.client.whole().tls.hello.get() {
-            Some(hello) if connection.handshake_kind() != Some(HandshakeKind::Resumed) => {
+            Some(hello) if agreed.kind() != Some(HandshakeKind::Resumed) => {
                 push_list(&hello.ciphers, out, |code, out| match ciphers::name(code) {
                     Some(name) => out.extend_from_slice(name.as_bytes()),
                     None if code == RENEGOTIATION_INFO => {
@@ -166,7 +160,7 @@ pub(super) fn variable(exchange: &Exchange, variable: TlsVariable, out: &mut Vec
         },
         TlsVariable::ClientVerify => Missing,
         TlsVariable::Nothing => Missing,
-        of_certificate => match connection.peer_certificates() {
+        of_certificate => match agreed.peer_certificates() {
             Some([certificate, ..]) => certificate_value(of_certificate, certificate, out),
             _ => Missing,
         },

@@ -9,7 +9,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::tls::{Session, WINDOW};
+use super::tls::{Agreed, KernelSession, Session, WINDOW};
 use super::{Liveness, Stream, Transfer, file};
 
 /// One of the streams that a connection carries (HTTP/2), as the connection's protocol moves its bytes.
@@ -48,6 +48,8 @@ pub trait Carrier {
 /// The layer of one stream.
 pub(super) enum Layer {
     Tls(Box<Session>),
+    /// TLS of the kernel: what is read and written is plain.
+    Kernel(Box<KernelSession>),
     /// The stream is a part of a connection.
     Part(Rc<dyn Carrier>),
 }
@@ -59,13 +61,27 @@ thread_local! {
 }
 
 impl Layer {
-    /// The TLS beneath, of the connection if this is a part of one.
+    /// Shows what the TLS beneath has agreed on, of the connection if this is a part of one.
     #[cold]
-    pub(super) fn tls(&self) -> Option<&Session> {
+    pub(super) fn tls_agreed<R>(&self, look: impl FnOnce(Agreed<'_>) -> R) -> Option<R> {
         match self {
-            Self::Tls(session) => Some(session),
-            Self::Part(carrier) => carrier.connection().tls(),
+            Self::Tls(session) => Some(session.agreed(look)),
+            Self::Kernel(session) => Some(look(Agreed::Kept(session.kept()))),
+            Self::Part(carrier) => carrier.connection().tls_agreed(look),
         }
+    }
+
+    /// TLS is beneath.
+    #[cold]
+    pub(super) fn is_tls(&self) -> bool {
+        match self {
+            Self::Tls(_) | Self::Kernel(_) => true,
+            Self::Part(carrier) => carrier.connection().is_tls(),
+        }
+    }
+
+    pub(super) fn is_of_kernel(&self) -> bool {
+        matches!(self, Self::Kernel(_))
     }
 
     pub(super) fn is_part(&self) -> bool {
@@ -75,6 +91,9 @@ impl Layer {
     /// As [`Stream::try_recv`].
     #[cold]
     pub(super) fn recv(&self, wire: RawFd, buf: &mut [u8]) -> io::Result<usize> {
+        if let Self::Kernel(session) = self {
+            return session.recv(wire, buf);
+        }
         let mut at = 0;
         let max = buf.len();
         let put = |bytes: &[u8]| {
@@ -87,12 +106,17 @@ impl Layer {
     /// As [`Stream::recv_into`], `max` bytes at most.
     #[cold]
     pub(super) fn recv_into(&self, wire: RawFd, buf: &mut Vec<u8>, max: usize) -> io::Result<usize> {
-        self.take(wire, max, |bytes| buf.extend_from_slice(bytes))
+        match self {
+            Self::Kernel(session) => session.recv_into(wire, buf, max),
+            _ => self.take(wire, max, |bytes| buf.extend_from_slice(bytes)),
+        }
     }
 
     fn take(&self, wire: RawFd, max: usize, mut put: impl FnMut(&[u8])) -> io::Result<usize> {
         match self {
             Self::Tls(session) => session.take(wire, max, put),
+            // Read without a detour.
+            Self::Kernel(_) => Err(io::ErrorKind::Unsupported.into()),
             Self::Part(carrier) => carrier.recv(max, &mut put),
         }
     }
@@ -102,6 +126,7 @@ impl Layer {
     pub(super) fn has_drained(&self) -> bool {
         match self {
             Self::Tls(session) => session.has_drained(),
+            Self::Kernel(session) => session.has_drained(),
             Self::Part(_) => false,
         }
     }
@@ -111,6 +136,7 @@ impl Layer {
     pub(super) fn peek(&self, wire: RawFd) -> Liveness {
         match self {
             Self::Tls(session) => session.peek(wire),
+            Self::Kernel(session) => session.peek(wire),
             Self::Part(carrier) => carrier.liveness(),
         }
     }
@@ -120,6 +146,7 @@ impl Layer {
     pub(super) fn send(&self, wire: RawFd, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
         match self {
             Self::Tls(session) => session.send(wire, slices, more),
+            Self::Kernel(session) => session.send(wire, slices, more),
             Self::Part(carrier) => carrier.send(slices),
         }
     }
@@ -129,7 +156,7 @@ impl Layer {
     pub(super) fn flush(&self, wire: RawFd) -> io::Result<bool> {
         match self {
             Self::Tls(session) => session.flush(wire),
-            Self::Part(_) => Ok(true),
+            Self::Kernel(_) | Self::Part(_) => Ok(true),
         }
     }
 
@@ -138,6 +165,8 @@ impl Layer {
     pub(super) fn lend(&self, buf: &mut Vec<u8>) -> io::Result<bool> {
         match self {
             Self::Tls(session) => session.lend(buf),
+            // As it is.
+            Self::Kernel(_) => Ok(true),
             Self::Part(_) => Ok(false),
         }
     }
@@ -147,7 +176,7 @@ impl Layer {
     pub(super) fn has_lent(&self) -> bool {
         match self {
             Self::Tls(session) => session.has_lent(),
-            Self::Part(_) => false,
+            Self::Kernel(_) | Self::Part(_) => false,
         }
     }
 
@@ -162,16 +191,20 @@ impl Layer {
     /// See [`Stream::send_close`]. A part's end is told by its carrier.
     #[cold]
     pub(super) fn send_close(&self, wire: RawFd) {
-        if let Self::Tls(session) = self {
-            session.send_close(wire);
+        match self {
+            Self::Tls(session) => session.send_close(wire),
+            Self::Kernel(session) => session.send_close(wire),
+            Self::Part(_) => {}
         }
     }
 
     /// See [`Stream::abandon`].
     #[cold]
     pub(super) fn abandon(&self) {
-        if let Self::Tls(session) = self {
-            session.abandon();
+        match self {
+            Self::Tls(session) => session.abandon(),
+            Self::Kernel(session) => session.abandon(),
+            Self::Part(_) => {}
         }
     }
 
@@ -186,7 +219,8 @@ impl Layer {
     ) -> io::Result<Transfer> {
         let room = match self {
             Self::Tls(session) if !session.flush(wire)? => return Ok(Transfer::WouldBlock),
-            Self::Tls(_) => max.min(WINDOW),
+            // The kernel's takes files as they are (`Stream::takes_files`).
+            Self::Tls(_) | Self::Kernel(_) => max.min(WINDOW),
             Self::Part(carrier) => match carrier.room(max.min(WINDOW)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Transfer::WouldBlock),
                 room => room?,

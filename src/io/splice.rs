@@ -39,7 +39,9 @@ pub enum Transfer {
 /// # Errors
 /// What the socket suffered (`BrokenPipe`, `ConnectionReset`) or the file (`EIO`).
 pub fn sendfile(to: &Stream, from: BorrowedFd<'_>, offset: &mut u64, max: usize) -> io::Result<Transfer> {
-    if let Some(layer) = to.layer() {
+    if let Some(layer) = to.layer()
+        && !layer.is_of_kernel()
+    {
         return layer.send_file(to.fd(), from, offset, max);
     }
     let mut at = file::file_offset(*offset)?;
@@ -113,7 +115,7 @@ impl Pipe {
         if self.held == 0 {
             return Ok(Transfer::Eof);
         }
-        if !to.is_bare() {
+        if !to.takes_files() {
             // What would go there is no record and no frame.
             return Err(io::ErrorKind::Unsupported.into());
         }

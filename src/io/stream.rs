@@ -15,7 +15,6 @@ use std::task::{Context, Poll, Waker};
 use super::addr::{self, SockAddr};
 use super::layer::{Carrier, Layer};
 use super::ready::Polled;
-use super::tls::Session;
 use super::{Deadline, check, retry, runtime};
 
 /// Most slices one gathered send takes; a longer list is sent in parts. Far below the kernel's UIO_MAXIOV.
@@ -133,15 +132,7 @@ impl Stream {
         if let Some(layer) = self.layer() {
             return self.noting_layer(layer, layer.recv_into(self.fd, buf, max));
         }
-        let spare = buf.spare_capacity_mut();
-        let (pointer, len) = (spare.as_mut_ptr(), max);
-        // SAFETY: the spare capacity is ours to write, and `len` is not more than it has.
-        let received = retry(|| unsafe { sys_recv(self.fd, pointer.cast(), len, libc::MSG_DONTWAIT) });
-        let count = self.noting(received, len)?;
-        let filled = buf.len() + count;
-        // SAFETY: the kernel wrote `count` bytes from the old end on, within the capacity.
-        unsafe { buf.set_len(filled) };
-        Ok(count)
+        self.noting(receive_into(self.fd, buf, max), max)
     }
 
     /// Less than was asked for is all there is (epoll(7), question 9): the next wait is for more.
@@ -243,7 +234,7 @@ impl Stream {
     /// # Errors
     /// As [`Stream::try_send`], but for `WouldBlock`.
     pub fn send_at_once(&self, buf: &[u8]) -> io::Result<usize> {
-        if runtime::ring_send_pays() || !self.is_bare() {
+        if runtime::ring_send_pays() || !self.takes_files() {
             return Ok(0);
         }
         match self.try_send(buf, false) {
@@ -488,7 +479,7 @@ impl Stream {
         match self.layer() {
             Some(Layer::Part(carrier)) => carrier.poll_readable(context),
             Some(Layer::Tls(session)) if session.is_readable() => Poll::Ready(Ok(())),
-            Some(Layer::Tls(_)) | None => self.socket.poll_readable(context),
+            Some(Layer::Tls(_) | Layer::Kernel(_)) | None => self.socket.poll_readable(context),
         }
     }
 
@@ -497,7 +488,7 @@ impl Stream {
         match self.layer() {
             Some(Layer::Part(carrier)) => carrier.poll_readable(context),
             Some(Layer::Tls(session)) if session.is_readable() => Poll::Ready(Ok(())),
-            Some(Layer::Tls(_)) | None => self.socket.poll_news(context),
+            Some(Layer::Tls(_) | Layer::Kernel(_)) | None => self.socket.poll_news(context),
         }
     }
 
@@ -505,14 +496,8 @@ impl Stream {
     pub(super) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.layer() {
             Some(Layer::Part(carrier)) => carrier.poll_writable(context),
-            Some(Layer::Tls(_)) | None => self.socket.poll_writable(context),
+            Some(Layer::Tls(_) | Layer::Kernel(_)) | None => self.socket.poll_writable(context),
         }
-    }
-
-    /// Its TLS, if it speaks that; of a part, its connection's.
-    #[inline]
-    pub(super) fn tls(&self) -> Option<&Session> {
-        self.layer().and_then(Layer::tls)
     }
 
     /// What stands between the socket and this stream's bytes, if anything does.
@@ -527,14 +512,21 @@ impl Stream {
         self.layer.get().is_none()
     }
 
+    /// Whether the kernel sends what it is given, so that files and pipes go there without this process: a bare stream does, and
+    /// one whose records of TLS the kernel makes.
+    #[inline]
+    pub fn takes_files(&self) -> bool {
+        self.layer().is_none_or(Layer::is_of_kernel)
+    }
+
     fn is_part(&self) -> bool {
         self.layer().is_some_and(Layer::is_part)
     }
 
     /// From here on it speaks TLS.
-    pub(super) fn set_tls(&self, session: Session) {
+    pub(super) fn set_layer(&self, layer: Layer) {
         // A stream that has one already keeps it: nobody shakes hands twice.
-        let _ = self.layer.set(Layer::Tls(Box::new(session)));
+        let _ = self.layer.set(layer);
     }
 }
 
@@ -598,6 +590,19 @@ pub(super) fn receive(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
     let (pointer, len) = (buf.as_mut_ptr(), buf.len());
     // SAFETY: `buf` is ours to write over its whole length until the call returns.
     retry(|| unsafe { sys_recv(fd, pointer.cast(), len, libc::MSG_DONTWAIT) })
+}
+
+/// The same appended to `buf`, as much as it has room for, `max` bytes at most.
+#[inline]
+pub(super) fn receive_into(fd: RawFd, buf: &mut Vec<u8>, max: usize) -> io::Result<usize> {
+    let spare = buf.spare_capacity_mut();
+    let (pointer, len) = (spare.as_mut_ptr(), max.min(spare.len()));
+    // SAFETY: the spare capacity is ours to write, and `len` is not more than it has.
+    let count = retry(|| unsafe { sys_recv(fd, pointer.cast(), len, libc::MSG_DONTWAIT) })?;
+    let filled = buf.len() + count;
+    // SAFETY: the kernel wrote `count` bytes from the old end on, within the capacity.
+    unsafe { buf.set_len(filled) };
+    Ok(count)
 }
 
 /// send(2) without waiting.

@@ -14,10 +14,18 @@ use rustls::pki_types::ServerName;
 use rustls::server::{Acceptor, ClientHello};
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 
-use super::layer::SLICE;
+use super::layer::{Layer, SLICE};
 use super::stream::{is_all, receive, send, send_vectored};
 use super::{Deadline, Liveness, Stream, runtime};
 use crate::time;
+
+mod agreed;
+pub mod kernel;
+mod records;
+
+pub use agreed::Agreed;
+pub(super) use kernel::KernelSession;
+use records::Records;
 
 /// Most plain text taken of a write at a time: four records of the largest size.
 pub(super) const WINDOW: usize = 64 << 10;
@@ -71,6 +79,8 @@ struct Inner {
     /// Payload sent since the last pause.
     sent: usize,
     sent_ms: u64,
+    /// Of a handshake after which the kernel may go on.
+    records: Option<Records>,
 }
 
 /// What a handshake is to go on with.
@@ -104,12 +114,12 @@ impl Stream {
     /// Whether what is read and written here is encrypted on the wire.
     #[inline]
     pub fn is_tls(&self) -> bool {
-        self.tls().is_some()
+        self.layer().is_some_and(Layer::is_tls)
     }
 
-    /// Shows the TLS connection, to who wants to know what was agreed; `None` for plain text.
-    pub fn tls_connection<R>(&self, look: impl FnOnce(&Connection) -> R) -> Option<R> {
-        self.tls().map(|session| look(&session.inner.borrow().connection))
+    /// Shows what the TLS handshake agreed on; `None` for plain text.
+    pub fn tls_agreed<R>(&self, look: impl FnOnce(Agreed<'_>) -> R) -> Option<R> {
+        self.layer().and_then(|layer| layer.tls_agreed(look))
     }
 
     /// Carries out a handshake as server: `choose` sees what the client wants. From then on the stream speaks TLS.
@@ -122,8 +132,10 @@ impl Stream {
         deadline: &Deadline,
         choose: impl FnOnce(&ClientHello<'_>) -> Choice,
     ) -> Result<(), HandshakeError> {
-        let connection = self.accept_hello(deadline, choose).await?;
+        let mut records = Records::default();
+        let connection = self.accept_hello(deadline, &mut records, choose).await?;
         let session = Session::new(connection.into());
+        session.inner.borrow_mut().records = records.is_exact.then_some(records);
         // The client hello may have brought more with it.
         let begun = session.inner.borrow_mut().process(self.fd());
         begun.map_err(HandshakeError::Tls)?;
@@ -154,7 +166,19 @@ impl Stream {
                 Err(TakeError::Tls(error)) => return Err(HandshakeError::Tls(error)),
             }
         }
-        self.set_tls(session);
+        if session.is_for_kernel() && KernelSession::prepare(self.fd()).is_ok() {
+            // Tickets that wait here would be overtaken.
+            while !session.flush(self.fd())? {
+                self.writable(deadline).await?;
+            }
+            let connection = session.inner.into_inner().connection;
+            let taken_over = KernelSession::take_over(self.fd(), connection).map_err(|error| {
+                HandshakeError::Tls(rustls::Error::General(format!("the kernel refused the keys: {error}")))
+            })?;
+            self.set_layer(Layer::Kernel(Box::new(taken_over)));
+        } else {
+            self.set_layer(Layer::Tls(Box::new(session)));
+        }
         deadline.stay();
         Ok(())
     }
@@ -178,11 +202,12 @@ impl Stream {
     async fn accept_hello(
         &self,
         deadline: &Deadline,
+        records: &mut Records,
         choose: impl FnOnce(&ClientHello<'_>) -> Choice,
     ) -> Result<ServerConnection, HandshakeError> {
         let mut acceptor = Acceptor::default();
         let accepted = loop {
-            match acceptor.read_tls(&mut Wire::new(self.fd())) {
+            match acceptor.read_tls(&mut Wire { records: Some(records), ..Wire::new(self.fd()) }) {
                 Ok(0) => return Err(HandshakeError::Closed),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -206,10 +231,13 @@ impl Stream {
             self.writable(deadline).await?;
         }
         match choose(&accepted.client_hello()) {
-            Choice::With(config) => accepted.into_connection(config).map_err(|(error, mut alert)| {
-                let _ = alert.write_all(&mut Wire::new(self.fd()));
-                HandshakeError::Tls(error)
-            }),
+            Choice::With(config) => {
+                records.is_exact = config.enable_secret_extraction && kernel::offered().is_any();
+                accepted.into_connection(config).map_err(|(error, mut alert)| {
+                    let _ = alert.write_all(&mut Wire::new(self.fd()));
+                    HandshakeError::Tls(error)
+                })
+            }
             Choice::Reject => {
                 let _ = send(self.fd(), &UNRECOGNIZED_NAME, false);
                 Err(HandshakeError::Rejected)
@@ -249,8 +277,22 @@ impl Session {
             abandoned: false,
             sent: 0,
             sent_ms: 0,
+            records: None,
         };
         Self { inner: RefCell::new(inner) }
+    }
+
+    pub(super) fn agreed<R>(&self, look: impl FnOnce(Agreed<'_>) -> R) -> R {
+        look(Agreed::Live(&self.inner.borrow().connection))
+    }
+
+    /// The handshake is over, and the kernel can make and open the records from here on: nothing was read ahead.
+    fn is_for_kernel(&self) -> bool {
+        let inner = self.inner.borrow();
+        inner.records.as_ref().is_some_and(Records::is_at_end)
+            && inner.readable == 0
+            && !inner.ended
+            && KernelSession::suits(&inner.connection)
     }
 
     /// Of a handshake: whether it goes on, whether the other end has closed, and whether it will be waited for.
@@ -438,14 +480,15 @@ impl Inner {
 
     /// Takes in what the socket has, once. Only when nothing is readable: what comes is bounded by that.
     fn take_in(&mut self, wire: RawFd) -> Result<(), TakeError> {
-        let mut wire = Wire { fd: wire, drained: false };
+        let mut wire = Wire { fd: wire, drained: false, records: self.records.as_mut() };
         let taken = self.connection.read_tls(&mut wire);
         self.drained = wire.drained;
         if taken.map_err(TakeError::Io)? == 0 {
             self.ended = true;
             return Ok(());
         }
-        self.process(wire.fd).map_err(TakeError::Tls)
+        let fd = wire.fd;
+        self.process(fd).map_err(TakeError::Tls)
     }
 
     /// Takes in and reads up to `max` bytes, at least [`BULK`], in one recv(2): rustls by itself asks for a quarter of a record
@@ -556,27 +599,33 @@ impl Inner {
 }
 
 /// The socket as rustls reads and writes it.
-struct Wire {
+struct Wire<'a> {
     fd: RawFd,
     /// The last read took all that was there.
     drained: bool,
+    /// What counts the records that are read.
+    records: Option<&'a mut Records>,
 }
 
-impl Wire {
+impl Wire<'_> {
     fn new(fd: RawFd) -> Self {
-        Self { fd, drained: false }
+        Self { fd, drained: false, records: None }
     }
 }
 
-impl Read for Wire {
+impl Read for Wire<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let received = receive(self.fd, buf);
-        self.drained = is_all(&received, buf.len());
+        let max = self.records.as_ref().map_or(buf.len(), |records| records.most(buf.len()));
+        let received = receive(self.fd, &mut buf[..max]);
+        self.drained = is_all(&received, max);
+        if let (Some(records), Ok(count)) = (&mut self.records, &received) {
+            records.pass(&buf[..*count]);
+        }
         received
     }
 }
 
-impl Write for Wire {
+impl Write for Wire<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         send(self.fd, buf, false)
     }

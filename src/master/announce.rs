@@ -1,8 +1,8 @@
-//! What a start says: one line of the event loop in the log, and in the foreground the URLs to open.
+//! What a start says: a line of the event loop in the log, one of the kernel's TLS where it is asked for, and in the foreground the URLs to open.
 
 use crate::config::model::ListenAddr;
 use crate::cycle::Cycle;
-use crate::io::{self, RingMode, sys};
+use crate::io::{self, RingMode, sys, tls};
 use crate::log::Level;
 
 use super::{log, log_start_error};
@@ -50,6 +50,15 @@ pub(super) fn start(cycle: &Cycle, workers: usize, rung: RingMode) {
     }
     // A closed standard output is nobody's loss.
     let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+}
+
+/// Whether the kernel makes the records of TLS where the configuration asks for that. It is asked here: as long as this process is
+/// root, the kernel may load its module for it.
+pub(super) fn kernel_tls(cycle: &Cycle) {
+    if cycle.conf.http.servers.iter().any(|server| server.tls.kernel && !server.tls.certificates.is_empty()) {
+        let line = format!("kernel TLS: {}", tls::kernel::offered().line());
+        log(&cycle.logs, &cycle.conf.error_log, Level::Notice, &line);
+    }
 }
 
 /// An address that a browser on this machine can open.

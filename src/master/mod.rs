@@ -150,6 +150,7 @@ fn detach_and_work(
     program: &Program,
     was_upgraded: bool,
 ) -> Result<(PidFile, Workers, Option<Sandbox>), StartError> {
+    announce::kernel_tls(cycle);
     // Its predecessor has left the terminal already, or was told not to.
     let verdict = match cycle.conf.daemon && !was_upgraded {
         true => Some(sys::daemonize().map_err(|e| failed("fork()", &e))?),
@@ -370,7 +371,10 @@ impl Master<'_> {
             self.log(level, &text);
         }
         match self.take_up(loaded.conf, workers) {
-            Ok(()) => self.log(Level::Notice, "reconfigured"),
+            Ok(()) => {
+                announce::kernel_tls(&self.cycle);
+                self.log(Level::Notice, "reconfigured");
+            }
             Err(error) => {
                 self.log(error.level, &error.message);
                 self.log(Level::Emerg, "the new configuration cannot be used, the old one stays in force");

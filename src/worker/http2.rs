@@ -69,7 +69,7 @@ pub(super) fn is_due(shard: &Shard, client: &Client) -> bool {
 /// Whether both ends have agreed on HTTP/2 in the handshake.
 #[cold]
 pub(super) fn is_agreed(client: &Client) -> bool {
-    client.stream.tls_connection(|connection| connection.alpn_protocol() == Some(b"h2")) == Some(true)
+    client.stream.tls_agreed(|agreed| agreed.alpn_protocol() == Some(b"h2")) == Some(true)
 }
 
 /// Whether this client, which has sent something, begins with HTTP/2.

@@ -39,6 +39,7 @@ mod hostile;
 mod http2;
 mod http2_floods;
 mod http2_frames;
+mod kernel_tls;
 mod language;
 mod limit_rate;
 mod limits;

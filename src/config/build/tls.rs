@@ -73,6 +73,7 @@ pub(super) struct RawTls {
     ciphers13: Option<Vec<u16>>,
     curves: Option<Vec<Curve>>,
     prefer_server_ciphers: Option<bool>,
+    kernel: Option<bool>,
     session_cache: Option<SessionCacheConf>,
     session_timeout: Option<Duration>,
     session_tickets: Option<bool>,
@@ -183,6 +184,7 @@ impl RawTls {
                 match OPTIONS.iter().find(|known| known.eq_ignore_ascii_case(flag)) {
                     Some(&"SessionTicket") => self.session_tickets = Some(on),
                     Some(&"ServerPreference") => self.prefer_server_ciphers = Some(on),
+                    Some(&"KTLS") => self.kernel = Some(on),
                     Some(_) => {}
                     None => refused(cx, "bad value"),
                 }
@@ -202,7 +204,7 @@ impl RawTls {
     /// Resolves the server that begins at `pos` against the http level.
     pub(super) fn resolve(mut self, cx: &mut Context, outer: &Self, pos: Pos) -> TlsConf {
         inherit!(self, outer; on, certificates, keys, reject_handshake, buffer_size, versions, ciphers, ciphers13,
-            curves, prefer_server_ciphers, session_cache, session_timeout, session_tickets, session_ticket_keys,
+            curves, prefer_server_ciphers, kernel, session_cache, session_timeout, session_tickets, session_ticket_keys,
             stapling, stapling_file, verify_client, verify_depth, client_certificate, trusted_certificate, crl);
         for slot in [
             &mut self.stapling_file,
@@ -247,6 +249,7 @@ impl RawTls {
             ciphers: all_ciphers,
             curves: self.curves.unwrap_or_else(|| ciphers::CURVES.to_vec()),
             prefer_server_ciphers: self.prefer_server_ciphers.unwrap_or_default(),
+            kernel: self.kernel.unwrap_or_default(),
             session_cache: self.session_cache.unwrap_or_default(),
             session_timeout: self.session_timeout.unwrap_or(DEFAULT_SESSION_TIMEOUT),
             session_tickets: self.session_tickets.unwrap_or(true),

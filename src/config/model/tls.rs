@@ -24,6 +24,8 @@ pub struct TlsConf {
     pub curves: Vec<Curve>,
     /// `ssl_prefer_server_ciphers`: the order is ours, not the client's.
     pub prefer_server_ciphers: bool,
+    /// `ssl_conf_command Options KTLS`: the kernel makes the records, where it offers that.
+    pub kernel: bool,
     /// `ssl_session_cache`
     pub session_cache: SessionCacheConf,
     /// `ssl_session_timeout`

@@ -25,13 +25,15 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls").join(name)
 }
 
-fn server() -> Arc<ServerConfig> {
+fn server(kernel: bool) -> Arc<ServerConfig> {
     let chain = vec![CertificateDer::from_pem_file(file("a.pem")).unwrap()];
     let key = PrivateKeyDer::from_pem_file(file("a.key")).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder =
         ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap())
+    let mut config = builder.with_no_client_auth().with_single_cert(chain, key).unwrap();
+    config.enable_secret_extraction = kernel;
+    Arc::new(config)
 }
 
 /// A client that has shaken hands, in a thread of its own.
@@ -55,14 +57,25 @@ fn client<T: Send + 'static>(
     })
 }
 
+/// On every rung with the records made in this process, and by the kernel where it offers that.
+fn each_kind<F: Future<Output = ()> + 'static>(body: impl Fn(bool) -> F + Clone + Send + 'static) {
+    let plain = body.clone();
+    each_mode(move || plain(false));
+    if kernel::offered().is_any() {
+        each_mode(move || body(true));
+    }
+}
+
 async fn accept<T: Send + 'static>(
+    kernel: bool,
     act: impl FnOnce(Far) -> T + Send + 'static,
 ) -> (Stream, Deadline, JoinHandle<T>) {
     let (near, far) = pair();
     let far = client(far, act);
     let deadline = Deadline::new();
     deadline.arm(LONG);
-    near.accept_tls(&deadline, |_| Choice::With(server())).await.unwrap();
+    near.accept_tls(&deadline, |_| Choice::With(server(kernel))).await.unwrap();
+    assert_eq!(matches!(near.layer(), Some(Layer::Kernel(_))), kernel);
     (near, deadline, far)
 }
 
@@ -83,8 +96,8 @@ async fn recv(near: &Stream, max: usize, deadline: &Deadline) -> io::Result<Vec<
 
 #[test]
 fn bytes_arrive_in_order_whatever_the_sizes() {
-    each_mode(|| async {
-        let (near, deadline, far) = accept(|mut far| {
+    each_kind(|kernel| async move {
+        let (near, deadline, far) = accept(kernel, |mut far| {
             let mut got = vec![0; 700_000];
             far.read_exact(&mut got).unwrap();
             far.write_all(&got).unwrap();
@@ -132,7 +145,7 @@ fn bytes_arrive_in_order_whatever_the_sizes() {
 fn what_the_socket_does_not_take_is_bounded() {
     each_mode(|| async {
         let (go, gone) = std::sync::mpsc::channel::<usize>();
-        let (near, deadline, far) = accept(move |mut far| {
+        let (near, deadline, far) = accept(false, move |mut far| {
             let mut got = vec![0; gone.recv().unwrap()];
             far.read_exact(&mut got).unwrap();
             got
@@ -151,7 +164,8 @@ fn what_the_socket_does_not_take_is_bounded() {
             }
         }
         assert!(taken < all.len() && !near.flush().unwrap(), "the kernel took all of it");
-        let waiting = near.tls().unwrap().inner.borrow().connection.wants_write();
+        let Some(Layer::Tls(session)) = near.layer() else { panic!("no TLS") };
+        let waiting = session.inner.borrow().connection.wants_write();
         assert!(waiting, "what was taken is not lost");
         go.send(taken).unwrap();
         while !near.flush().unwrap() {
@@ -163,9 +177,9 @@ fn what_the_socket_does_not_take_is_bounded() {
 
 #[test]
 fn a_wrong_record_behind_good_bytes_is_an_error_and_no_end() {
-    each_mode(|| async {
+    each_kind(|kernel| async move {
         for max in [100, BULK] {
-            let (near, deadline, far) = accept(|mut far| {
+            let (near, deadline, far) = accept(kernel, |mut far| {
                 far.conn.writer().write_all(b"good").unwrap();
                 let mut bytes = Vec::new();
                 while far.conn.wants_write() {
@@ -191,9 +205,9 @@ fn a_wrong_record_behind_good_bytes_is_an_error_and_no_end() {
 
 #[test]
 fn nothing_counts_behind_the_told_end() {
-    each_mode(|| async {
+    each_kind(|kernel| async move {
         for max in [100, BULK] {
-            let (near, deadline, far) = accept(|mut far| {
+            let (near, deadline, far) = accept(kernel, |mut far| {
                 far.conn.writer().write_all(b"good").unwrap();
                 far.conn.send_close_notify();
                 let mut bytes = Vec::new();
@@ -220,7 +234,7 @@ fn nothing_counts_behind_the_told_end() {
 #[test]
 fn a_connection_whose_bytes_nobody_read_is_not_quiet() {
     each_mode(|| async {
-        let (near, deadline, far) = accept(|mut far| {
+        let (near, deadline, far) = accept(false, |mut far| {
             far.write_all(b"answer and more").unwrap();
             far
         })
@@ -238,8 +252,8 @@ fn a_connection_whose_bytes_nobody_read_is_not_quiet() {
 
 #[test]
 fn what_is_abandoned_has_no_told_end() {
-    each_mode(|| async {
-        let (near, deadline, far) = accept(|mut far| {
+    each_kind(|kernel| async move {
+        let (near, deadline, far) = accept(kernel, |mut far| {
             let mut answer = Vec::new();
             let end = far.read_to_end(&mut answer).map_err(|error| error.kind());
             (answer, end)

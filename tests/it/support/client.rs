@@ -127,6 +127,14 @@ impl Client {
         }
     }
 
+    /// The same, to say something of TLS with the next bytes.
+    pub fn tls_mut(&mut self) -> &mut ClientConnection {
+        match &mut self.socket {
+            Socket::Tls(stream) => &mut stream.conn,
+            Socket::Tcp(_) | Socket::Unix(_) => panic!("this connection is not encrypted"),
+        }
+    }
+
     /// The end of a connection came behind TLS's `close_notify`: what was read is whole.
     pub fn ended_in_good_order(&self) -> bool {
         self.eof && !self.cut

@@ -144,7 +144,11 @@ impl Setup {
 
     /// The whole configuration file for this body.
     pub fn wrap(&self, body: &str) -> String {
-        let temp = if self.nginx.is_some() { nginx_temp_paths() } else { String::new() };
+        let temp = match self.nginx {
+            Some(_) => nginx_temp_paths(),
+            // Added to the `http` of every configuration of ringx.
+            None => std::env::var("HTTP").unwrap_or_default(),
+        };
         if body.contains("http {") {
             return body.replacen("http {", &format!("http {{\n{temp}"), 1);
         }

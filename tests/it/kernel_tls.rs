@@ -73,7 +73,7 @@ fn files_answers_and_uploads_are_whole() {
             assert!(client.send(get("/app")).response().body == pattern(3_000_000), "{facts}");
             for size in [1, 100_000, 2 << 20] {
                 let head = lines(&format!("POST /app HTTP/1.1\nHost: a\nContent-Length: {size}"));
-                let answer = client.send(head).send(&pattern(size)).response();
+                let answer = client.send(head).send(pattern(size)).response();
                 assert!(answer.body == pattern(size), "{size} bytes, {facts}");
             }
             for _ in 0..20 {

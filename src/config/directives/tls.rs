@@ -59,7 +59,7 @@ directives! { HTTP_SSL, "ngx_http_ssl_module";
     ssl_early_data [HTTP SERVER] (flag) "on | off" = "off"
         => Accepted("no data is taken before the handshake is done: it can be replayed"), "";
     ssl_conf_command [HTTP SERVER] (2) "name value" = ""
-        => Supported, "OpenSSL's commands: Ciphersuites, CipherString, Curves, Groups, MinProtocol, MaxProtocol, Options.";
+        => Supported, "OpenSSL's commands: Ciphersuites, CipherString, Curves, Groups, MinProtocol, MaxProtocol, Options. `Options KTLS` is experimental.";
     ssl_reject_handshake [HTTP SERVER] (flag) "on | off" = "off"
         => Supported, "Refuses handshakes.";
     ssl_certificate_cache [HTTP SERVER] (1 2 3) "off | max=N ..." = "off"

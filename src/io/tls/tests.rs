@@ -180,6 +180,7 @@ fn a_wrong_record_behind_good_bytes_is_an_error_and_no_end() {
     each_kind(|kernel| async move {
         for max in [100, BULK] {
             let (near, deadline, far) = accept(kernel, |mut far| {
+                far.read_exact(&mut [0]).unwrap();
                 far.conn.writer().write_all(b"good").unwrap();
                 let mut bytes = Vec::new();
                 while far.conn.wants_write() {
@@ -193,6 +194,8 @@ fn a_wrong_record_behind_good_bytes_is_an_error_and_no_end() {
                 far
             })
             .await;
+            // Not before this end has finished its handshake.
+            near.send_slice(b"!", &deadline).await.unwrap();
             assert_eq!(recv(&near, max, &deadline).await.unwrap(), b"good");
             let error = recv(&near, max, &deadline).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData);

@@ -206,6 +206,8 @@ impl Client {
                 (self.eof, self.cut) = (true, true);
             }
             Err(e) if e.kind() == ErrorKind::UnexpectedEof => (self.eof, self.cut) = (true, true),
+            // TLS says that it is over.
+            Err(e) if e.to_string().contains("received fatal alert") => (self.eof, self.cut) = (true, true),
             Err(e) => {
                 let shown = &self.buffer[..self.buffer.len().min(300)];
                 panic!("read: {e}; so far {} bytes: {:?}", self.buffer.len(), super::escape(shown));

@@ -93,4 +93,5 @@ mod upgrade;
 mod uploads;
 mod upstream;
 mod uwsgi;
+mod vanished;
 mod variables;

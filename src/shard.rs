@@ -12,7 +12,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::model::{LogEscape, LogTarget};
+use crate::config::model::{LocationConf, LogEscape, LogTarget};
 use crate::cycle::{Cycle, CycleRef};
 use crate::files::OpenFileCache;
 use crate::http::variables::{self, Presence};
@@ -174,9 +174,16 @@ impl Shard {
     }
 
     /// Writes the access log lines of a finished request.
+    #[inline]
     pub fn log_access(&self, exchange: &Exchange) {
-        let current = self.cycle();
         let conf = exchange.cycle.location(exchange.location);
+        if !conf.access_logs.is_empty() {
+            self.write_access_lines(exchange, conf);
+        }
+    }
+
+    fn write_access_lines(&self, exchange: &Exchange, conf: &LocationConf) {
+        let current = self.cycle();
         for log in conf.access_logs.iter() {
             let (line, scratch) = &mut *self.log_line.borrow_mut();
             if let Some(condition) = &log.condition {

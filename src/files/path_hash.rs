@@ -49,10 +49,15 @@ impl Hasher for PathHasher {
         for word in words {
             self.mix(u64::from_le_bytes(*word));
         }
-        if !rest.is_empty() {
-            let mut last = [0; 8];
-            last[..rest.len()].copy_from_slice(rest);
-            self.mix(u64::from_le_bytes(last));
+        match bytes.last_chunk() {
+            _ if rest.is_empty() => {}
+            // Together with bytes that are in already, which costs less than to make up others.
+            Some(last) => self.mix(u64::from_le_bytes(*last)),
+            None => {
+                let mut last = [0; 8];
+                last[..rest.len()].copy_from_slice(rest);
+                self.mix(u64::from_le_bytes(last));
+            }
         }
     }
 

@@ -145,7 +145,7 @@ pub(super) fn refuse(exchange: &Exchange, root: &RootConf, path: &[u8]) {
 /// The URI has none when it is normalized, but a join can make one: `location /static { alias /srv/static/; }` turns
 /// `/static../secret` into `/srv/static/../secret`, and captures and arguments in a path can hold anything.
 pub(super) fn leaves(path: &[u8], configured: &[&Template]) -> bool {
-    if !memchr::memchr_iter(b'.', path).any(|at| path.get(at + 1) == Some(&b'.')) {
+    if !target::has_two_dots(path) {
         return false;
     }
     let literals = configured.iter().flat_map(|template| template.parts()).map(|part| match part {

@@ -182,7 +182,9 @@ impl Exchange {
         self.args.extend_from_slice(head.query.map_or(b"".as_slice(), |query| query.of(&self.input)));
         let named = head.server_name.map_or(b"".as_slice(), |name| name.of(&self.input));
         self.host.extend_from_slice(named);
-        self.host.make_ascii_lowercase();
+        if !head.server_name_is_lower {
+            self.host.make_ascii_lowercase();
+        }
         if head.path_is_plain {
             self.uri.clear();
             self.uri.extend_from_slice(head.path.of(&self.input));

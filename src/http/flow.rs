@@ -297,9 +297,10 @@ impl<'c> Flow<'c> {
         }
     }
 
-    /// Sends what lies in memory, waiting as needed: the short way for an answer that is whole.
+    /// Sends what lies in memory, waiting as needed: the short way for an answer that is whole and has no pace.
     pub(super) async fn send_all(&mut self, exchange: &mut Exchange, conf: &LocationConf) -> io::Result<()> {
-        exchange.send_out(conf, &mut self.out).await
+        let sent = exchange.send_now(&mut self.out)?;
+        if self.out.is_empty() { Ok(()) } else { exchange.send_rest(conf, &mut self.out, sent).await }
     }
 
     /// Bytes that lie in memory.

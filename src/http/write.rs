@@ -51,6 +51,12 @@ impl Exchange {
         }
         let result = if begun.is_err() {
             begun
+        } else if self.leaves_with_head(&body, &mut out) {
+            match self.send_now(&mut out) {
+                Ok(_) if out.is_empty() => Ok(()),
+                Ok(sent) => self.send_rest(conf, &mut out, sent).await,
+                Err(error) => Err(error),
+            }
         } else if self.header_only {
             if let Body::Relay(relay) = body {
                 relay.finish_without_body(self);
@@ -102,6 +108,25 @@ impl Exchange {
                 if self.keep_alive { Sent::KeepAlive } else { Sent::Close }
             }
         }
+    }
+
+    /// Whether nothing else is to be done with the body than to send it behind the head: it is put there then.
+    #[inline]
+    fn leaves_with_head(&self, body: &Body, out: &mut Vec<u8>) -> bool {
+        let bytes = match body {
+            Body::Bytes(bytes) if !self.chunked => bytes,
+            Body::Cached(file) => match &file.content {
+                Some(content) => content,
+                None => return false,
+            },
+            _ => return false,
+        };
+        let changes = self.header_only || self.response.transform.is_some() || self.pace.is_some();
+        if changes || bytes.len() > COPY_LIMIT {
+            return false;
+        }
+        out.extend_from_slice(bytes);
+        true
     }
 
     /// Appends the head to `out`.
@@ -250,25 +275,45 @@ impl Exchange {
             out.clear();
             return result;
         }
-        let len = out.len();
-        let (client, sent) = (&self.client, self.client.stream.send_at_once(out)?);
-        if sent < len {
-            client.deadline.arm(conf.send_timeout);
-            let result = if sent == 0 {
-                let (result, buffer) = client.stream.send_all(std::mem::take(out), &client.deadline).await;
-                *out = buffer;
-                result
-            } else {
-                client.stream.send_slice(&out[sent..], &client.deadline).await
-            };
-            if result.is_err() {
-                out.clear();
-                return result;
-            }
+        let sent = self.send_now(out)?;
+        if out.is_empty() { Ok(()) } else { self.send_rest(conf, out, sent).await }
+    }
+
+    /// Sends what goes of `out` without a wait, and empties it if that is all: how much went. Knows no pace.
+    ///
+    /// # Errors
+    /// What the connection suffered.
+    #[inline]
+    pub(super) fn send_now(&mut self, out: &mut Vec<u8>) -> std::io::Result<usize> {
+        let sent = if out.is_empty() { 0 } else { self.client.stream.send_at_once(out)? };
+        if sent == out.len() {
+            out.clear();
+            self.bytes_sent += sent as u64;
         }
+        Ok(sent)
+    }
+
+    /// Sends what [`Exchange::send_now`] left of `out` behind its first `sent` bytes, and empties it.
+    pub(super) async fn send_rest(
+        &mut self,
+        conf: &LocationConf,
+        out: &mut Vec<u8>,
+        sent: usize,
+    ) -> std::io::Result<()> {
+        let (client, len) = (&self.client, out.len());
+        client.deadline.arm(conf.send_timeout);
+        let result = if sent == 0 {
+            let (result, buffer) = client.stream.send_all(std::mem::take(out), &client.deadline).await;
+            *out = buffer;
+            result
+        } else {
+            client.stream.send_slice(&out[sent..], &client.deadline).await
+        };
         out.clear();
-        self.bytes_sent += len as u64;
-        Ok(())
+        if result.is_ok() {
+            self.bytes_sent += len as u64;
+        }
+        result
     }
 
     async fn send_with(

@@ -209,6 +209,7 @@ pub(super) fn parse_fields(
     limits: &HeadLimits,
 ) -> Result<(), FieldError> {
     headers.clear();
+    headers.note_even(true);
     let mut seen = 0usize;
     let mut at = from;
     loop {
@@ -228,15 +229,18 @@ pub(super) fn parse_fields(
             }
             let name = span_in(buf, header.name.as_bytes());
             let value = span_in(buf, header.value);
+            if !is_even(buf, name, value) {
+                headers.note_even(false);
+            }
             at = value.end();
             let known = Known::from_name(header.name.as_bytes());
             if header.name.contains('_') {
                 headers.note_underscore();
             }
             // Known names are all letters and `-`.
-            if (known != Known::Other || is_kept(header.name.as_bytes(), limits))
-                && !headers.push(HeaderField { name, value, known })
-            {
+            if known == Known::Other && !is_kept(header.name.as_bytes(), limits) {
+                headers.note_even(false);
+            } else if !headers.push(HeaderField { name, value, known }) {
                 return Err(FieldError::TooMany);
             }
         }
@@ -249,6 +253,14 @@ pub(super) fn parse_fields(
             None => return Err(FieldError::Value),
         }
     }
+}
+
+/// Whether a field's line is its name, `: `, its value, which is not empty, and CRLF.
+fn is_even(buf: &[u8], name: Span, value: Span) -> bool {
+    let between = buf.get(name.end()..value.start as usize);
+    !value.is_empty()
+        && between == Some(b": ")
+        && buf.get(value.end()..).is_some_and(|behind| behind.starts_with(b"\r\n"))
 }
 
 /// Whether a field with this (token) name is kept: nginx's `underscores_in_headers` and `ignore_invalid_headers`.

@@ -87,14 +87,20 @@ const MAX_KNOWN_LEN: usize = 24;
 /// The bit that tells upper from lower case. Setting it in any other token byte never makes a known name's byte of it.
 const CASE_BIT: u8 = 0x20;
 
-/// What each known name begins with in lower case, by its discriminant; [`Known::Other`] has none.
-static BEGINS: [[u8; LOOK]; Known::ALL.len() + 1] = parts(0);
+/// How each known name is written, by its discriminant; [`Known::Other`] has no length.
+static SPELLINGS: [Spelling; Known::ALL.len() + 1] = spellings();
 
-/// What follows of the long ones.
-static ENDS: [[u8; MAX_KNOWN_LEN - LOOK]; Known::ALL.len() + 1] = parts(LOOK);
-
-/// How long each is.
-static LENGTHS: [u8; Known::ALL.len() + 1] = lengths();
+/// How a known name is written, in lower case; aligned, so that a place in the table is found without a multiplication.
+#[derive(Clone, Copy)]
+#[repr(align(32))]
+struct Spelling {
+    begin: [u8; LOOK],
+    /// Bits of a look that are behind the name's end.
+    behind: u16,
+    len: u8,
+    /// What follows `begin` of a long one.
+    end: [u8; MAX_KNOWN_LEN - LOOK],
+}
 
 /// The discriminant that each slot leads to: no two names share one, so a look-up compares one name.
 static SLOTS: [Known; 256] = slots();
@@ -106,30 +112,28 @@ const fn slot(first: [u8; 2], last: [u8; 2], len: usize) -> usize {
     (ends.wrapping_add((len as u32) << 8).wrapping_mul(0x7604_e4b5) >> 24) as usize
 }
 
-const fn parts<const N: usize>(from: usize) -> [[u8; N]; Known::ALL.len() + 1] {
-    let mut parts = [[CASE_BIT; N]; Known::ALL.len() + 1];
+const fn spellings() -> [Spelling; Known::ALL.len() + 1] {
+    let none = Spelling { begin: [CASE_BIT; LOOK], behind: 0, len: 0, end: [CASE_BIT; MAX_KNOWN_LEN - LOOK] };
+    let mut spellings = [none; Known::ALL.len() + 1];
     let mut i = 0;
     while i < Known::NAMES.len() {
         let name = Known::NAMES[i].as_bytes();
         assert!(name.len() <= MAX_KNOWN_LEN);
+        let spelling = &mut spellings[i];
+        spelling.len = name.len() as u8;
+        spelling.behind = (u32::MAX << name.len()) as u16;
         let mut j = 0;
-        while j < N && from + j < name.len() {
-            parts[i][j] = name[from + j];
+        while j < name.len() {
+            if j < LOOK {
+                spelling.begin[j] = name[j];
+            } else {
+                spelling.end[j - LOOK] = name[j];
+            }
             j += 1;
         }
         i += 1;
     }
-    parts
-}
-
-const fn lengths() -> [u8; Known::ALL.len() + 1] {
-    let mut lengths = [0; Known::ALL.len() + 1];
-    let mut i = 0;
-    while i < Known::NAMES.len() {
-        lengths[i] = Known::NAMES[i].len() as u8;
-        i += 1;
-    }
-    lengths
+    spellings
 }
 
 const fn slots() -> [Known; 256] {
@@ -174,13 +178,9 @@ impl Known {
     pub(super) fn of(name: &[u8], begin: u8x16) -> Known {
         let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) else { return Known::Other };
         let known = SLOTS[slot(*first, *last, name.len())];
-        if usize::from(LENGTHS[known as usize]) != name.len() {
-            return Known::Other;
-        }
-        let expected = u8x16::new(BEGINS[known as usize]);
-        let same = (begin | u8x16::splat(CASE_BIT)).simd_eq(expected).to_bitmask();
-        // Bits behind the name's end do not matter.
-        if (same | u32::MAX.wrapping_shl(name.len() as u32)) as u16 != u16::MAX {
+        let spelling = &SPELLINGS[known as usize];
+        let same = (begin | u8x16::splat(CASE_BIT)).simd_eq(u8x16::new(spelling.begin)).to_bitmask();
+        if usize::from(spelling.len) != name.len() || same as u16 | spelling.behind != u16::MAX {
             return Known::Other;
         }
         match name.get(LOOK..) {
@@ -191,7 +191,8 @@ impl Known {
 
     /// This name if it ends with `rest`, the bytes of a long one that a look does not show.
     fn if_ends(self, rest: &[u8]) -> Known {
-        let same = rest.iter().zip(&ENDS[self as usize]).all(|(byte, lower)| *byte | CASE_BIT == *lower);
+        let same =
+            rest.iter().zip(&SPELLINGS[self as usize].end).all(|(byte, lower)| *byte | CASE_BIT == *lower);
         if same { self } else { Known::Other }
     }
 
@@ -299,7 +300,8 @@ impl FieldNames {
 
     /// Whether the known name is in the set.
     pub fn has(&self, known: Known) -> bool {
-        self.known & known.bit() != 0
+        // `Other` has a bit in no set.
+        self.known >> known as u32 & 1 != 0
     }
 
     /// Whether the field's name is in the set; `buf` holds it.
@@ -337,6 +339,7 @@ pub struct Headers {
     repeated: u64,
     /// A name has a `_`, which variables take for a `-`.
     underscored: bool,
+    even: bool,
     /// Index of the first field of each known name that was seen.
     first: [u16; Known::ALL.len() + 1],
 }
@@ -348,6 +351,7 @@ impl Default for Headers {
             seen: 0,
             repeated: 0,
             underscored: false,
+            even: false,
             first: [0; Known::ALL.len() + 1],
         }
     }
@@ -357,7 +361,7 @@ impl Headers {
     /// Forgets every field and keeps the memory.
     pub fn clear(&mut self) {
         self.fields.clear();
-        (self.seen, self.repeated, self.underscored) = (0, 0, false);
+        (self.seen, self.repeated, self.underscored, self.even) = (0, 0, false, false);
     }
 
     /// Adds a field. Returns false, and adds nothing, when the head has as many fields as an index can name (65,535).
@@ -388,6 +392,17 @@ impl Headers {
     /// Says that a name has a `_`.
     pub(super) fn note_underscore(&mut self) {
         self.underscored = true;
+    }
+
+    /// Says whether [`Headers::are_even`].
+    pub(super) fn note_even(&mut self, even: bool) {
+        self.even = even;
+    }
+
+    /// Whether each line is a name, `: `, its value, which is not empty, and CRLF, and stands right behind the one before: none
+    /// was dropped.
+    pub fn are_even(&self) -> bool {
+        self.even
     }
 
     /// The only field of this name, when nothing else could be meant by a variable that names it.

@@ -66,11 +66,14 @@ impl Look {
     /// ASCII letters and digits.
     #[inline(always)]
     pub(super) fn alphanumerics(self) -> Is {
-        let within = |bytes: u8x16, first: u8, count: u8| {
-            let from_first = bytes - u8x16::splat(first);
-            from_first.min(u8x16::splat(count - 1)).simd_eq(from_first)
-        };
         let letters = within(self.bytes | u8x16::splat(0x20), b'a', 26);
+        Is { which: letters | within(self.bytes, b'0', 10), before: self.before }
+    }
+
+    /// The same without upper-case letters.
+    #[inline(always)]
+    pub(super) fn lower_alphanumerics(self) -> Is {
+        let letters = within(self.bytes, b'a', 26);
         Is { which: letters | within(self.bytes, b'0', 10), before: self.before }
     }
 }
@@ -123,6 +126,21 @@ pub(super) fn run(
     }
 }
 
+/// Whether `byte` stands behind another one somewhere in `buf`.
+#[inline(always)]
+pub(super) fn doubled(buf: &[u8], byte: u8) -> bool {
+    let (mut at, mut carry) = (0, 0);
+    while at < buf.len() {
+        let found = Look::at(buf, at).equal(byte).bits();
+        if found & (found << 1 | carry) != 0 {
+            return true;
+        }
+        carry = found >> (LOOK - 1);
+        at += LOOK;
+    }
+    false
+}
+
 /// How many bytes [`odd`] looks at.
 pub(super) const BLOCK: usize = 64;
 
@@ -152,8 +170,14 @@ fn odd_at_the_end(buf: &[u8], at: usize) -> u64 {
 /// Spaces and visible ASCII characters.
 #[inline(always)]
 fn visible(bytes: u8x16) -> u8x16 {
-    let from_space = bytes - u8x16::splat(b' ');
-    from_space.min(u8x16::splat(b'~' - b' ')).simd_eq(from_space)
+    within(bytes, b' ', b'~' - b' ' + 1)
+}
+
+/// Which bytes are one of the `count` from `first` on.
+#[inline(always)]
+fn within(bytes: u8x16, first: u8, count: u8) -> u8x16 {
+    let from_first = bytes - u8x16::splat(first);
+    from_first.min(u8x16::splat(count - 1)).simd_eq(from_first)
 }
 
 #[inline(always)]
@@ -204,10 +228,25 @@ mod tests {
                         bit(byte.is_ascii_alphanumeric()),
                         "{byte:#x} {at} {from}"
                     );
+                    let is_lower = byte.is_ascii_lowercase() || byte.is_ascii_digit();
+                    assert_eq!(look.lower_alphanumerics().bits(), bit(is_lower), "{byte:#x} {at} {from}");
                     assert_eq!(look.equal(b':').bits(), bit(byte == b':'), "{byte:#x} {at} {from}");
                     if from < 40 {
                         assert_eq!(look.odd(), bit(!(b' '..=b'~').contains(&byte)), "{byte:#x} {at} {from}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn doubled_bytes_at_every_place() {
+        for len in 0..40 {
+            for first in 0..len {
+                for second in 0..len {
+                    let mut buf = vec![b'_'; len];
+                    (buf[first], buf[second]) = (b'.', b'.');
+                    assert_eq!(doubled(&buf, b'.'), first.abs_diff(second) == 1, "{len} {first} {second}");
                 }
             }
         }

@@ -16,6 +16,7 @@ pub mod etag;
 pub mod framing;
 mod head_scan;
 pub mod headers;
+mod host;
 mod look;
 pub mod method;
 mod plain_head;

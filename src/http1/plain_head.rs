@@ -20,6 +20,7 @@ pub(super) struct PlainHead {
 /// Fills `headers` from the head that `buf` begins with.
 pub(super) fn parse(headers: &mut Headers, buf: &[u8], limits: &HeadLimits) -> Option<PlainHead> {
     headers.clear();
+    headers.note_even(true);
     let mut lines = Lines::new(buf);
     let first_end = lines.end(0)?;
     let mut at = first_end + 2;
@@ -31,14 +32,15 @@ pub(super) fn parse(headers: &mut Headers, buf: &[u8], limits: &HeadLimits) -> O
             let fits = headers.len() <= usize::from(limits.max_fields);
             return (first_end > 0 && short && fits).then_some(PlainHead { first_end, len: at + 2 });
         }
-        headers.push(field(buf, at, end)?);
+        let field = field(headers, buf, at, end)?;
+        headers.push(field);
         at = end + 2;
     }
 }
 
 /// The field whose line is `buf[at..end]`.
 #[inline(always)]
-fn field(buf: &[u8], at: usize, end: usize) -> Option<HeaderField> {
+fn field(headers: &mut Headers, buf: &[u8], at: usize, end: usize) -> Option<HeaderField> {
     let line = buf.get(at..end)?;
     let begin = match buf.get(at..).and_then(<[u8]>::first_chunk) {
         Some(begin) => u8x16::new(*begin),
@@ -46,14 +48,18 @@ fn field(buf: &[u8], at: usize, end: usize) -> Option<HeaderField> {
     };
     let colons = Look::of(begin).equal(b':').bits();
     let colon = if colons != 0 { colons.trailing_zeros() as usize } else { far_colon(line)? };
-    let name = line.get(..colon)?;
+    let (name, behind) = line.split_at_checked(colon)?;
     let known = Known::of(name, begin);
     if known == Known::Other && !is_plain_name(name, begin) {
         return None;
     }
-    let (start, end) = match line.get(colon + 1..)? {
-        [b' ', first, ..] if *first != b' ' && line.last() != Some(&b' ') => (at + colon + 2, end),
-        _ => trimmed(buf, at + colon + 1, end),
+    let (start, end) = match behind {
+        [_, b' ', first, ..] if *first != b' ' && behind.last() != Some(&b' ') => (at + colon + 2, end),
+        [] => return None,
+        _ => {
+            headers.note_even(false);
+            trimmed(buf, at + colon + 1, end)
+        }
     };
     let name = Span { start: at as u32, len: colon as u32 };
     let value = Span { start: start as u32, len: (end - start) as u32 };
@@ -95,11 +101,12 @@ fn trimmed(buf: &[u8], mut start: usize, mut end: usize) -> (usize, usize) {
     (start, end)
 }
 
-/// Finds where lines end.
+/// Finds where lines end, one after the other.
 struct Lines<'b> {
     buf: &'b [u8],
-    /// Where the bytes begin that `odd` is of.
+    /// Where the block begins that is looked at.
     from: usize,
+    /// Its odd bytes, without the ends of lines that were found.
     odd: u64,
 }
 
@@ -108,29 +115,23 @@ impl<'b> Lines<'b> {
         Lines { buf, from: 0, odd: look::odd(buf, 0) }
     }
 
-    /// The end of the line that begins at `at`, its CRLF; `None` when something else comes before it.
+    /// The end of the line that begins at `at`, behind the end of the last one: its CRLF; `None` when something else
+    /// comes before it.
     #[inline(always)]
     fn end(&mut self, at: usize) -> Option<usize> {
-        let mut odd = match at - self.from {
-            within @ 0..BLOCK => self.odd >> within,
-            _ => self.next_block(at)?,
-        };
-        let mut from = at;
-        while odd == 0 {
-            odd = self.next_block(self.from + BLOCK)?;
-            from = self.from;
+        while self.odd == 0 {
+            self.from = at.max(self.from + BLOCK);
+            if self.from >= self.buf.len() {
+                return None;
+            }
+            self.odd = look::odd(self.buf, self.from);
         }
-        let end = from + odd.trailing_zeros() as usize;
-        self.buf.get(end..)?.starts_with(b"\r\n").then_some(end)
-    }
-
-    #[inline(always)]
-    fn next_block(&mut self, at: usize) -> Option<u64> {
-        if at >= self.buf.len() {
-            return None;
+        let end = self.from + self.odd.trailing_zeros() as usize;
+        // The lowest two, CR and LF; the LF may be in the next block, which then begins behind it.
+        for _ in 0..2 {
+            self.odd &= self.odd.wrapping_sub(1);
         }
-        (self.from, self.odd) = (at, look::odd(self.buf, at));
-        Some(self.odd)
+        (self.buf.get(end..end + 2)? == b"\r\n").then_some(end)
     }
 }
 

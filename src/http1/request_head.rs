@@ -7,9 +7,10 @@
 use super::framing::{FramingError, request_framing};
 use super::head_scan::{FieldError, Found, HeadScan, ScanError, parse_fields};
 use super::headers::FieldNames;
+use super::host::{is_usual_host, validate_host};
 use super::method::is_method_byte;
 use super::plain_head;
-use super::target::{TargetForm, scan_origin, split_target, validate_host};
+use super::target::{TargetForm, scan_origin, split_target};
 use super::{BodyFraming, HeadLimits, Headers, Known, Method, Progress, Span, Status, Version};
 use std::fmt;
 
@@ -52,6 +53,8 @@ pub struct RequestHead {
     /// The host name for routing: of the absolute-form target, else of the Host field; without port and without
     /// trailing dot, in the case it was sent in. `None` when there is neither (HTTP/1.0).
     pub server_name: Option<Span>,
+    /// It is known to have no letter in upper case.
+    pub server_name_is_lower: bool,
     scan: HeadScan,
     line_parsed: bool,
     in_http2: bool,
@@ -280,11 +283,17 @@ impl RequestHead {
     }
 
     fn take_host(&mut self, value: Span, buf: &[u8]) -> bool {
-        let Some(name_len) = validate_host(value.of(buf)) else { return false };
+        let start = value.start as usize;
+        let (text, rest) = (value.of(buf), buf.get(start..).unwrap_or_default());
+        let is_usual = is_usual_host(text, rest);
+        let name_len = if is_usual { text.len() } else { validate_host(text).unwrap_or(0) };
+        if name_len == 0 {
+            return false;
+        }
         self.host = Some(value);
         if self.server_name.is_none() {
-            let start = value.start as usize;
             self.server_name = Some(Span::new(start, start + name_len));
+            self.server_name_is_lower = is_usual;
         }
         true
     }

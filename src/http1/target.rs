@@ -4,6 +4,7 @@
 //! whatever was encoded how often. It decodes exactly once, as nginx's `ngx_http_parse_complex_uri` does, so that
 //! `alias`, `proxy_pass` with a URI part and `$uri` mean what they mean in nginx.
 
+use super::host::validate_host;
 use super::look::{self, Look};
 use std::ops::Range;
 
@@ -135,76 +136,17 @@ fn split_at_question(target: &[u8], from: usize) -> (Range<usize>, Option<Range<
     }
 }
 
+/// Whether two dots stand next to each other, as in a `..` segment.
+pub fn has_two_dots(path: &[u8]) -> bool {
+    look::doubled(path, b'.')
+}
+
 /// Splits a URI from the configuration or a redirect at its first `?`: path, and what follows.
 pub fn split_query(uri: &[u8]) -> (&[u8], Option<&[u8]>) {
     match memchr::memchr(b'?', uri) {
         Some(i) => (&uri[..i], Some(&uri[i + 1..])),
         None => (uri, None),
     }
-}
-
-/// What a byte is in a host name that is no address in brackets: [`REFUSED`], [`HOST_DOT`], or nothing special.
-static HOST_BYTES: [u8; 256] = {
-    let refused = b"/\\@?#[]\"<>^`{|}\x7f";
-    let mut bytes = [0; 256];
-    let mut b = 0;
-    while b <= b' ' as usize {
-        bytes[b] = REFUSED;
-        b += 1;
-    }
-    let mut i = 0;
-    while i < refused.len() {
-        bytes[refused[i] as usize] = REFUSED;
-        i += 1;
-    }
-    bytes[b'.' as usize] = HOST_DOT;
-    bytes
-};
-const REFUSED: u8 = 1;
-const HOST_DOT: u8 = 2;
-
-/// Checks `host[:port]` and returns the length of the host without port and trailing dot, or `None` if it is no host.
-///
-/// nginx's `ngx_http_validate_host`, and stricter where a byte would change the meaning of a URL that is built with
-/// the host (RFC 3986 section 3.2): userinfo, quotes, brackets, `?`, `#`, `\`, and a port that is no number.
-pub fn validate_host(value: &[u8]) -> Option<usize> {
-    let host_len = if value.first() == Some(&b'[') {
-        let close = value.iter().position(|b| *b == b']')?;
-        let inner = &value[1..close];
-        if inner.is_empty() || !inner.iter().all(|b| b.is_ascii_alphanumeric() || b":.%-_~".contains(b)) {
-            return None;
-        }
-        close + 1
-    } else {
-        host_name(value)?
-    };
-    match value.get(host_len..) {
-        Some([] | [b':']) => {}
-        // A port has at most 5 digits; its value is of no account.
-        Some([b':', port @ ..]) if port.len() <= 5 && port.iter().all(u8::is_ascii_digit) => {}
-        _ => return None,
-    }
-    let host_len = if value[..host_len].last() == Some(&b'.') { host_len - 1 } else { host_len };
-    (host_len > 0).then_some(host_len)
-}
-
-/// The length of the host name that `value` begins with, up to a `:`.
-fn host_name(value: &[u8]) -> Option<usize> {
-    let is_dot = |look: Look| look.equal(b'.');
-    let is_plain = |look: Look| look.alphanumerics() | is_dot(look) | look.equal(b'-');
-    let (len, doubled) = look::run(value, is_plain, is_dot, is_dot);
-    if len > 0 && !doubled && value[0] != b'.' && matches!(value.get(len), None | Some(b':')) {
-        return Some(len);
-    }
-    let len = memchr::memchr(b':', value).unwrap_or(value.len());
-    // A dot is refused behind a dot, what is refused always.
-    let (mut refused, mut before) = (0, REFUSED);
-    for b in &value[..len] {
-        let byte = HOST_BYTES[usize::from(*b)];
-        refused |= byte & (before | REFUSED);
-        before = byte;
-    }
-    (refused == 0).then_some(len)
 }
 
 /// What [`normalize`] met on the way.

@@ -13,7 +13,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::str::FromStr;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use super::panics::Panic;
 use super::{confine, tasks, timer, watch};
@@ -214,7 +216,7 @@ where
         watch::start()?;
         timer::start()?;
         let main = pin!(main());
-        Ok(TurnEnd { main }.await)
+        Ok(TurnEnd::new(main).await)
     });
     TURN.with(|turn| turn.main.borrow_mut().take());
     runtime.block_on(tasks::end_all());
@@ -274,7 +276,7 @@ struct Turn {
     handshakes: Cell<u32>,
     /// Running mean of `completions` at the end of a turn, times 2^DEPTH_SHIFT.
     mean: Cell<u32>,
-    /// Wakes the main future, which is polled after all tasks of the turn ran.
+    /// Wakes [`TurnEnd`], which is polled after all tasks of the turn ran.
     main: RefCell<Option<Waker>>,
 }
 
@@ -307,7 +309,7 @@ pub(super) fn awake() {
     });
 }
 
-/// Has the main future polled in this turn.
+/// Has [`TurnEnd`] polled in this turn.
 pub(super) fn wake_main() {
     TURN.with(wake);
 }
@@ -332,10 +334,33 @@ pub(super) fn may_shake_hands() -> bool {
     TURN.with(|turn| turn.handshakes.replace(turn.handshakes.get().saturating_add(1)) < HANDSHAKES)
 }
 
-/// The main future, polled when it is woken and once at the end of each turn: monoio runs all ready tasks,
-/// then the main future, then waits in the kernel.
+/// The end of each turn, and the main future: monoio runs all ready tasks, then polls this if it was woken, then waits in the
+/// kernel. The main future has a waker of its own, since most turns end without anything for it.
 struct TurnEnd<'a, F> {
     main: Pin<&'a mut F>,
+    news: Arc<News>,
+    waker: Waker,
+}
+
+/// Whether there is something for the main future.
+struct News(AtomicBool);
+
+impl Wake for News {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+        wake_main();
+    }
+}
+
+impl<'a, F: Future> TurnEnd<'a, F> {
+    fn new(main: Pin<&'a mut F>) -> Self {
+        let news = Arc::new(News(AtomicBool::new(true)));
+        Self { main, waker: Arc::clone(&news).into(), news }
+    }
 }
 
 impl<F: Future> Future for TurnEnd<'_, F> {
@@ -356,7 +381,12 @@ impl<F: Future> Future for TurnEnd<'_, F> {
         if let Some(panic) = tasks::failure() {
             return Poll::Ready(Err(panic));
         }
-        match catch_unwind(AssertUnwindSafe(|| self.main.as_mut().poll(context))) {
+        if !self.news.0.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        self.news.0.store(false, Ordering::Relaxed);
+        let Self { main, waker, .. } = &mut *self;
+        match catch_unwind(AssertUnwindSafe(|| main.as_mut().poll(&mut Context::from_waker(waker)))) {
             Ok(polled) => polled.map(Ok),
             Err(payload) => Poll::Ready(Err(Panic::caught(payload))),
         }

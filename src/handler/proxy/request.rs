@@ -20,7 +20,7 @@ use crate::http::{Exchange, variables};
 use crate::http1::headers::FieldNames;
 use crate::http1::method::is_method_byte;
 use crate::http1::target::{Escape, escape};
-use crate::http1::{BodyFraming, Known, Method, Status, encode};
+use crate::http1::{BodyFraming, HeaderField, Known, Method, Status, encode};
 use crate::io::LocalAddr;
 use crate::log::{Level, Raw};
 use crate::shard::{NameError, Shard};
@@ -412,10 +412,15 @@ fn push_set_header(
 /// application could take for something else (`Proxy`: CVE-2016-5385).
 fn push_client_headers(exchange: &Exchange, proxy: &ProxyConf, out: &mut Vec<u8>) {
     let input = &exchange.input[..];
+    let stays =
+        |field: &HeaderField| NEVER_PASSED.has(field.known) || proxy.replaced_headers.contains(field, input);
+    if exchange.request.headers.are_even() {
+        return push_even_headers(exchange, stays, out);
+    }
     // Lines that stand next to each other as they will be sent go in one piece.
     let mut run = 0..0;
     for field in &exchange.request.headers {
-        if NEVER_PASSED.has(field.known) || proxy.replaced_headers.contains(field, input) {
+        if stays(field) {
             continue;
         }
         let (name_end, value_end) = (field.name.end(), field.value.end());
@@ -434,6 +439,25 @@ fn push_client_headers(exchange: &Exchange, proxy: &ProxyConf, out: &mut Vec<u8>
         }
     }
     out.extend_from_slice(&input[run]);
+}
+
+/// The same of lines that stand as they will be sent, one behind the other: the pieces between those that stay.
+fn push_even_headers(exchange: &Exchange, stays: impl Fn(&HeaderField) -> bool, out: &mut Vec<u8>) {
+    let head = &exchange.request;
+    let Some(first) = head.headers.at(0) else { return };
+    let mut push = |from: usize, to: usize| {
+        if from < to {
+            out.extend_from_slice(exchange.input.get(from..to).unwrap_or_default());
+        }
+    };
+    let mut from = first.name.start as usize;
+    for field in &head.headers {
+        if stays(field) {
+            push(from, field.name.start as usize);
+            from = field.value.end() + LINE_END.len();
+        }
+    }
+    push(from, head.len - LINE_END.len());
 }
 
 /// Between a field's name and its value, and behind the value.

@@ -420,7 +420,13 @@ fn set_cookie<'e>(e: &'e Exchange, name: &[u8]) -> Option<&'e [u8]> {
 
 /// `$http_name`: all lines of the name, joined by `, ` (by `; ` for cookies). `name` has `_` for `-`.
 fn joined_header(e: &Exchange, name: &[u8], out: &mut Vec<u8>) -> Presence {
-    match e.request.headers.only(Known::from_variable(name)) {
+    joined_known_header(e, Known::from_variable(name), name, out)
+}
+
+/// The same; `known` is what the name is.
+#[inline]
+fn joined_known_header(e: &Exchange, known: Known, name: &[u8], out: &mut Vec<u8>) -> Presence {
+    match e.request.headers.only(known) {
         Only::None => return Missing,
         Only::Field(field) => return bytes(out, field.value.of(&e.input)),
         Only::Unclear => {}
@@ -499,7 +505,7 @@ fn limit_status(status: Option<LimitStatus>, out: &mut Vec<u8>) -> Presence {
 
 /// `$proxy_add_x_forwarded_for`: what the client sent, joined, and its address.
 fn add_forwarded_for(e: &Exchange, out: &mut Vec<u8>) -> Presence {
-    if joined_header(e, b"x_forwarded_for", out) == Found {
+    if joined_known_header(e, Known::XForwardedFor, b"x_forwarded_for", out) == Found {
         out.extend_from_slice(b", ");
     }
     bytes(out, e.remote_text())

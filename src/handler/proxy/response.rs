@@ -36,6 +36,9 @@ const KEPT_BY_REDIRECT: [Known; 6] = [
     Known::ContentRange,
 ];
 
+/// Where `HTTP/1.x NNN` ends in a head; nothing follows in the line, or a space and the phrase.
+const BEHIND_CODE: usize = 12;
+
 /// Turns the answer in `exchange.upstream` into the response.
 pub(super) fn accept(
     exchange: &mut Exchange,
@@ -168,7 +171,7 @@ fn fill(exchange: &mut Exchange, proxy: &ProxyConf) -> bool {
     (response.allow_ranges, response.single_range) = (proxy.force_ranges, proxy.force_ranges);
     response.has_reason = !proxy.http2;
     response.reason.clear();
-    response.reason.extend_from_slice(after_code(bytes));
+    response.reason.extend_from_slice(bytes.get(BEHIND_CODE..head.reason.end()).unwrap_or_default());
     response.content_length = match head.framing {
         BodyFraming::Length(length) => Some(length),
         // HEAD and 304 tell the length of what they do not carry.
@@ -264,12 +267,6 @@ fn keep_alive_timeout(trace: &UpstreamTrace) -> Option<u64> {
     let value = trace.head.headers.get(Known::KeepAlive, &trace.head_bytes)?;
     let timeout = list_items(value).find_map(|item| item.strip_prefix(b"timeout="))?;
     parse_content_length(timeout)
-}
-
-/// What follows `HTTP/1.x NNN` in the status line: nothing, or a space and the phrase.
-fn after_code(head: &[u8]) -> &[u8] {
-    let end = memchr::memchr(b'\r', head).unwrap_or(0);
-    head.get(12..end).unwrap_or_default()
 }
 
 /// `proxy_store`: what is sent is written to a file too.

@@ -257,8 +257,26 @@ impl Setup {
         let text = self.fill(&self.wrap(conf));
         let file = self.dir.path.join("server.conf");
         fs::write(&file, text).unwrap();
-        let output = self.command(&file).stdin(Stdio::null()).output().unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        let said = self.dir.path.join("said.log");
+        let mut child = self
+            .command(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&said).unwrap())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + DEADLINE;
+        let status = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
+                None => {
+                    let _ = child.kill();
+                    panic!("it started: {}", fs::read_to_string(&said).unwrap_or_default());
+                }
+            }
+        };
+        (status.code(), String::from_utf8_lossy(&fs::read(&said).unwrap()).into_owned())
     }
 
     fn spawn(&self) -> Child {

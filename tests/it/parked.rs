@@ -98,7 +98,7 @@ fn half_a_request_wakes_and_the_rest_may_take_its_time() {
 #[test]
 fn keepalive_timeout_closes_parked_connections() {
     let server =
-        server("server { listen {{port}}; keepalive_timeout 1500ms; location / { return 200 ok; } }");
+        server("server { listen {{port}}; keepalive_timeout 4s; location / { return 200 ok; } }");
     let begun = Instant::now();
     let (mut clients, _) = asked(&server, "port", MANY);
     wait_parked(&server, PARKED / 2);
@@ -109,11 +109,11 @@ fn keepalive_timeout_closes_parked_connections() {
     for client in &mut clients[1..] {
         client.expect_close();
     }
-    assert!(begun.elapsed() >= Duration::from_millis(1500), "closed after {:?}", begun.elapsed());
+    assert!(begun.elapsed() >= Duration::from_millis(4000), "closed after {:?}", begun.elapsed());
     clients[0].expect_close();
     let kept = asked_again.elapsed();
-    assert!(kept >= Duration::from_millis(1450), "closed after {kept:?}");
-    assert!(kept < Duration::from_secs(6), "closed after {kept:?}");
+    assert!(kept >= Duration::from_millis(3950), "closed after {kept:?}");
+    assert!(kept < Duration::from_secs(9), "closed after {kept:?}");
     wait_for("nobody to be parked", || (oracle().is_some() || parked(&server) == 0).then_some(()));
     ends(server);
 }

@@ -97,8 +97,7 @@ fn half_a_request_wakes_and_the_rest_may_take_its_time() {
 
 #[test]
 fn keepalive_timeout_closes_parked_connections() {
-    let server =
-        server("server { listen {{port}}; keepalive_timeout 4s; location / { return 200 ok; } }");
+    let server = server("server { listen {{port}}; keepalive_timeout 4s; location / { return 200 ok; } }");
     let begun = Instant::now();
     let (mut clients, _) = asked(&server, "port", MANY);
     wait_parked(&server, PARKED / 2);

@@ -122,7 +122,7 @@ pub(super) fn build_lines() -> String {
          TLS SNI support enabled\nconfigure arguments: {}\n",
         runtime::kernel_release(),
         runtime::probe().line(),
-        kernel::offered().line(),
+        kernel::ask().line(),
         arguments.join(" "),
     )
 }

@@ -266,6 +266,9 @@ impl Exchange {
             LingeringClose::On if !more_may_come => return,
             LingeringClose::On | LingeringClose::Always => {}
         }
+        if self.client.stream.is_tls() {
+            Box::pin(self.client.stream.finish(conf.send_timeout)).await;
+        }
         if self.client.stream.shutdown_write().is_err() {
             return;
         }

@@ -21,6 +21,9 @@ use crate::log::{Errno, Level};
 /// Bytes carried at a time in each direction.
 const BUFFER_SIZE: usize = 16 << 10;
 
+/// How long the end of a tunnel waits for a client whose kernel takes nothing more.
+const SETTLING: Duration = Duration::from_secs(60);
+
 /// Bytes carried in one direction before other connections get their turn.
 const FAIR_SHARE: usize = 512 << 10;
 
@@ -184,6 +187,9 @@ async fn carry(direction: Direction<'_>, sent: &mut u64) -> Result<(), Fault> {
         }
         match from.recv_into(&mut buffer, BUFFER_SIZE) {
             Ok(0) => {
+                if to.is_tls() {
+                    Box::pin(to.finish(SETTLING)).await;
+                }
                 // An end that is gone needs not be told.
                 let _ = to.shutdown_write();
                 return gone.map_or(Ok(()), |error| Err(Fault::Write(error)));

@@ -285,8 +285,8 @@ fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, seccompiler::BackendErr
     };
     let not_executable = || Ok(vec![one(2, Dword, MaskedEq(libc::PROT_EXEC as u64), 0)?]);
     let threads = libc::CLONE_THREAD as u64;
-    let ioctls =
-        [libc::FIONBIO, libc::FIONREAD, libc::TCGETS, libc::FIOCLEX].map(|number| number as libc::c_int);
+    let ioctls = [libc::FIONBIO, libc::FIONREAD, libc::TIOCOUTQ, libc::TCGETS, libc::FIOCLEX]
+        .map(|number| number as libc::c_int);
     // PR_SET_VMA names memory for those who look at it.
     // The last one can only take rights away, and is said again before each filter.
     let prctls = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA, libc::PR_SET_NO_NEW_PRIVS];

@@ -146,7 +146,7 @@ impl Layer {
     pub(super) fn send(&self, wire: RawFd, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
         match self {
             Self::Tls(session) => session.send(wire, slices, more),
-            Self::Kernel(session) => session.send(wire, slices, more),
+            Self::Kernel(session) => session.send(wire, slices),
             Self::Part(carrier) => carrier.send(slices),
         }
     }

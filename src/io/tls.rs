@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::io::{self, BufRead, IoSlice, Read, Write};
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::server::{Acceptor, ClientHello};
@@ -177,10 +178,20 @@ impl Stream {
             })?;
             self.set_layer(Layer::Kernel(Box::new(taken_over)));
         } else {
+            session.inner.borrow_mut().records = None;
             self.set_layer(Layer::Tls(Box::new(session)));
         }
         deadline.stay();
         Ok(())
+    }
+
+    /// Tells the other end that nothing follows ([`Stream::send_close`]), before the stream is shut down or closed. Where the kernel makes
+    /// the records, it is waited for until the other end has them, `patience` at most without a step.
+    pub async fn finish(&self, patience: Duration) {
+        if let Some(Layer::Kernel(_)) = self.layer() {
+            kernel::settle(self.fd(), patience).await;
+        }
+        self.send_close();
     }
 
     /// Carries out a handshake as client, for this name. From then on the stream speaks TLS. `deadline`, armed by the caller,

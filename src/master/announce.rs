@@ -55,9 +55,17 @@ pub(super) fn start(cycle: &Cycle, workers: usize, rung: RingMode) {
 /// Whether the kernel makes the records of TLS where the configuration asks for that. It is asked here: as long as this process is
 /// root, the kernel may load its module for it.
 pub(super) fn kernel_tls(cycle: &Cycle) {
-    if cycle.conf.http.servers.iter().any(|server| server.tls.kernel && !server.tls.certificates.is_empty()) {
-        let line = format!("kernel TLS: {}", tls::kernel::offered().line());
+    let mut servers = cycle.conf.http.servers.iter().filter(|server| !server.tls.certificates.is_empty());
+    if servers.any(|server| server.tls.kernel) {
+        let line = format!("kernel TLS: {}", tls::kernel::ask().line());
         log(&cycle.logs, &cycle.conf.error_log, Level::Notice, &line);
+    }
+}
+
+/// A sandbox that closes now does not let the kernel be asked later, when a reload wants to know.
+pub(super) fn kernel_tls_before_sandbox(cycle: &Cycle) {
+    if cycle.conf.http.listens.iter().any(|listen| listen.ssl) {
+        tls::kernel::ask();
     }
 }
 

@@ -151,6 +151,9 @@ fn detach_and_work(
     was_upgraded: bool,
 ) -> Result<(PidFile, Workers, Option<Sandbox>), StartError> {
     announce::kernel_tls(cycle);
+    if cycle.conf.sandbox {
+        announce::kernel_tls_before_sandbox(cycle);
+    }
     // Its predecessor has left the terminal already, or was told not to.
     let verdict = match cycle.conf.daemon && !was_upgraded {
         true => Some(sys::daemonize().map_err(|e| failed("fork()", &e))?),
@@ -371,10 +374,7 @@ impl Master<'_> {
             self.log(level, &text);
         }
         match self.take_up(loaded.conf, workers) {
-            Ok(()) => {
-                announce::kernel_tls(&self.cycle);
-                self.log(Level::Notice, "reconfigured");
-            }
+            Ok(()) => self.log(Level::Notice, "reconfigured"),
             Err(error) => {
                 self.log(error.level, &error.message);
                 self.log(Level::Emerg, "the new configuration cannot be used, the old one stays in force");
@@ -388,6 +388,7 @@ impl Master<'_> {
         }
         temp_paths::prepare(&mut conf, None)?;
         let cycle = open_cycle(conf, Some(&self.cycle))?;
+        announce::kernel_tls(&cycle);
         let old = Arc::clone(&self.cycle);
         let new_pid_file = cycle.conf.pid != old.conf.pid;
         if new_pid_file {

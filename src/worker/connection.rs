@@ -74,7 +74,7 @@ async fn serve(shard: &Rc<Shard>, client: &Rc<Client>, begin: Begin) -> End {
             match wait_for_bytes(shard, client, first).await {
                 Waited::Arrived => {}
                 Waited::Over => {
-                    client.stream.send_close();
+                    close(shard, client).await;
                     return End::Closed;
                 }
                 Waited::Parked => return End::Parked,
@@ -106,9 +106,19 @@ async fn serve(shard: &Rc<Shard>, client: &Rc<Client>, begin: Begin) -> End {
         let go_on = seat.serve(shard, client).await;
         shard.vacate(seat);
         if !go_on {
-            client.stream.send_close();
+            close(shard, client).await;
             return End::Closed;
         }
+    }
+}
+
+/// Tells the client of the end, behind all that it was sent.
+async fn close(shard: &Shard, client: &Client) {
+    if client.stream.is_tls() {
+        let cycle = shard.cycle();
+        let server = cycle.server(cycle.listen(client.listen.get()).default_server);
+        let patience = cycle.location(server.root_location).send_timeout;
+        Box::pin(client.stream.finish(patience)).await;
     }
 }
 

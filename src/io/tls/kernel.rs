@@ -9,13 +9,16 @@ use std::cell::Cell;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd as _, RawFd};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use rustls::ConnectionTrafficSecrets;
 
+use super::SILENT_RECORDS;
 use super::agreed::Kept;
 use crate::io::stream::{receive, receive_into, send_vectored};
-use crate::io::{Liveness, check, retry};
+use crate::io::{Liveness, check, retry, timer};
+use crate::time;
 
 /// `struct tls_crypto_info_…` (linux/tls.h): the longest, of ChaCha20-Poly1305.
 const MAX_CRYPTO_INFO: usize = 4 + 12 + 32 + 8;
@@ -38,8 +41,17 @@ const APPLICATION_DATA: u8 = 23;
 const CLOSE_NOTIFY: [u8; 2] = [1, 0];
 /// The one that means nothing: `user_canceled`.
 const USER_CANCELED: u8 = 90;
-/// The one for what cannot be followed: level fatal, `internal_error`.
+/// Those that end a connection here: level fatal, for what cannot be followed (`internal_error`) and for a record that does not
+/// open (`bad_record_mac`).
 const INTERNAL_ERROR: [u8; 2] = [2, 80];
+const BAD_RECORD_MAC: [u8; 2] = [2, 20];
+
+/// Between two looks at what the kernel still holds, and how often in a row that must be nothing: its own next step may be due.
+const TICK: Duration = Duration::from_millis(10);
+const LOOKS: usize = 2;
+
+/// TCP_CLOSE (linux/tcp_states.h)
+const CLOSED: u8 = 7;
 
 /// Room for one control message with one byte of payload, aligned as the kernel wants it.
 type Control = [u64; 4];
@@ -54,34 +66,48 @@ enum Cipher {
 /// What the kernel offers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offer {
-    ciphers: [bool; CIPHERS.len()],
+    /// A bit for each of [`CIPHERS`].
+    ciphers: u8,
 }
 
 impl Offer {
     /// Whether there is anything at all.
     pub fn is_any(self) -> bool {
-        self.ciphers.contains(&true)
+        self.ciphers != 0
     }
 
     /// For `-V` and the log.
     pub fn line(self) -> String {
-        let names: Vec<_> =
-            CIPHERS.iter().zip(self.ciphers).filter(|(_, is)| *is).map(|((.., name), _)| *name).collect();
-        match &names[..] {
-            [] => "not offered by this kernel".to_owned(),
+        let names = CIPHERS.iter().filter(|(cipher, ..)| self.has(*cipher)).map(|(.., name)| *name);
+        match &names.collect::<Vec<_>>()[..] {
+            [] => "not offered (is the kernel's module \"tls\" loaded?)".to_owned(),
             names => format!("offered by this kernel (TLS 1.3, {})", names.join(", ")),
         }
     }
 
     fn has(self, cipher: Cipher) -> bool {
-        CIPHERS.iter().zip(self.ciphers).any(|((known, ..), is)| is && *known == cipher)
+        self.ciphers & 1 << cipher as u8 != 0
     }
 }
 
-/// Asks the kernel, once: with connections of this process to itself. As root it may load its module `tls` now.
+/// What the kernel offered when it was asked last.
+static OFFER: AtomicU8 = AtomicU8::new(0);
+
+/// Asks the kernel, with connections of this process to itself. Where the process may (CAP_NET_ADMIN), the kernel loads its
+/// module `tls` for that.
+pub fn ask() -> Offer {
+    let mut ciphers = 0;
+    for (cipher, code, _) in CIPHERS {
+        ciphers |= u8::from(is_offered(code).unwrap_or(false)) << cipher as u8;
+    }
+    // Once offered it stays so; a process that is confined by now cannot ask.
+    OFFER.fetch_or(ciphers, Ordering::Relaxed);
+    offered()
+}
+
+/// What [`ask`] was answered; nothing before.
 pub fn offered() -> Offer {
-    static OFFER: OnceLock<Offer> = OnceLock::new();
-    *OFFER.get_or_init(|| Offer { ciphers: CIPHERS.map(|(_, code, _)| is_offered(code).unwrap_or(false)) })
+    Offer { ciphers: OFFER.load(Ordering::Relaxed) }
 }
 
 fn is_offered(code: u16) -> io::Result<bool> {
@@ -149,7 +175,7 @@ pub(in crate::io) struct KernelSession {
     /// The last read found nothing: the next wait is for more.
     drained: Cell<bool>,
     incoming: Cell<Incoming>,
-    /// What was sent last is not whole: no end is told.
+    /// What was sent last is not whole, or the end is told: no end is told any more.
     abandoned: Cell<bool>,
 }
 
@@ -169,8 +195,10 @@ enum Aside {
     End,
     /// Of no meaning.
     Nothing,
-    /// It cannot be gone on.
-    Failure,
+    /// The other end has failed.
+    Alert,
+    /// It cannot be followed: a change of keys, say.
+    Unknown,
 }
 
 impl KernelSession {
@@ -230,10 +258,10 @@ impl KernelSession {
         self.read(fd, || receive_into(fd, buf, max))
     }
 
-    /// One read, again behind records that mean nothing.
+    /// One read, again behind records that mean nothing, of which a client can send any number.
     fn read(&self, fd: RawFd, mut receive: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
         self.drained.set(false);
-        loop {
+        for _ in 0..SILENT_RECORDS {
             match self.incoming.get() {
                 Incoming::Payload => {}
                 Incoming::Nothing => return Ok(0),
@@ -246,13 +274,19 @@ impl KernelSession {
                 }
                 // The next record is of another kind.
                 Err(error) if error.raw_os_error() == Some(libc::EIO) => self.set_aside(fd)?,
-                // A record that does not open.
-                Err(error) if matches!(error.raw_os_error(), Some(libc::EBADMSG | libc::EMSGSIZE)) => {
-                    self.incoming.set(Incoming::Wrong);
+                // A record that does not open, is too long, or is none.
+                Err(error)
+                    if matches!(
+                        error.raw_os_error(),
+                        Some(libc::EBADMSG | libc::EMSGSIZE | libc::EINVAL)
+                    ) =>
+                {
+                    self.fail(fd, Some(BAD_RECORD_MAC));
                 }
                 result => return result,
             }
         }
+        Err(io::ErrorKind::WouldBlock.into())
     }
 
     /// Takes a record that is no payload off the socket.
@@ -260,14 +294,21 @@ impl KernelSession {
         match aside(fd)? {
             Aside::End => self.incoming.set(Incoming::Nothing),
             Aside::Nothing => {}
-            Aside::Failure => {
-                self.incoming.set(Incoming::Wrong);
-                if !self.abandoned.replace(true) {
-                    let _ = send_record(fd, ALERT, INTERNAL_ERROR);
-                }
-            }
+            // Who has failed is told nothing more (RFC 8446 section 6.2).
+            Aside::Alert => self.fail(fd, None),
+            Aside::Unknown => self.fail(fd, Some(INTERNAL_ERROR)),
         }
         Ok(())
+    }
+
+    /// Nothing that comes counts any more, and the other end is told so, if at all, by this alert alone.
+    fn fail(&self, fd: RawFd, alert: Option<[u8; 2]>) {
+        self.incoming.set(Incoming::Wrong);
+        if !self.abandoned.replace(true)
+            && let Some(alert) = alert
+        {
+            let _ = send_record(fd, ALERT, alert);
+        }
     }
 
     pub(in crate::io) fn peek(&self, fd: RawFd) -> Liveness {
@@ -283,13 +324,14 @@ impl KernelSession {
         }
     }
 
-    pub(in crate::io) fn send(&self, fd: RawFd, slices: &[io::IoSlice<'_>], more: bool) -> io::Result<usize> {
-        send_vectored(fd, slices, more)
+    /// A record of its own: the kernel would keep one that more is to follow for until that has come, be it seconds.
+    pub(in crate::io) fn send(&self, fd: RawFd, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        send_vectored(fd, slices, false)
     }
 
     pub(in crate::io) fn send_close(&self, fd: RawFd) {
-        if !self.abandoned.get() {
-            // A client that takes nothing needs no end.
+        // Once. A client that takes nothing needs no end.
+        if !self.abandoned.replace(true) {
             let _ = send_record(fd, ALERT, CLOSE_NOTIFY);
         }
     }
@@ -297,6 +339,37 @@ impl KernelSession {
     pub(in crate::io) fn abandon(&self) {
         self.abandoned.set(true);
     }
+}
+
+/// Waits until the other end has all that the kernel holds of a socket, but no longer than `patience` without a step. What is held
+/// of TLS when the socket is shut down or closed would be lost; TCP's own queue would not.
+pub(super) async fn settle(fd: RawFd, patience: Duration) {
+    let (mut left, mut since, mut looks) = (None, time::now().monotonic_ms, 0);
+    while let Some(held) = held(fd) {
+        looks = if held == 0 { looks + 1 } else { 0 };
+        let now = time::now().monotonic_ms;
+        if left != Some(held) {
+            (left, since) = (Some(held), now);
+        }
+        if looks == LOOKS || u128::from(now.saturating_sub(since)) > patience.as_millis() {
+            return;
+        }
+        timer::sleep(TICK).await;
+    }
+}
+
+/// Bytes that the other end has not acknowledged; `None` when the connection is gone.
+fn held(fd: RawFd) -> Option<libc::c_int> {
+    // SAFETY: tcp_info is plain integers, for which all zeroes is a valid value.
+    let mut info = unsafe { std::mem::zeroed::<libc::tcp_info>() };
+    let mut len = size_of::<libc::tcp_info>() as libc::socklen_t;
+    let pointer = (&raw mut info).cast();
+    // SAFETY: `pointer` is to a tcp_info on this stack frame, and `len` is its size.
+    check(unsafe { libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, pointer, &raw mut len) }).ok()?;
+    let mut count: libc::c_int = 0;
+    // SAFETY: SIOCOUTQ, which is TIOCOUTQ, writes an int.
+    check(unsafe { libc::ioctl(fd, libc::TIOCOUTQ, &raw mut count) }).ok()?;
+    (info.tcpi_state != CLOSED).then_some(count)
 }
 
 /// Reads the next record, which holds no payload.
@@ -314,15 +387,19 @@ fn aside(fd: RawFd) -> io::Result<Aside> {
     // SAFETY: `message` describes one slice and the control buffer, which are ours to write until the call returns.
     let count = retry(|| unsafe { libc::recvmsg(fd, &raw mut message, libc::MSG_DONTWAIT) })?;
     // SAFETY: recvmsg(2) filled in the message; a header that it has lies within `control`.
-    let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message).as_ref() };
-    let kind = header
-        .filter(|header| (header.cmsg_level, header.cmsg_type) == (libc::SOL_TLS, libc::TLS_GET_RECORD_TYPE))
-        // SAFETY: a message of this type has one byte of payload.
-        .map(|header| unsafe { *libc::CMSG_DATA(&raw const *header) });
+    let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
+    // SAFETY: what is no null pointer is a header with its payload, which is one byte in a message of this type.
+    let kind = unsafe {
+        let is_kind = !header.is_null()
+            && ((*header).cmsg_level, (*header).cmsg_type) == (libc::SOL_TLS, libc::TLS_GET_RECORD_TYPE)
+            && (*header).cmsg_len >= libc::CMSG_LEN(1) as usize;
+        is_kind.then(|| *libc::CMSG_DATA(header))
+    };
     Ok(match (kind, &bytes[..count]) {
         (Some(ALERT), [_, 0]) | (None, []) => Aside::End,
         (Some(ALERT), [_, USER_CANCELED]) | (Some(APPLICATION_DATA), []) => Aside::Nothing,
-        _ => Aside::Failure,
+        (Some(ALERT), _) => Aside::Alert,
+        _ => Aside::Unknown,
     })
 }
 
@@ -386,11 +463,11 @@ mod tests {
 
     #[test]
     fn what_is_offered_is_named() {
-        assert_eq!(Offer::default().line(), "not offered by this kernel");
-        let some = Offer { ciphers: [true, false, true] };
+        assert!(Offer::default().line().starts_with("not offered"));
+        let some = Offer { ciphers: 0b101 };
         assert_eq!(some.line(), "offered by this kernel (TLS 1.3, AES-128-GCM, ChaCha20-Poly1305)");
         assert!(some.has(Cipher::Aes128Gcm) && !some.has(Cipher::Aes256Gcm));
         // Whatever this kernel says, it says it twice.
-        assert_eq!(offered(), offered());
+        assert_eq!(ask(), offered());
     }
 }

@@ -36,7 +36,7 @@ enum Handle {
 impl Polled {
     /// Takes a non-blocking descriptor into this thread's loop.
     pub(super) fn new(fd: OwnedFd) -> io::Result<Self> {
-        let watch = Watch::new(fd.as_raw_fd())?;
+        let watch = Watch::new(fd.as_raw_fd());
         if runtime::mode() == RingMode::Epoll {
             return Ok(Self { watch: Some(watch), handle: Rc::new(Handle::Plain(fd)) });
         }
@@ -82,6 +82,13 @@ impl Polled {
     pub(super) fn drained(&self) {
         if let Some(watch) = &self.watch {
             watch.drained();
+        }
+    }
+
+    /// The caller found out by itself that a read would not block.
+    pub(super) fn told(&self) {
+        if let Some(watch) = &self.watch {
+            watch.told();
         }
     }
 

@@ -169,6 +169,16 @@ impl Stream {
         }
     }
 
+    /// Whether bytes or the end of a new connection are there already: then it can be read without a wait, and perhaps
+    /// without ever being watched.
+    pub fn has_news(&self) -> bool {
+        let has_news = self.peek_closed() != Liveness::Alive;
+        if has_news {
+            self.socket.told();
+        }
+        has_news
+    }
+
     /// Whether the other side has closed its end, also behind bytes that nobody has read yet.
     pub fn has_left(&self) -> bool {
         match self.peek_closed() {

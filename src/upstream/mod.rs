@@ -262,7 +262,7 @@ fn implicit(addr: PeerAddr, name: &str) -> UpstreamConf {
         explicit: false,
         peers: vec![peer],
         balancer: BalancerConf::RoundRobin,
-        keepalive: 32,
+        keepalive: 128,
         keepalive_requests: 1000,
         keepalive_time: Duration::from_secs(3600),
         keepalive_timeout: Duration::from_secs(60),

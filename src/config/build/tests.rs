@@ -84,7 +84,7 @@ fn the_seed() {
     let upstream = &conf.http.upstreams[upstream.0 as usize];
     assert_eq!((upstream.name.as_str(), upstream.explicit), ("127.0.0.1:8000", false));
     assert_eq!(upstream.peers[0].addr, PeerAddr::Inet("127.0.0.1:8000".parse().unwrap()));
-    assert_eq!(upstream.keepalive, 32);
+    assert_eq!(upstream.keepalive, 128);
     assert!(app.auto_redirect);
 }
 

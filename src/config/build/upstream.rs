@@ -11,7 +11,7 @@ use super::addr::{self, Endpoint, UriPart, Url};
 use super::context::Context;
 
 /// Idle connections per worker when `keepalive` is not written (nginx since 1.29.7).
-const DEFAULT_KEEPALIVE: u64 = 32;
+const DEFAULT_KEEPALIVE: u64 = 128;
 
 /// All upstreams of the file.
 #[derive(Debug, Default)]

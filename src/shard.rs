@@ -8,8 +8,10 @@ mod pool;
 mod seat;
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use crate::config::model::{LocationConf, LogEscape, LogTarget};
@@ -37,6 +39,9 @@ const POOLED_BUFFER: usize = 144 * 1024;
 /// Memory each buffer of the others may keep: what a request and a small answer need.
 const POOLED_SMALL_BUFFER: usize = 10 * 1024;
 
+/// Most bytes of lines of one turn that are written together to a log without `buffer=`.
+const TURN_LINES: usize = 16 * 1024;
+
 /// How often waiting log lines are looked at.
 pub const LOG_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -63,6 +68,8 @@ pub struct Shard {
     /// Peers and idle connections to them.
     pub upstreams: RefCell<Upstreams>,
     access_logs: RefCell<Vec<(LogTarget, AccessBuffer, u64)>>,
+    /// Whom to wake for the lines of this turn; `None` when that was done.
+    lines_due: Cell<Option<Waker>>,
     log_line: RefCell<(Vec<u8>, Vec<u8>)>,
     /// Client connections that have been idle for a while. They are open too.
     pub parked: ParkingLot<ParkedClient>,
@@ -93,6 +100,7 @@ impl Shard {
             names: Names::default(),
             upstreams: RefCell::new(upstreams),
             access_logs: RefCell::new(Vec::new()),
+            lines_due: Cell::new(None),
             log_line: RefCell::default(),
             parked: ParkingLot::new(),
             counters: counters::mine(),
@@ -205,10 +213,19 @@ impl Shard {
             // A request from before a reload: the log as it is open now (USR1 reopens no other), or, when the new
             // configuration has no such log, its own, where nobody would write a waiting line any more.
             let (logs, capacity) = match current.logs.has(&log.target) {
-                true => (&current.logs, log.buffer.unwrap_or(0)),
+                true => (&current.logs, log.buffer.unwrap_or(TURN_LINES)),
                 false => (&exchange.cycle.logs, 0),
             };
-            let flush_ms = log.flush.map_or(u64::MAX, |f| u64::try_from(f.as_millis()).unwrap_or(u64::MAX));
+            if log.buffer.is_none()
+                && let Some(waker) = self.lines_due.take()
+            {
+                waker.wake();
+            }
+            let flush_ms = match log.flush {
+                Some(flush) => u64::try_from(flush.as_millis()).unwrap_or(u64::MAX),
+                None if log.buffer.is_none() => 0,
+                None => u64::MAX,
+            };
             let now_ms = crate::time::now().monotonic_ms;
             self.with_access_log(&log.target, flush_ms, |buffer| {
                 buffer.push(line, capacity, now_ms, |bytes| logs.write(&log.target, bytes));
@@ -222,7 +239,24 @@ impl Shard {
             logs.push((target.clone(), AccessBuffer::default(), flush_ms));
             logs.len() - 1
         });
-        act(&mut logs[at].1);
+        let (_, buffer, flushed_ms) = &mut logs[at];
+        // A log that is written without a buffer elsewhere waits nowhere.
+        *flushed_ms = flush_ms.min(*flushed_ms);
+        act(buffer);
+    }
+
+    /// Completes behind the tasks of this turn when one of them wrote a line to a log without `buffer=`: then
+    /// [`Shard::flush_due_logs`].
+    pub async fn lines_due(&self) {
+        let mut waits = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut waits, true) && self.lines_due.replace(None).is_none() {
+                return Poll::Ready(());
+            }
+            self.lines_due.set(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Writes lines that waited for their `flush=` time.

@@ -112,6 +112,7 @@ async fn work(start: Start) {
     open.start(&shard, start.listens);
     io::runtime::spawn(sweep(Rc::clone(&shard)));
     io::runtime::spawn(parking::relieve(Rc::clone(&shard)));
+    io::runtime::spawn(write_lines(Rc::clone(&shard)));
     obey(&shard, &orders, &mut open).await;
     shard.flush_logs();
     open.close();
@@ -314,6 +315,14 @@ fn refuse(shard: &Shard) {
     if shard.refused_second.replace(second) != second {
         let limit = shard.cycle().conf.worker_connections;
         log(shard, Level::Alert, format_args!("{limit} worker_connections are not enough"));
+    }
+}
+
+/// Writes the access log lines of each turn together, instead of one write(2) for each.
+async fn write_lines(shard: Rc<Shard>) {
+    loop {
+        shard.lines_due().await;
+        shard.flush_due_logs();
     }
 }
 

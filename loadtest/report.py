@@ -57,7 +57,7 @@ def _head(summary):
         f"# Load test, {summary['date']}",
         "",
         f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB, Linux {machine['kernel']}, "
-        f"{machine['architecture']}. {named}; commit {summary['commit'] or 'unknown'}.",
+        f"{machine['architecture']}. {named}; commit {summary['commit'] or 'unknown'}, {summary.get('build', 'release')}.",
         f"Contender on core {summary['cores']['contender']}, generator and origin on core {summary['cores']['load']}. "
         f"{summary['rounds']} rounds of {summary['seconds']} s, alternating; {dropped} dropped for stolen time.",
     ]

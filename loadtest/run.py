@@ -22,6 +22,7 @@ from pathlib import Path
 
 import charts
 import contenders
+import pgo
 import processes
 import reach
 import report
@@ -46,7 +47,9 @@ def main():
     if isinstance(options.check, str):
         return _check_folder(options.check, options.rows and [row.name for row in chosen])
     try:
-        found = tools.find(options.binary)
+        found = tools.find(options.binary, ringx=not options.pgo)
+        if options.pgo:
+            found["ringx"] = pgo.build(found)
     except tools.Missing as error:
         return _fail(error)
     try:
@@ -71,6 +74,7 @@ def _options():
     parser.add_argument("--check", nargs="?", const=True, metavar="DIR", help="hold the summary to its figures")
     parser.add_argument("--list", action="store_true", help="the rows and their figures")
     parser.add_argument("--binary", metavar="PATH", help="this ringx instead of building one")
+    parser.add_argument("--pgo", action="store_true", help="a ringx built with profile-guided optimisation (pgo.py)")
     parser.add_argument("--contender-cores", type=_cores, default={0}, metavar="SET", help="0, 0-1, 0,2 (0)")
     parser.add_argument("--load-cores", type=_cores, default={1}, metavar="SET", help="of generator and origin (1)")
     parser.add_argument("--name", default=tools.default_name(), help="where it was measured, for the folder's name")
@@ -139,12 +143,19 @@ def _describe(now, found, options):
         "machine": tools.machine(),
         "versions": tools.versions(found),
         "commit": tools.commit(),
+        "build": _build(options),
         "cores": {"contender": _shown(options.contender_cores), "load": _shown(options.load_cores)},
         "rounds": options.rounds,
         "seconds": options.seconds,
         "quick": options.quick,
         "rows": {},
     }
+
+
+def _build(options):
+    if options.binary:
+        return "a given binary"
+    return "release, profile-guided (loadtest/pgo.py)" if options.pgo else "release"
 
 
 def _allowed(names):

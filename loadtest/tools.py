@@ -27,8 +27,8 @@ class Missing(Exception):
     """Programs are missing; the text says how to install them."""
 
 
-def find(binary):
-    """Name to path of every program; builds ringx in release unless `binary` names one."""
+def find(binary, ringx=True):
+    """Name to path of every program; builds ringx in release unless `binary` names one, or nobody wants any."""
     path = os.pathsep.join([os.environ.get("PATH", ""), *ELSEWHERE])
     tools = {name: shutil.which(name, path=path) for name in INSTALL}
     missing = [name for name, place in tools.items() if place is None]
@@ -39,20 +39,22 @@ def find(binary):
         tools["ringx"] = shutil.which(os.path.abspath(binary)) or ""
         if not tools["ringx"]:
             raise Missing(f"{binary} is no program")
-    else:
-        tools["ringx"] = build()
+    elif ringx:
+        tools["ringx"] = cargo_build(Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")))
     return tools
 
 
-def build():
-    """Builds ringx in release and returns its path."""
+def cargo_build(target, flags=""):
+    """Builds ringx in release into `target`, with `flags` beside those of RUSTFLAGS, and returns its path."""
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(target)}
+    if flags:
+        environment["RUSTFLAGS"] = f"{environment.get('RUSTFLAGS', '')} {flags}".strip()
     try:
-        subprocess.run(["cargo", "build", "--release", "--bin", "ringx"], cwd=ROOT, check=True)
+        subprocess.run(["cargo", "build", "--release", "--bin", "ringx"], cwd=ROOT, env=environment, check=True)
     except FileNotFoundError:
         raise Missing("cargo is not installed: see https://rustup.rs (or give --binary)") from None
     except subprocess.CalledProcessError as error:
         raise Missing(f"ringx does not build: cargo ended with status {error.returncode}") from None
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     return str(target / "release/ringx")
 
 

@@ -15,7 +15,7 @@ fn app() -> Origin {
         let Some(request) = connection.request() else { return };
         let target = request.target();
         let kind = target.rsplit('/').next().unwrap_or_default();
-        let head = "HTTP/1.1 200 OK\r\nLast-Modified: Tue, 02 Jan 2024 03:04:05 GMT\r\nETag: \"tag\"\r\nContent-Type: text/plain\r\nSet-Cookie: a=b\r\n";
+        let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nLast-Modified: Tue, 02 Jan 2024 03:04:05 GMT\r\nETag: \"tag\"\r\nContent-Type: text/plain\r\nSet-Cookie: a=b\r\n";
         let body = "0123456789abcdef";
         connection.send(match kind.split('?').next().unwrap_or_default() {
             "chunked" => {

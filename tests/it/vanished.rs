@@ -70,6 +70,8 @@ impl Elsewhere {
 
 impl Drop for Elsewhere {
     fn drop(&mut self) {
+        // The namespace lives as long as a process in it; its address would be in the way of the next one's.
+        ip(&format!("link del rx{}a", self.cable()));
         ip(&format!("netns del {}", self.name));
     }
 }

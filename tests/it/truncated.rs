@@ -57,8 +57,11 @@ fn leave_unfinished(connection: &mut OriginConnection) -> bool {
             format!("HTTP/1.1 200 OK\r\n{text}\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{rest}")
         }
     };
-    // What lies unread when a connection is closed makes the close a reset: most of the request's body.
     connection.send(answer);
+    if framing == "reset" {
+        // What lies unread when a connection is closed makes the close a reset: most of the request's body.
+        connection.leave_more_unread();
+    }
     false
 }
 

@@ -12,17 +12,17 @@ use super::{DEADLINE, escape, wait_for};
 
 trait Stream: Read + Write + Send {
     /// Waits for bytes without reading them.
-    fn wait_bytes(&self);
+    fn wait_bytes(&self) -> bool;
 }
 
 impl Stream for TcpStream {
-    fn wait_bytes(&self) {
-        assert_eq!(self.peek(&mut [0]).unwrap(), 1, "the connection ended");
+    fn wait_bytes(&self) -> bool {
+        self.peek(&mut [0]).is_ok_and(|count| count == 1)
     }
 }
 
 impl Stream for UnixStream {
-    fn wait_bytes(&self) {
+    fn wait_bytes(&self) -> bool {
         panic!("closing a unix socket resets nothing");
     }
 }
@@ -187,7 +187,12 @@ impl OriginConnection {
     /// Waits for bytes that stay unread: closing the connection then sends a reset.
     pub fn leave_unread(&mut self) {
         assert!(self.buffer.is_empty(), "some were read");
-        self.stream.wait_bytes();
+        assert!(self.leave_more_unread(), "the connection ended");
+    }
+
+    /// The same behind bytes that were read. `false` at the end of the connection.
+    pub fn leave_more_unread(&mut self) -> bool {
+        self.stream.wait_bytes()
     }
 
     /// Sends these bytes; a peer that went away is not an error. `false` if it did.

@@ -21,7 +21,9 @@ use super::{check, runtime};
 /// work until all of it is done: with 512 clients that costs a tenth.
 const EVENTS: usize = 64;
 
-const INTEREST: u32 = (libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET) as u32;
+const READABLE: u32 = (libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLET) as u32;
+/// Asked for by the first wait of a writer only: a unix socket tells each time that its peer has read something.
+const WRITABLE: u32 = READABLE | libc::EPOLLOUT as u32;
 const READ: u32 = (libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32;
 const WRITE: u32 = (libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR) as u32;
 /// After these no further edge can be counted on.
@@ -62,8 +64,8 @@ pub(super) struct Watch {
     entry: Rc<Entry>,
     key: u64,
     fd: RawFd,
-    /// The kernel was told. A connection that is served at once and closes needs no watch.
-    begun: Cell<bool>,
+    /// What the kernel was told to tell; at first nothing, since a connection that is served at once and closes needs no watch.
+    interest: Cell<u32>,
 }
 
 struct Entry {
@@ -78,13 +80,13 @@ impl Watch {
         let entry =
             Rc::new(Entry { read: Direction::new(), write: Direction::new(), ended: Cell::new(false) });
         let key = SET.with(|set| set.table.borrow_mut().put(Rc::clone(&entry)));
-        Self { entry, key, fd, begun: Cell::new(false) }
+        Self { entry, key, fd, interest: Cell::new(0) }
     }
 
     /// Ready when a read would not block, at end of file, or when the descriptor is in error. May be stale.
     #[inline]
     pub(super) fn poll_readable(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(&self.entry.read, context)
+        self.poll(&self.entry.read, READABLE, context)
     }
 
     /// As [`Watch::poll_readable`], but ready too when nobody has said what became of the last readiness.
@@ -99,7 +101,7 @@ impl Watch {
     /// Ready when a write would not block, or when the descriptor is in error. May be stale.
     #[inline]
     pub(super) fn poll_writable(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(&self.entry.write, context)
+        self.poll(&self.entry.write, WRITABLE, context)
     }
 
     /// All that could be read has been: the next wait need not ask the kernel. Only after a read that found nothing
@@ -118,15 +120,15 @@ impl Watch {
     }
 
     #[inline]
-    fn poll(&self, direction: &Direction, context: &Context<'_>) -> Poll<io::Result<()>> {
+    fn poll(&self, direction: &Direction, interest: u32, context: &Context<'_>) -> Poll<io::Result<()>> {
         match direction.state.get() {
             State::Ready => {
                 direction.state.set(State::Told);
                 runtime::completed();
                 return Poll::Ready(Ok(()));
             }
-            State::Told => self.ask()?,
-            State::Empty if !self.begun.get() => self.ask()?,
+            State::Told => self.ask(interest)?,
+            State::Empty if self.interest.get() & interest != interest => self.ask(interest)?,
             State::Empty => {}
         }
         direction.state.set(State::Empty);
@@ -141,12 +143,13 @@ impl Watch {
     ///
     /// # Errors
     /// Those of epoll_ctl(2): `ENOSPC` (too many watches), `EPERM` (a file).
-    fn ask(&self) -> io::Result<()> {
+    fn ask(&self, interest: u32) -> io::Result<()> {
         let epoll = SET.with(Set::descriptor)?;
-        let what = if self.begun.replace(true) { libc::EPOLL_CTL_MOD } else { libc::EPOLL_CTL_ADD };
-        control(epoll, what, self.fd, self.key).inspect_err(|_| {
-            self.begun.set(what == libc::EPOLL_CTL_MOD);
-        })
+        let before = self.interest.get();
+        let what = if before == 0 { libc::EPOLL_CTL_ADD } else { libc::EPOLL_CTL_MOD };
+        control(epoll, what, self.fd, before | interest, self.key)?;
+        self.interest.set(before | interest);
+        Ok(())
     }
 }
 
@@ -155,11 +158,11 @@ impl Drop for Watch {
         // A thread that ends takes its set along.
         let _ = SET.try_with(|set| {
             set.table.borrow_mut().take(self.key);
-            if self.begun.get()
+            if self.interest.get() != 0
                 && let Ok(epoll) = set.descriptor()
             {
                 // Copies of the descriptor would keep the watch alive. A failure could only say that there is none.
-                let _ = control(epoll, libc::EPOLL_CTL_DEL, self.fd, 0);
+                let _ = control(epoll, libc::EPOLL_CTL_DEL, self.fd, 0, 0);
             }
         });
     }
@@ -275,8 +278,8 @@ fn take(epoll: RawFd, events: &mut [libc::epoll_event; EVENTS]) {
     });
 }
 
-fn control(epoll: RawFd, what: libc::c_int, fd: RawFd, key: u64) -> io::Result<()> {
-    let mut event = libc::epoll_event { events: INTEREST, u64: key };
+fn control(epoll: RawFd, what: libc::c_int, fd: RawFd, interest: u32, key: u64) -> io::Result<()> {
+    let mut event = libc::epoll_event { events: interest, u64: key };
     // SAFETY: `event` is on this stack frame; the kernel copies it.
     check(unsafe { libc::epoll_ctl(epoll, what, fd, &raw mut event) })?;
     Ok(())

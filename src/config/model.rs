@@ -180,8 +180,6 @@ pub struct ListenConf {
     pub ipv6only: bool,
     /// `reuseport` was written (every TCP listener of ours uses it anyway).
     pub reuseport: bool,
-    /// `deferred`.
-    pub deferred: bool,
     /// `rcvbuf=`, bytes.
     pub rcvbuf: Option<usize>,
     /// `sndbuf=`, bytes.

@@ -23,6 +23,10 @@ use super::{Stream, check, keeper};
 /// Connections taken in a row before the loop gets its turn: enough for a burst, short for those served.
 const ACCEPT_BATCH: u32 = 32;
 
+/// How long a connection may wait for its first bytes before it is accepted without them. What nginx gives for `deferred`; the
+/// kernel rounds it to its retransmission steps.
+const DEFER_SECONDS: libc::c_int = 1;
+
 /// The parameters of nginx's `listen` that are the socket's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenOptions {
@@ -30,8 +34,6 @@ pub struct ListenOptions {
     pub backlog: i32,
     /// `ipv6only=`: an IPv6 wildcard takes no IPv4 connections.
     pub ipv6only: bool,
-    /// `deferred`: accept only once bytes have arrived.
-    pub deferred: bool,
     /// `rcvbuf=`, bytes.
     pub rcvbuf: Option<i32>,
     /// `sndbuf=`, bytes.
@@ -63,7 +65,6 @@ impl Default for ListenOptions {
         Self {
             backlog: 511,
             ipv6only: true,
-            deferred: false,
             rcvbuf: None,
             sndbuf: None,
             fastopen: None,
@@ -488,8 +489,9 @@ fn set_options(fd: &OwnedFd, addr: &SockAddr, options: &ListenOptions) -> io::Re
         return Ok(());
     }
     addr::set_option(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, options.nodelay.into())?;
-    // One second is what nginx gives; the kernel rounds it to its retransmission steps.
-    addr::set_option(fd, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, options.deferred.into())?;
+    // `deferred`, written or not: a connection comes with its first bytes, and is served without a wait. One that is silent comes
+    // when the kernel asks it again, after a second.
+    addr::set_option(fd, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, DEFER_SECONDS)?;
     if let Some(queue) = options.fastopen {
         addr::set_option(fd, libc::IPPROTO_TCP, libc::TCP_FASTOPEN, queue)?;
     }

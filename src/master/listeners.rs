@@ -200,7 +200,6 @@ pub(super) fn options(listen: &ListenConf) -> ListenOptions {
     ListenOptions {
         backlog: listen.backlog,
         ipv6only: listen.ipv6only,
-        deferred: listen.deferred,
         rcvbuf: small(listen.rcvbuf),
         sndbuf: small(listen.sndbuf),
         fastopen: listen.fastopen.map(count),

@@ -35,7 +35,6 @@ struct Options {
     backlog: i32,
     ipv6only: bool,
     reuseport: bool,
-    deferred: bool,
     rcvbuf: Option<usize>,
     sndbuf: Option<usize>,
     fastopen: Option<u32>,
@@ -49,7 +48,6 @@ impl Default for Options {
             backlog: DEFAULT_BACKLOG,
             ipv6only: true,
             reuseport: false,
-            deferred: false,
             rcvbuf: None,
             sndbuf: None,
             fastopen: None,
@@ -145,7 +143,8 @@ impl ListenLine {
             }
             ("rcvbuf", Some(value)) => options.rcvbuf = Some(bytes(value)?),
             ("sndbuf", Some(value)) => options.sndbuf = Some(bytes(value)?),
-            ("deferred", None) => options.deferred = true,
+            // Every TCP listener is.
+            ("deferred", None) => {}
             ("reuseport", None) => options.reuseport = true,
             ("ipv6only", Some("on")) => options.ipv6only = true,
             ("ipv6only", Some("off")) => options.ipv6only = false,
@@ -271,9 +270,8 @@ impl ListenTable {
 
 impl Entry {
     fn finish(self, prefix: &std::path::Path) -> ListenConf {
-        let Options {
-            backlog, ipv6only, reuseport, deferred, rcvbuf, sndbuf, fastopen, so_keepalive, ..
-        } = self.options;
+        let Options { backlog, ipv6only, reuseport, rcvbuf, sndbuf, fastopen, so_keepalive, .. } =
+            self.options;
         let addr = match self.addr {
             ListenAddr::Unix(path) => ListenAddr::Unix(absolute(prefix, path)),
             inet @ ListenAddr::Inet(_) => inet,
@@ -286,7 +284,6 @@ impl Entry {
             proxy_protocol: self.proxy_protocol,
             ipv6only,
             reuseport,
-            deferred,
             rcvbuf,
             sndbuf,
             fastopen,
@@ -327,12 +324,7 @@ mod tests {
                 .unwrap()
                 .finish("/p/".as_ref());
         let listen = &listens[0];
-        assert!(
-            !listen.ipv6only
-                && listen.reuseport
-                && listen.deferred
-                && listen.so_keepalive.is_some_and(|k| k.on)
-        );
+        assert!(!listen.ipv6only && listen.reuseport && listen.so_keepalive.is_some_and(|k| k.on));
         assert_eq!((listen.backlog, listen.rcvbuf, listen.sndbuf), (64, Some(8192), None));
         let listens = table(&[(0, "unix:run/x.sock")]).unwrap().finish("/p/".as_ref());
         assert_eq!(listens[0].addr, ListenAddr::Unix("/p/run/x.sock".into()));

@@ -95,7 +95,7 @@ fn every_worker_has_its_socket_and_strangers_are_refused() {
     assert!(sockets.iter().all(|socket| *socket.addr() == addr && addr.port() != Some(0)));
     let error = ListenSocket::bind(&addr, &ListenOptions::default(), 1).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-    sockets[0].apply(&ListenOptions { backlog: 7, deferred: true, ..ListenOptions::default() }).unwrap();
+    sockets[0].apply(&ListenOptions { backlog: 7, ..ListenOptions::default() }).unwrap();
     drop(sockets);
     assert_eq!(ListenSocket::bind(&addr, &ListenOptions::default(), 2).unwrap().len(), 2);
 }
@@ -126,6 +126,20 @@ fn options_reach_the_socket_and_what_it_accepts() {
         assert_eq!(tcp(libc::TCP_KEEPINTVL), 5);
         assert_eq!(tcp(libc::TCP_KEEPCNT), 3);
         assert_eq!(addr::option(stream.fd(), libc::SOL_SOCKET, libc::SO_KEEPALIVE).unwrap(), 1);
+    });
+}
+
+#[test]
+fn who_speaks_comes_before_who_is_silent() {
+    each_mode(|| async {
+        let listener = bind_one(&loopback());
+        let silent = TcpStream::connect(inet(listener.addr())).unwrap();
+        let mut speaks = TcpStream::connect(inet(listener.addr())).unwrap();
+        speaks.write_all(b"x").unwrap();
+        for client in [speaks, silent] {
+            let (_stream, from) = listener.accept().await.unwrap();
+            assert_eq!(inet(&from), client.local_addr().unwrap());
+        }
     });
 }
 

@@ -293,6 +293,10 @@ async fn await_outcome(
     }
 }
 
+/// How long an idle connection beyond `keepalive` is kept, in milliseconds: with more requests at a time than that, as many
+/// connections would be closed and opened again for each of their bursts.
+const SURPLUS_REST_MS: u64 = 100;
+
 /// Idle connections of one upstream on this worker, the last used on top (`keepalive`).
 #[derive(Debug)]
 pub(super) struct KeepalivePool {
@@ -369,10 +373,13 @@ impl KeepalivePool {
         let mut idle = self.idle.borrow_mut();
         let expired = idle.iter().take_while(|c| !limits.allow_idle(c, now)).count();
         idle.drain(..expired);
-        while idle.len() >= limits.connections {
-            idle.remove(0);
-        }
         idle.push(connection);
+        limits.drop_surplus(&mut idle, now);
+    }
+
+    /// Drops what is beyond the limit and has rested.
+    pub(super) fn drop_surplus(&self, now: u64) {
+        self.limits.get().drop_surplus(&mut self.idle.borrow_mut(), now);
     }
 
     /// Drops what is too old, what the peers closed, and what belongs to no peer of `stays`.
@@ -394,6 +401,15 @@ impl Limits {
             lifetime_ms: millis(conf.keepalive_time),
             idle_ms: millis(conf.keepalive_timeout),
         }
+    }
+
+    /// Those that were used least recently go. Connections that the next burst takes up again need not be opened for it.
+    #[expect(clippy::vec_box, reason = "as it is kept")]
+    fn drop_surplus(&self, idle: &mut Vec<Box<PeerConnection>>, now: u64) {
+        let surplus = idle.len().saturating_sub(self.connections);
+        let oldest = now.saturating_sub(SURPLUS_REST_MS);
+        let rested = idle[..surplus].iter().take_while(|c| c.idle_since_ms <= oldest).count();
+        idle.drain(..rested);
     }
 
     fn allow_idle(&self, connection: &PeerConnection, now: u64) -> bool {

@@ -155,6 +155,14 @@ impl Upstreams {
         }
     }
 
+    /// Drops idle connections beyond `keepalive` that no burst has needed for a while. Called a few times a second.
+    pub fn drop_surplus(&self, now: u64) {
+        let configured = self.generations.iter().flat_map(|generation| &generation.groups);
+        for group in configured.chain(&self.addresses) {
+            group.pool.drop_surplus(now);
+        }
+    }
+
     /// Drops idle connections that are too old or closed by the app. Called every second or so.
     pub fn sweep(&self, now: u64) {
         let configured = self.generations.iter().flat_map(|generation| &generation.groups);

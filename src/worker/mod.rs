@@ -75,7 +75,7 @@ const MAX_REUSED: usize = 32;
 /// How long a new connection waits for the others to make room.
 const ROOM_PAUSE: Duration = Duration::from_millis(2);
 
-/// How often waiting log lines are looked at.
+/// How often waiting log lines and surplus connections to peers are looked at.
 const SWEEP_INTERVAL: Duration = crate::shard::LOG_FLUSH_INTERVAL;
 
 /// How often idle connections to peers are looked at, in milliseconds: one that the app closed does not hold its
@@ -333,6 +333,7 @@ async fn sweep(shard: Rc<Shard>) {
         io::timer::sleep(SWEEP_INTERVAL).await;
         let now_ms = crate::time::refresh().monotonic_ms;
         shard.flush_due_logs();
+        shard.upstreams.borrow().drop_surplus(now_ms);
         if now_ms.saturating_sub(swept_ms) >= PEER_SWEEP_MS {
             shard.upstreams.borrow().sweep(now_ms);
             if shard.trim() > 0 {

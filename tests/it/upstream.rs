@@ -1,12 +1,13 @@
 //! `upstream`: which peer gets the request, and the connections kept to it.
 
-use std::sync::{Mutex, mpsc};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use expect_test::expect;
 
 use crate::differences;
-use crate::support::{Client, DEADLINE, Origin, Server, get, wait_for};
+use crate::support::{Client, DEADLINE, Origin, Server, get, oracle, wait_for};
 
 /// Applications that answer with their own letter.
 fn letters(count: usize) -> Vec<Origin> {
@@ -285,6 +286,41 @@ fn the_pool_is_bounded() {
         assert_eq!(server.get("/").text(), "ok");
     }
     assert_eq!(origin.connections(), before, "the one kept connection serves these");
+}
+
+#[test]
+fn connections_beyond_the_pool_serve_the_next_burst_and_go_when_it_is_over() {
+    if oracle().is_some() {
+        // It closes them at once.
+        return;
+    }
+    let open = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&open);
+    let origin = Origin::start(move |connection| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        while connection.request().is_some() {
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        }
+        counter.fetch_sub(1, Ordering::SeqCst);
+    });
+    let server = Server::proxying(
+        &origin,
+        r#"upstream u { server {{app}}; keepalive 1; }
+        server { listen {{port}}; location / { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://u; } }"#,
+    );
+    let mut clients: Vec<Client> = (0..4).map(|_| server.connect()).collect();
+    wait_for("all at once", || {
+        for client in &mut clients {
+            client.send(get("/"));
+        }
+        for client in &mut clients {
+            assert_eq!(client.response().text(), "ok");
+        }
+        (open.load(Ordering::SeqCst) > 1).then_some(())
+    });
+    wait_for("those of the burst to go", || (open.load(Ordering::SeqCst) == 1).then_some(()));
+    assert_eq!(server.get("/").text(), "ok");
+    assert_eq!(open.load(Ordering::SeqCst), 1);
 }
 
 #[test]

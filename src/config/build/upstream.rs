@@ -10,7 +10,7 @@ use super::super::value;
 use super::addr::{self, Endpoint, UriPart, Url};
 use super::context::Context;
 
-/// Idle connections per worker when `keepalive` is not written (nginx since 1.29.7).
+/// Idle connections per worker when `keepalive` is not written (32 in nginx since 1.29.7, none before).
 const DEFAULT_KEEPALIVE: u64 = 128;
 
 /// All upstreams of the file.

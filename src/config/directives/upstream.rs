@@ -12,7 +12,7 @@ directives! { HTTP_UPSTREAM, "ngx_http_upstream_module";
 }
 
 directives! { HTTP_UPSTREAM_KEEPALIVE, "ngx_http_upstream_keepalive_module";
-    keepalive [UPSTREAM] (1) "connections" = "32" => Supported, "Idle connections kept per worker.";
+    keepalive [UPSTREAM] (1) "connections" = "128" => Supported, "Idle connections kept per worker.";
     keepalive_time [UPSTREAM] (1) "time" = "1h" => Supported, "How long one connection to the app is used.";
     keepalive_timeout [UPSTREAM] (1) "timeout" = "60s"
         => Supported, "How long an idle connection to the app is kept.";
